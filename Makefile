@@ -1,0 +1,56 @@
+# Darkroom. `make` alone prints the targets.
+
+SHELL := /bin/bash
+UV_VERSION := 0.13.9
+VENV := .venv
+READY := $(VENV)/.installed
+
+# Stage commands call `python`: the environment's comes first.
+export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+# Compiled modules halve the start of every stage; some shells switch them off.
+unexport PYTHONDONTWRITEBYTECODE
+
+.DEFAULT_GOAL := help
+.PHONY: help setup repro test test-all lint bench ui lock
+
+help:  ## print the targets
+	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(READY)  ## make .venv and install the locked packages (done by the others when needed)
+
+# TORCH_BACKEND=cpu installs PyTorch's small CPU build, which lies outside the hashes of the lock.
+$(READY): requirements.txt
+	@test -x $(VENV)/bin/uv || { python3.11 -m venv $(VENV) 2>/dev/null || python3 -m venv $(VENV); }
+	@test -x $(VENV)/bin/uv || pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+ifdef TORCH_BACKEND
+	uv pip install --quiet --python $(VENV) --compile-bytecode --no-verify-hashes \
+	    --torch-backend $(TORCH_BACKEND) -r requirements.in -c requirements.txt
+else
+	uv pip sync --python $(VENV) --compile-bytecode --require-hashes requirements.txt
+endif
+	@touch $@
+
+repro: $(READY)  ## run the pipeline: from the archive to the error analysis
+	@dvc repro
+	@python -m darkroom summary
+
+test: $(READY)  ## the tests
+	python -m pytest -m "not slow"
+
+test-all: $(READY)  ## the tests and the slow ones
+	python -m pytest
+
+lint: $(READY)  ## style and types
+	ruff check .
+	ruff format --check .
+	mypy
+
+bench: $(READY)  ## timings side by side; DARKROOM_TEST_ARCHIVES=folder adds real data
+	python -m benchmarks
+
+ui: $(READY)  ## MLflow's pages on http://127.0.0.1:5000
+	@python -m darkroom ui
+
+lock: $(READY)  ## requirements.in -> requirements.txt
+	uv pip compile --universal --generate-hashes --python-version 3.11 --no-header --no-annotate \
+	    --quiet -o requirements.txt requirements.in

@@ -1,0 +1,58 @@
+"""What a person sees in the terminal: one clear sentence for a mistake, a progress bar, a closing line."""
+
+import errno
+import os
+import sys
+from collections.abc import Callable, Iterable
+from typing import Any, NoReturn, TypeVar
+
+from tqdm import tqdm
+
+T = TypeVar("T")
+
+
+class UserError(Exception):
+    """A mistake that the user can mend. The message says what is wrong, where, what is allowed, what to do."""
+
+
+def fail(message: str) -> NoReturn:
+    """Print one sentence on standard error and leave with exit code 1."""
+    print(f"error: {message}", file=sys.stderr)
+    raise SystemExit(1)
+
+
+def run(main: Callable[[], None]) -> None:
+    """Run the `main` of a stage or command; a user's mistake ends in one sentence, not in a traceback."""
+    try:
+        main()
+    except UserError as error:
+        fail(str(error))
+    except KeyboardInterrupt:
+        print("interrupted: nothing that was finished is lost; the same command starts again", file=sys.stderr)
+        raise SystemExit(130) from None
+    except BrokenPipeError:
+        # The reader (`| head`) has gone; keep the interpreter from complaining about it at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(1) from None
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            fail(f"the disk is full while writing {error.filename or 'an output'}: free some space and run again")
+        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+            fail(f"no permission for {error.filename}: make it readable and writable, then run again")
+        raise
+
+
+def done(written: str, then: str) -> None:
+    """The closing line of long work: what was written, and what to do next."""
+    print(f"{written}\nnext: {then}")
+
+
+def progress(items: Iterable[T], *, what: str, unit: str, total: int | None = None) -> Iterable[T]:
+    """`items` behind a progress bar on standard error; silent when that is no terminal."""
+    shown: Iterable[T] = bar(what=what, unit=unit, total=total, items=items)
+    return shown
+
+
+def bar(*, what: str, unit: str, total: int | None = None, items: Iterable[T] | None = None, **options: Any) -> Any:
+    """A progress bar (tqdm) that is silent where standard error is no terminal."""
+    return tqdm(items, desc=what, unit=unit, total=total, disable=None, dynamic_ncols=True, leave=False, **options)

@@ -1,0 +1,203 @@
+"""Packs the pictures of an archive into one array and one table, in constant memory whatever their number.
+
+Pictures are decoded in the archive's own order, by a pool of threads, and appended to a scratch file; when the last
+one is in, they are copied into the order of their paths. So the result depends on neither the order of the archive
+nor the number of threads, and no file is ever read twice.
+"""
+
+import hashlib
+import math
+import tempfile
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from darkroom.archive import File
+from darkroom.catalog import Layout, Subset
+from darkroom.images import BadImage, Found, Pixels, decode
+from darkroom.zips import BadMember
+
+CHUNK_FILES = 128
+# A decode shorter than this is done in the reading thread: handing Python's lock back and forth costs more.
+SMALL = 2**13  # bytes, the mean file of a chunk
+CHUNK_BYTES = 2**24
+SCRATCH = 2**26  # bytes of pixels that wait in memory for their order; more wait in a file
+COPY_BYTES = 2**24
+
+
+@dataclass(slots=True)
+class _Chunk:
+    """The pictures of one task, and a column of facts for each field of the index."""
+
+    images: list[Pixels] = field(default_factory=list)
+    hashes: list[bytes] = field(default_factory=list)
+    paths: list[str] = field(default_factory=list)
+    subsets: list[Subset] = field(default_factory=list)
+    labels: list[str | None] = field(default_factory=list)
+    found: list[Found] = field(default_factory=list)
+    rejected: list[tuple[str, str]] = field(default_factory=list)
+
+    def table(self) -> pa.RecordBatch:
+        widths, heights, channels, _ = zip(*self.found, strict=True) if self.found else ((), (), (), ())
+        return pa.record_batch(
+            {
+                "path": pa.array(self.paths, pa.string()),
+                "label": pa.array(self.labels, pa.string()),
+                "subset": pa.array(self.subsets, pa.string()),
+                "sha256": pa.array(self.hashes, pa.binary(32)),
+                "width": pa.array(widths, pa.int32()),
+                "height": pa.array(heights, pa.int32()),
+                "channels": pa.array(channels, pa.int8()),
+            }
+        )
+
+
+def pack(
+    files: Iterable[File],
+    layout: Layout,
+    shape: tuple[int, int, int],
+    folder: Path,
+    *,
+    max_pixels: int,
+    threads: int,
+) -> tuple[pa.Table, list[tuple[str, str]]]:
+    """Decode `files` and write `folder/images.npy`, uint8, N x height x width x channels.
+
+    Returns the index, in the order of the array (train, test, unlabeled; by path within each; labels as text), and the
+    rejected files with the reason of each, by path. Equal paths count once: the last one stands, as it would after
+    unpacking.
+    """
+    tables: list[pa.RecordBatch] = []
+    rejected: list[tuple[str, str]] = []
+    with tempfile.TemporaryFile(buffering=0, dir=folder) as file:
+        scratch = _Scratch(file, math.prod(shape))
+        for chunk in _in_threads(_chunks(files, shape), layout, shape, max_pixels, threads):
+            scratch.append(chunk.images)
+            tables.append(chunk.table())
+            rejected.extend(chunk.rejected)
+        index, order = _sorted(tables)
+        with (folder / "images.npy").open("wb") as target:
+            head = {"descr": "|u1", "fortran_order": False, "shape": (len(index), *shape)}
+            np.lib.format.write_array_header_1_0(target, head)
+            scratch.copy(order.to_numpy(), target)
+    return index, sorted(rejected)
+
+
+def _chunks(files: Iterable[File], shape: tuple[int, int, int]) -> Iterator[list[File]]:
+    at_most = max(1, min(CHUNK_FILES, CHUNK_BYTES // math.prod(shape)))
+    chunk: list[File] = []
+    size = 0
+    for file in files:
+        chunk.append(file)
+        size += file.size
+        if len(chunk) == at_most or size > CHUNK_BYTES:
+            yield chunk
+            chunk, size = [], 0
+    if chunk:
+        yield chunk
+
+
+def _in_threads(
+    chunks: Iterator[list[File]], layout: Layout, shape: tuple[int, int, int], max_pixels: int, threads: int
+) -> Iterator[_Chunk]:
+    """Decode the chunks in a pool and give them back in their order; only a few are in memory at any time."""
+    with ThreadPoolExecutor(threads) as pool:
+        waiting: deque[Future[_Chunk]] = deque()
+        for chunk in chunks:
+            if sum(file.size for file in chunk) < SMALL * len(chunk):
+                done: Future[_Chunk] = Future()
+                done.set_result(_decode_all(chunk, layout, shape, max_pixels))
+                waiting.append(done)
+            else:
+                waiting.append(pool.submit(_decode_all, chunk, layout, shape, max_pixels))
+            if len(waiting) > threads:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+
+
+def _decode_all(files: list[File], layout: Layout, shape: tuple[int, int, int], max_pixels: int) -> _Chunk:
+    chunk = _Chunk()
+    for file in files:
+        subset, label = layout.place(file.path) or ("unlabeled", None)
+        try:
+            if label is None and subset != "unlabeled":
+                raise BadImage("it lies in no class folder")
+            image, found = decode(file.read(), shape, max_pixels)
+        except (BadImage, BadMember) as error:
+            chunk.rejected.append((file.path, str(error)))
+            continue
+        chunk.images.append(image)
+        chunk.hashes.append(hashlib.sha256(image).digest())  # type: ignore[arg-type]
+        chunk.paths.append(file.path)
+        chunk.subsets.append(subset)
+        chunk.labels.append(label)
+        chunk.found.append(found)
+    return chunk
+
+
+def _sorted(tables: list[pa.RecordBatch]) -> tuple[pa.Table, pa.Array]:
+    """The index in its final order, and for each of its rows the place in the scratch file."""
+    if not tables:
+        tables = [_Chunk().table()]
+    table = pa.Table.from_batches(tables)
+    table = table.append_column("place", pa.array(np.arange(len(table))))
+    # The names of the subsets sort as test, train, unlabeled; train comes first.
+    rank = pc.index_in(table["subset"], value_set=pa.array(["train", "test", "unlabeled"]))
+    keyed = pa.table({"rank": rank, "path": table["path"], "place": table["place"]})
+    order = pc.sort_indices(keyed, [("rank", "ascending"), ("path", "ascending"), ("place", "ascending")])
+    del keyed, rank
+    table = table.take(order)
+    if len(table) > 1:
+        path = table["path"]
+        last = pc.not_equal(path.slice(0, len(path) - 1).combine_chunks(), path.slice(1).combine_chunks())
+        if not pc.all(last).as_py():
+            table = table.filter(pa.concat_arrays([last, pa.array([True])]))
+    return table.drop(["place"]), table["place"].combine_chunks()
+
+
+class _Scratch:
+    """Pictures in the order in which they came: in memory while they are few, else in a file."""
+
+    def __init__(self, file: IO[bytes], row_bytes: int) -> None:
+        self._file, self._row_bytes = file, row_bytes
+        rows = max(1, SCRATCH // row_bytes)
+        self._buffer = np.empty((rows, row_bytes), np.uint8)
+        self._filled = self._in_file = 0
+
+    def append(self, images: list[Pixels]) -> None:
+        for image in images:
+            if self._filled == len(self._buffer):
+                self._spill()
+            self._buffer[self._filled] = image.reshape(-1)
+            self._filled += 1
+
+    def _spill(self) -> None:
+        self._file.write(self._buffer[: self._filled].data)
+        self._in_file += self._filled
+        self._filled = 0
+
+    def copy(self, places: NDArray[np.int64], target: IO[bytes]) -> None:
+        """Write the pictures at these places to `target`, in this order."""
+        if not self._in_file:
+            step = max(1, COPY_BYTES // self._row_bytes)
+            for start in range(0, len(places), step):
+                target.write(self._buffer[places[start : start + step]].data)
+            return
+        self._spill()
+        # By offset, not through a memory map, whose touched pages would count as memory of this process; with one
+        # read for each run of pictures that follow one another here too.
+        starts = np.flatnonzero(np.diff(places, prepend=-2) != 1)
+        lengths = np.diff(starts, append=len(places))
+        for first, count in zip(places[starts].tolist(), lengths.tolist(), strict=True):
+            self._file.seek(first * self._row_bytes)
+            for left in range(count * self._row_bytes, 0, -COPY_BYTES):
+                target.write(self._file.read(min(COPY_BYTES, left)))

@@ -1,0 +1,230 @@
+"""The parameters of the pipeline: `params.yaml` with types, ranges and choices; `auto` filled in from the recipe."""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from darkroom import catalog
+from darkroom.catalog import Entry
+from darkroom.console import UserError
+from darkroom.paths import DATASETS, PARAMS
+from darkroom.schema import Section, check, keys, read_yaml
+
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
+Count = Annotated[int, Field(ge=1)]
+Share = Annotated[float, Field(gt=0, lt=1)]
+Activation = Literal["relu", "gelu", "tanh", "sigmoid"]
+Width = Annotated[int, Field(ge=1, le=65536)]
+
+
+class Fetch(Section):
+    archive: str | None
+
+
+class Extract(Section):
+    max_rejected: Annotated[float, Field(ge=0, le=1)]
+    max_members: Count
+    max_bytes: Count
+    max_pixels: Count
+    threads: Annotated[int, Field(ge=0, le=256)]
+
+
+class Split(Section):
+    seed: Seed
+    test: Share
+    val: Share
+    use_given_test: bool
+
+
+class Baseline(Section):
+    max_train: Annotated[int, Field(ge=10)]
+    seed: Seed
+
+
+class Model(Section):
+    layers: Annotated[str, Field(pattern=r"^\d{1,5}P?(-\d{1,5}P?)*$")]
+    kernel: Annotated[int, Field(ge=1, le=15)]
+    batch_norm: bool
+    activation: Activation
+    pooling: Literal["max", "mean", "flatten"]
+    hidden: list[Width]
+    hidden_activation: Activation
+    dropout: Annotated[float, Field(ge=0, lt=1)]
+
+    @field_validator("layers", mode="before")
+    @classmethod
+    def _single(cls, layers: Any) -> Any:
+        # `-S model.layers=64` arrives as a number.
+        return str(layers) if isinstance(layers, int) and not isinstance(layers, bool) else layers
+
+    @model_validator(mode="after")
+    def _sizes(self) -> "Model":
+        if self.kernel % 2 == 0:
+            raise ValueError(f"kernel is {self.kernel}, but must be odd, so that the image keeps its size")
+        if any(int(width.removesuffix("P")) == 0 for width in self.layers.split("-")):
+            raise ValueError(f"layers is {self.layers}, but a convolution must be at least 1 wide")
+        return self
+
+
+class Affine(Section):
+    degrees: Annotated[float, Field(ge=0, le=180)] = 0.0
+    scale: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    shift: Annotated[float, Field(ge=0, lt=1)] = 0.0
+
+
+class Shift(Section):
+    pixels: Annotated[int, Field(ge=1, le=1024)]
+
+
+class Flip(Section):
+    probability: Annotated[float, Field(ge=0, le=1)] = 0.5
+
+
+class Augmentation(Section):
+    """One change, by its name."""
+
+    affine: Affine | None = None
+    shift: Shift | None = None
+    flip: Flip | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> "Augmentation":
+        if len(self.model_fields_set) != 1 or self.change is None:
+            raise ValueError(f"each item must name exactly one change: {', '.join(type(self).model_fields)}")
+        return self
+
+    @property
+    def change(self) -> Affine | Shift | Flip | None:
+        """The settings of the one change that is named."""
+        return self.affine or self.shift or self.flip
+
+
+class Train(Section):
+    seed: Seed
+    epochs: Count
+    batch_size: Count
+    optimizer: Literal["sgd", "adam", "adamw"]
+    lr: Annotated[float, Field(gt=0, le=1000)]
+    momentum: Annotated[float, Field(ge=0, lt=1)]
+    weight_decay: Annotated[float, Field(ge=0, le=1)]
+    schedule: Literal["cosine", "constant"]
+    warmup: Annotated[float, Field(ge=0, lt=1)]
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)]
+    patience: Count | None
+    device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda|cuda:\d+|mps)$")]
+    threads: Annotated[int, Field(ge=0, le=1024)]
+    portable: bool
+
+
+class Evaluate(Section):
+    batch_size: Count
+
+
+class Errors(Section):
+    worst: Annotated[int, Field(ge=1, le=400)]
+    pairs: Annotated[int, Field(ge=1, le=30)]
+    per_pair: Annotated[int, Field(ge=1, le=30)]
+
+
+class Tracking(Section):
+    enabled: bool
+    experiment: Annotated[str, Field(min_length=1)] | None
+
+
+class Params(Section):
+    """All of `params.yaml`, with every `auto` replaced."""
+
+    dataset: str
+    fetch: Fetch
+    extract: Extract
+    split: Split
+    baseline: Baseline
+    model: Model
+    augment: list[Augmentation]
+    train: Train
+    evaluate: Evaluate
+    errors: Errors
+    tracking: Tracking
+
+
+def rules(entry: Entry) -> dict[str, Any]:
+    """What `auto` means for each key that may be `auto`, where the data set's recipe says nothing."""
+    return {
+        "split.use_given_test": False,
+        "model.layers": _layers(min(entry.shape[:2])),
+        "model.batch_norm": True,
+        "model.activation": "relu",
+        "model.pooling": "max",
+        "model.hidden": [],
+        "model.hidden_activation": "relu",
+        "model.dropout": 0.0,
+        "augment": [],
+        "train.epochs": 10,
+        "train.batch_size": 128,
+        "train.optimizer": "sgd",
+        "train.lr": 0.15,
+        "train.weight_decay": 5e-4,
+        "train.schedule": "cosine",
+        "train.warmup": 0.2,
+        "train.label_smoothing": 0.1,
+        "train.threads": 0,
+        "train.portable": False,
+    }
+
+
+def _layers(side: int) -> str:
+    """A net whose last feature map is some 5 to 9 pixels wide, whatever the image's side."""
+    if side < 16:
+        return "32-64P-64"
+    pools = 2
+    while side >> pools > 9:
+        pools += 1
+    # Each halving beyond the second is one more block in front; images that large start narrow.
+    stem = [f"{width}P" for width in ([16, 32, 32, 32, 32, 32, 32, 32, 32][: pools - 2])]
+    return "-".join([*stem, "32P", "64", "64P", "128", "128"])
+
+
+def load(params: Path = PARAMS, datasets: Path = DATASETS) -> tuple[Params, Entry]:
+    """Read the parameters and the catalogue entry that they name.
+
+    Raises UserError, one sentence naming the key, for the first mistake in either file.
+    """
+    content = read_yaml(params)
+    dataset = content.get("dataset")
+    if not isinstance(dataset, str):
+        raise UserError(f"{params}: dataset is {dataset!r}, but must be the name of an entry of {datasets}")
+    entry = catalog.load(dataset, datasets)
+    defaults = rules(entry)
+    for key in entry.recipe:
+        if key not in defaults:
+            raise UserError(
+                f"{datasets}: {dataset}.recipe.{key} is not a key that may be auto: known are {', '.join(defaults)}"
+            )
+    from_recipe = set()
+    for key, rule in defaults.items():
+        section, _, last = key.rpartition(".")
+        place = content.get(section) if section else content
+        if isinstance(place, dict) and place.get(last) == "auto":
+            place[last] = entry.recipe.get(key, rule)
+            if key in entry.recipe:
+                from_recipe.add(key)
+
+    def name(key: str) -> str:
+        source = next((recipe for recipe in from_recipe if key == recipe or key.startswith(recipe + ".")), None)
+        return f"{datasets}: {dataset}.recipe.{key}" if source else f"{params}: {key}"
+
+    return check(Params, content, name=name, may_be_auto=defaults), entry
+
+
+def flatten(settings: Section) -> dict[str, Any]:
+    """Settings as dotted keys and plain values, lists as they are."""
+    values = settings.model_dump(exclude_unset=True)
+    flat: dict[str, Any] = {}
+    for key in keys(type(settings)):
+        value: Any = values
+        for part in key.split("."):
+            value = value.get(part) if isinstance(value, dict) else None
+        if "*" not in key and value is not None and not isinstance(value, dict):
+            flat[key] = value
+    return flat

@@ -1,0 +1,51 @@
+"""Every path of the pipeline, relative to the root of the repository, where DVC runs each stage."""
+
+import os
+from pathlib import Path
+
+PARAMS = Path("params.yaml")
+DATASETS = Path("datasets.yaml")
+
+RAW = Path("data/raw")
+SOURCE = RAW / "source.json"
+
+DATA = Path("data/images")
+IMAGES = DATA / "images.npy"
+INDEX = DATA / "index.parquet"
+CLASSES = DATA / "classes.json"
+REJECTED = DATA / "rejected.csv"
+
+AUDIT = Path("metrics/audit.json")
+DUPLICATES = Path("metrics/duplicates.csv")
+AUDIT_PICTURES = Path("metrics/audit")
+
+SPLIT = Path("data/split.parquet")
+SPLIT_TABLE = Path("metrics/split.csv")
+STATS = Path("metrics/stats.json")
+BASELINE = Path("metrics/baseline.json")
+
+WEIGHTS = Path("models/model.safetensors")
+MODEL = Path("models/model.json")
+TRAIN = Path("metrics/train.json")
+HISTORY = Path("metrics/history.csv")
+TRAIN_PICTURES = Path("metrics/train")
+
+EVALUATE = Path("metrics/evaluate.json")
+REPORT_JSON = Path("metrics/classification_report.json")
+REPORT_TEXT = Path("metrics/classification_report.txt")
+PER_CLASS = Path("metrics/per_class.csv")
+CONFUSION = Path("metrics/confusion_matrix.csv")
+PREDICTIONS = Path("data/predictions.parquet")
+EVALUATE_PICTURES = Path("metrics/evaluate")
+
+ERRORS = Path("metrics/errors.json")
+ERRORS_TABLE = Path("metrics/errors.csv")
+ERRORS_PICTURES = Path("metrics/errors")
+
+
+def root() -> Path:
+    """The repository that owns what outlives a run: downloads and the record of runs.
+
+    DVC runs `--temp` and `--queue` experiments in a copy that it deletes; DVC_ROOT names the repository itself.
+    """
+    return Path(os.environ.get("DVC_ROOT", ".")).absolute()

@@ -1,0 +1,176 @@
+"""Pictures for people. Every function returns a figure; `save` writes it, with the same bytes for the same figure."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+from numpy.typing import NDArray
+
+from darkroom.dataset import Images
+from darkroom.files import replacing
+
+# Okabe and Ito's palette, told apart with every kind of colour vision: https://jfly.uni-koeln.de/color/
+BLUE, ORANGE, GREEN, RED, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#666666"
+DPI = 110
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Write a figure as PNG, without date and program version."""
+    with replacing(path) as partial:
+        figure.savefig(partial, format="png", dpi=DPI, metadata={"Software": None})
+
+
+def image_grid(
+    images: Images, titles: Sequence[str], *, columns: int, title: str, colours: Sequence[str] = ()
+) -> Figure:
+    """Images in rows, each under its own title; `title` stands over them all."""
+    columns = max(1, min(columns, len(images)))
+    rows = max(1, -(-len(images) // columns))
+    lines = max((text.count("\n") + 1 for text in titles), default=1)
+    cell = 1.25
+    figure = _figure(columns * cell + 0.2, rows * (cell * 0.85 + 0.17 * lines) + 0.5)
+    figure.suptitle(title, fontsize=10)
+    if not len(images):
+        figure.text(0.5, 0.4, "none", ha="center", color=GREY)
+    axes = figure.subplots(rows, columns, squeeze=False).ravel()
+    for at, axis in enumerate(axes):
+        axis.axis("off")
+        if at < len(images):
+            _show(axis, images[at])
+            axis.set_title(titles[at], fontsize=7, pad=2, color=colours[at] if colours else "black")
+    return figure
+
+
+def class_balance(counts: NDArray[np.int64], classes: Sequence[str], title: str) -> Figure:
+    """Images of each class, as bars."""
+    figure = _figure(7, 1.2 + 0.24 * len(classes))
+    axis = figure.subplots()
+    places = np.arange(len(classes))
+    axis.barh(places, counts, color=BLUE, height=0.7)
+    for place, count in enumerate(counts.tolist()):
+        axis.text(count, place, f" {count:,}", va="center", fontsize=7, color=GREY)
+    axis.set_yticks(places, [_short(name) for name in classes], fontsize=8)
+    axis.set_ylim(len(classes) - 0.5, -0.5)
+    axis.set_xlim(0, counts.max() * 1.12)
+    axis.set_xlabel("images")
+    axis.set_ylabel("class")
+    axis.set_title(title, fontsize=10)
+    _open(axis)
+    return figure
+
+
+def sizes(widths: Sequence[int], heights: Sequence[int], stored: tuple[int, int], title: str) -> Figure:
+    """Width against height as found; the area of a dot is the number of images."""
+    figure = _figure(5, 4.6)
+    axis = figure.subplots()
+    found = pd.DataFrame({"width": widths, "height": heights}).value_counts().reset_index()
+    area = 20 + 180 * found["count"] / found["count"].max()
+    axis.scatter(found["width"], found["height"], s=area, color=BLUE, alpha=0.5, label="as found", linewidths=0)
+    height, width = stored
+    axis.scatter([width], [height], marker="+", s=160, color=RED, label=f"as stored ({width}x{height})")
+    side = 1.15 * max(found["width"].max(), found["height"].max(), width, height)
+    axis.set_xlim(0, side)
+    axis.set_ylim(0, side)
+    axis.set_xlabel("width in pixels")
+    axis.set_ylabel("height in pixels")
+    axis.set_title(title, fontsize=10)
+    axis.legend(fontsize=8, frameon=False, loc="upper left")
+    _open(axis)
+    return figure
+
+
+def curves(history: pd.DataFrame, best: int) -> Figure:
+    """Loss, accuracy and learning rate by epoch; the epoch whose weights were kept is marked."""
+    figure = _figure(11, 3.4)
+    loss, accuracy, rate = figure.subplots(1, 3)
+    for axis, name, scale, unit in (
+        (loss, "loss", 1, "cross-entropy, nats"),
+        (accuracy, "accuracy", 100, "accuracy, %"),
+    ):
+        axis.plot(history["epoch"], scale * history[f"train_{name}"], color=BLUE, label="train (augmented)")
+        axis.plot(history["epoch"], scale * history[f"val_{name}"], color=ORANGE, label="val", linestyle="--")
+        axis.axvline(best, color=GREY, linewidth=0.8, linestyle=":", label=f"kept: epoch {best}")
+        axis.set_ylabel(unit)
+        axis.set_title(name, fontsize=10)
+        axis.legend(fontsize=7, frameon=False)
+    rate.plot(history["epoch"], history["lr"], color=GREEN)
+    rate.set_ylabel("learning rate at the end of the epoch")
+    rate.set_title("learning rate", fontsize=10)
+    for axis in (loss, accuracy, rate):
+        axis.set_xlabel("epoch")
+        axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+        _open(axis)
+    return figure
+
+
+def confusion(matrix: NDArray[np.int64], classes: Sequence[str], *, normalised: bool, split: str) -> Figure:
+    """The confusion matrix as a heat map: counts, or shares of the true class in per cent."""
+    count = len(classes)
+    side = float(np.clip(0.42 * count, 4, 22))
+    figure = _figure(side + 1.6, side + 1.2)
+    axis = figure.subplots()
+    shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
+    picture = axis.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    bar = figure.colorbar(picture, ax=axis, fraction=0.04, pad=0.02)
+    bar.set_label("share of the true class")
+    if count <= 40:
+        for row in range(count):
+            for column in range(count):
+                if matrix[row, column]:
+                    text = f"{100 * shares[row, column]:.3g}" if normalised else f"{matrix[row, column]}"
+                    colour = "white" if shares[row, column] > 0.5 else "black"
+                    axis.text(column, row, text, ha="center", va="center", fontsize=7, color=colour)
+    size = float(np.clip(8 * side / (0.42 * count), 4, 8))
+    names = [_short(name) for name in classes]
+    axis.set_xticks(range(count), names, rotation=90 if max(map(len, names)) > 2 else 0, fontsize=size)
+    axis.set_yticks(range(count), names, fontsize=size)
+    axis.set_xlabel("predicted class")
+    axis.set_ylabel("true class")
+    unit = "per cent of the true class" if normalised else "images"
+    axis.set_title(f"Confusion matrix, {split} split, {unit}", fontsize=10)
+    return figure
+
+
+def per_class(table: pd.DataFrame, split: str) -> Figure:
+    """Precision, recall and F1 of each class, as dots on one line a class."""
+    figure = _figure(6.5, 1.4 + 0.24 * len(table))
+    axis = figure.subplots()
+    places = np.arange(len(table))
+    for name, marker, colour in (("precision", "|", BLUE), ("recall", "x", RED), ("f1", "o", GREEN)):
+        axis.scatter(table[name], places, marker=marker, color=colour, label=name, s=28, zorder=3)
+    axis.set_yticks(places, [_short(name) for name in table["class"]], fontsize=8)
+    axis.set_ylim(len(table) - 0.5, -0.5)
+    axis.grid(axis="y", linewidth=0.4, color="#dddddd")
+    axis.set_xlabel("score")
+    axis.set_ylabel("class")
+    axis.set_title(f"Precision, recall and F1 by class, {split} split", fontsize=10)
+    axis.legend(fontsize=8, frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
+    _open(axis)
+    return figure
+
+
+def _figure(width: float, height: float) -> Figure:
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def _show(axis: Axes, image: NDArray[np.uint8]) -> None:
+    grey = image.shape[-1] == 1
+    axis.imshow(
+        image[..., 0] if grey else image,
+        cmap="gray" if grey else None,
+        vmin=0,
+        vmax=255,
+        interpolation="nearest",
+    )
+
+
+def _open(axis: Axes) -> None:
+    axis.spines[["top", "right"]].set_visible(False)
+
+
+def _short(name: str, length: int = 24) -> str:
+    return name if len(name) <= length else name[: length - 1] + "…"

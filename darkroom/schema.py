@@ -1,0 +1,138 @@
+"""YAML files checked against pydantic models; each mistake becomes one sentence that names key and remedy."""
+
+import difflib
+import re
+from collections.abc import Callable, Hashable, Iterable, Iterator
+from pathlib import Path
+from typing import Any, TypeVar, get_args, get_origin
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from darkroom.console import UserError
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+class Section(BaseModel):
+    """A group of settings: unknown keys are errors, and nothing is converted silently."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, protected_namespaces=())
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML 1.1 as PyYAML reads it, but `1e-05` is a number and a key given twice is an error."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+        for at, (key, (key_node, _)) in enumerate(zip(keys, node.value, strict=True)):
+            if key in keys[:at]:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"the key {key!r} stands here a second time", key_node.start_mark
+                )
+        return super().construct_mapping(node, deep)
+
+
+# DVC writes `-S train.lr=0.00001` as 1e-05, which YAML 1.1 takes for a string: its floats need a point.
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"^[-+]?[0-9][0-9_]*[eE][-+]?[0-9]+$"), list("-+0123456789")
+)
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """Read a YAML file whose top level is a mapping."""
+    try:
+        content = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
+    except FileNotFoundError:
+        raise UserError(f"there is no {path} here: run from the root of the repository") from None
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path} is not UTF-8 text (byte {error.start}): save it as UTF-8") from None
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        where = f"{path}, line {mark.line + 1}, column {mark.column + 1}" if mark else str(path)
+        raise UserError(f"{where}: {error.problem or 'this is not YAML'}") from None
+    except (yaml.YAMLError, ValueError) as error:
+        raise UserError(f"{path} is not YAML: {str(error).splitlines()[0]}") from None
+    except RecursionError:
+        raise UserError(f"{path} is nested too deeply to be read") from None
+    if not isinstance(content, dict):
+        raise UserError(f"{path} must hold `key: value` lines at its top level")
+    return content
+
+
+def check(model: type[Model], content: Any, *, name: Callable[[str], str], may_be_auto: Iterable[str] = ()) -> Model:
+    """Check `content` against `model`.
+
+    `name` turns a dotted key into what the user calls it («params.yaml: train.lr»). Keys in `may_be_auto` also
+    accept the word auto, which the caller has already replaced; it is mentioned among what is allowed.
+    """
+    try:
+        return model.model_validate(content)
+    except ValidationError as problems:
+        raise UserError(_sentence(model, problems, name, frozenset(may_be_auto))) from None
+
+
+def _sentence(
+    model: type[BaseModel], problems: ValidationError, name: Callable[[str], str], may_be_auto: frozenset[str]
+) -> str:
+    known = list(keys(model))
+    allowed: dict[str, list[str]] = {}
+    for problem in problems.errors(include_url=False):
+        if problem["type"] == "extra_forbidden":
+            key = ".".join(map(str, problem["loc"]))
+            return f"{name(key)} is not a known key{_nearest(key, known)}"
+        key = _key(problem["loc"], known)
+        if problem["type"] == "missing":
+            return f"{name(key)} is missing: add it"
+        message = problem["msg"].removeprefix("Value error, ")
+        if not message.startswith("Input should be"):
+            return f"{name(key)}: {message}"
+        allowed.setdefault(key, [f"{name(key)} is {_shown(problem['input'])}, but must be"])
+        allowed[key].append(message.removeprefix("Input should be ").removeprefix("a valid "))
+    key, (start, *choices) = next(iter(allowed.items()))
+    if key in may_be_auto:
+        choices.append("the word auto")
+    return f"{start} {' or '.join(dict.fromkeys(choices))}"
+
+
+def _key(location: tuple[int | str, ...], known: list[str]) -> str:
+    """The dotted key of a pydantic location, without the names of union branches that pydantic appends."""
+    key = ""
+    for item in location:
+        longer = f"{key}.{item}" if key else str(item)
+        if key and _starred(longer) not in known and not isinstance(item, int):
+            break
+        key = longer
+    return key
+
+
+def _starred(key: str) -> str:
+    """`augment.0.affine` as `augment.*.affine`, the form that `keys` gives."""
+    return re.sub(r"\.\d+(?=\.|$)", ".*", key)
+
+
+def _shown(value: Any) -> str:
+    text = "empty" if value is None else repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _nearest(key: str, known: list[str]) -> str:
+    section, _, last = _starred(key).rpartition(".")
+    siblings = [other.rpartition(".")[2] for other in known if other.rpartition(".")[0] == section]
+    near = difflib.get_close_matches(last, siblings, n=1, cutoff=0.6)
+    if near:
+        return f": did you mean {near[0]}?"
+    elsewhere = [other for other in known if other.rpartition(".")[2] == last]
+    if elsewhere:
+        return f": did you mean {elsewhere[0]}?"
+    return f": known here are {', '.join(siblings)}"
+
+
+def keys(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
+    """All dotted keys of a model, sections included; the place of a list's item is written `*`."""
+    for field, info in model.model_fields.items():
+        yield prefix + field
+        for kind in (info.annotation, *get_args(info.annotation)):
+            if isinstance(kind, type) and issubclass(kind, BaseModel):
+                star = "*." if get_origin(info.annotation) is list else ""
+                yield from keys(kind, f"{prefix}{field}.{star}")

@@ -1,0 +1,82 @@
+"""Train, validation and test: stratified, seeded, and never with equal pixels on two sides."""
+
+import math
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sklearn.model_selection import train_test_split
+
+from darkroom.console import UserError
+
+SPLITS = ("train", "val", "test")
+
+
+def split(
+    index: pd.DataFrame, classes: list[str], *, test: float, val: float, seed: int, use_given_test: bool
+) -> pd.DataFrame:
+    """Divide the labelled rows in two stratified steps: `test` of all, then `val` of the rest.
+
+    Images with equal pixels count as one and stay together, so a class may be off by its copies. With
+    `use_given_test` the makers' test images are the test split, and the first step falls away; an image elsewhere
+    whose pixels stand among them is left out, for it would be trained on and then tested.
+
+    Returns the columns row and split, by row. Raises UserError for a class too small to divide.
+    """
+    labelled = index[index["label"].notna()]
+    if use_given_test:
+        given = labelled["subset"] == "test"
+        if not given.any():
+            raise UserError(
+                "params.yaml: split.use_given_test is true, but the data set has no test images of its own: "
+                "set it to false, or name their folder as `test:` in datasets.yaml"
+            )
+        fixed = labelled[given]
+        labelled = labelled[~given & ~labelled["sha256"].isin(fixed["sha256"])]
+    first = labelled.drop_duplicates("sha256")
+    rows, labels = first["row"].to_numpy(np.int64), first["label"].to_numpy(np.int64)
+    _check_sizes(labels, classes, val if use_given_test else min(test, val * (1 - test)))
+    side: dict[int, str] = {}
+    if not use_given_test:
+        rows, tested, labels, _ = train_test_split(rows, labels, test_size=test, stratify=labels, random_state=seed)
+        side |= dict.fromkeys(tested.tolist(), "test")
+    trained, validated = train_test_split(rows, test_size=val, stratify=labels, random_state=seed)
+    side |= dict.fromkeys(trained.tolist(), "train") | dict.fromkeys(validated.tolist(), "val")
+    of_pixels = {pixels: side[row] for pixels, row in zip(first["sha256"], first["row"], strict=True)}
+    table = pd.DataFrame({"row": labelled["row"], "split": labelled["sha256"].map(of_pixels)})
+    if use_given_test:
+        table = pd.concat([table, pd.DataFrame({"row": fixed["row"], "split": "test"})])
+    return table.astype({"row": "int64", "split": "str"}).sort_values("row", ignore_index=True)
+
+
+def _check_sizes(labels: NDArray[np.int64], classes: list[str], smallest_share: float) -> None:
+    needed = max(2, math.ceil(round(1 / smallest_share, 6)))
+    counts = np.bincount(labels, minlength=len(classes))
+    small = [f"{classes[label]} ({counts[label]})" for label in np.flatnonzero(counts < needed)]
+    if small:
+        raise UserError(
+            f"too few different images to divide: class {', '.join(small[:10])}; each class needs at least {needed}, "
+            "one for every split: add images, remove the class, or change split.test and split.val"
+        )
+
+
+def check_leaks(index: pd.DataFrame, table: pd.DataFrame) -> None:
+    """The gate: raise UserError if equal pixels stand in two splits."""
+    joined = table.merge(index[["row", "sha256", "path"]], on="row")
+    sides = joined.groupby("sha256")["split"].nunique()
+    leaked = joined[joined["sha256"].isin(sides[sides > 1].index)]
+    if len(leaked):
+        raise UserError(
+            f"{len(leaked)} images stand in two splits with equal pixels, the first being {leaked['path'].iloc[0]}: "
+            "the test would not be honest, so nothing was written"
+        )
+
+
+def table_by_class(index: pd.DataFrame, split_table: pd.DataFrame, classes: list[str]) -> pd.DataFrame:
+    """Images by class and split; `left_out` are labelled images in no split."""
+    labelled = index.loc[index["label"].notna(), ["row", "label"]].merge(split_table, on="row", how="left")
+    labelled["split"] = labelled["split"].fillna("left_out")
+    counts = labelled.groupby(["label", "split"]).size().unstack(fill_value=0)
+    counts = counts.reindex(index=range(len(classes)), columns=[*SPLITS, "left_out"], fill_value=0)
+    counts.insert(0, "class", classes)
+    return counts.reset_index(drop=True)

@@ -1,0 +1,133 @@
+"""The files of a tar stream, one after the other, without seeking.
+
+Python's tarfile spends some 45 µs on each member; a picture is decoded in eight. This reads what archives of
+pictures hold: regular files, with GNU or POSIX long names. Links, devices and folders are passed over: they hold
+no picture of their own. Format: POSIX.1-2017, pax interchange format; GNU tar manual, «Basic Tar Format».
+"""
+
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import IO, NamedTuple
+
+BLOCK = 512
+PIECE = 2**20
+MAX_NAME = 2**16  # bytes of a long name or a pax header: more is not a name but an attack
+REGULAR = (b"0", b"\0", b"7")
+
+
+class BadTar(Exception):
+    """The tar stream is damaged or cut short."""
+
+
+@dataclass(slots=True)
+class _Stream:
+    """The bytes of the tar, and how far the current member reaches."""
+
+    raw: IO[bytes]
+    left: int = 0
+
+    def take(self, size: int) -> bytes:
+        data = self.raw.read(size)
+        if len(data) < size:
+            raise BadTar("it ends in the middle of a file")
+        return data
+
+    def skip(self) -> None:
+        while self.left:
+            self.left -= len(self.take(min(self.left, PIECE)))
+
+
+class Member(NamedTuple):
+    """One regular file. Its content can be read once, before the next member is asked for."""
+
+    name: str
+    size: int
+    stream: _Stream
+
+    def content(self) -> Callable[[], bytes]:
+        """Read the content now; the function returned gives it."""
+        data = self.stream.take(self.size)
+        self.stream.left -= self.size
+        return lambda: data
+
+    def pieces(self) -> Iterator[bytes]:
+        """The content in pieces of at most 1 MiB."""
+        left = self.size
+        while left:
+            piece = self.stream.take(min(left, PIECE))
+            left -= len(piece)
+            self.stream.left -= len(piece)
+            yield piece
+
+
+def members(raw: IO[bytes]) -> Iterator[Member]:
+    """Yield the regular files of a tar. Raises BadTar where it is damaged or cut short."""
+    stream = _Stream(raw)
+    long_name, pax = "", {}
+    while True:
+        header = raw.read(BLOCK)
+        if len(header) < BLOCK:
+            # An empty file is no tar; GNU tar itself accepts one that lacks the two closing blocks of zeros.
+            raise BadTar("it is cut short" if header else "it has no end mark")
+        if header[0] == 0 and not any(header):
+            return
+        size, kind = _number(header[124:136]), header[156:157]
+        _verify(header)
+        if kind in b"LKxg":
+            data = stream.take(-(-size // BLOCK) * BLOCK)[:size] if size <= MAX_NAME else _too_long(size)
+            if kind == b"L":
+                long_name = data.rstrip(b"\0").decode("utf-8", "replace")
+            elif kind == b"x":
+                pax = _pax(data)
+            continue
+        name = pax.get("path") or long_name or _short_name(header)
+        size = int(pax.get("size", size))
+        stream.left = -(-size // BLOCK) * BLOCK
+        if kind in REGULAR and not name.endswith("/"):
+            yield Member(name, size, stream)
+        stream.skip()
+        long_name, pax = "", {}
+
+
+def _verify(header: bytes) -> None:
+    # adler32 sums bytes in C: its low half is 1 + the sum, modulo 65521. The checksum field counts as blanks.
+    total = (zlib.adler32(header[:148] + b"        " + header[156:]) & 0xFFFF) - 1
+    if (_number(header[148:156]) - total) % 65521:
+        raise BadTar("a header has a wrong checksum, or this is no tar at all")
+
+
+def _number(field: bytes) -> int:
+    if field[0] & 0x80:  # GNU: a large number in base 256
+        return int.from_bytes(field[1:], "big")
+    try:
+        return int(field.rstrip(b"\0 ") or b"0", 8)
+    except ValueError:
+        raise BadTar("a header has no valid numbers, or this is no tar at all") from None
+
+
+def _short_name(header: bytes) -> str:
+    name = header[:100].split(b"\0", 1)[0]
+    if header[257:263] == b"ustar\0":
+        prefix = header[345:500].split(b"\0", 1)[0]
+        name = prefix + b"/" + name if prefix else name
+    return name.decode("utf-8", "replace")
+
+
+def _pax(data: bytes) -> dict[str, str]:
+    """Records of the form `length key=value\\n`."""
+    records: dict[str, str] = {}
+    while data:
+        length, _, _ = data.partition(b" ")
+        if not length.isdigit() or not len(length) < int(length) <= len(data):
+            raise BadTar("an extended header is damaged")
+        key, _, value = data[len(length) + 1 : int(length) - 1].partition(b"=")
+        records[key.decode("utf-8", "replace")] = value.decode("utf-8", "replace")
+        data = data[int(length) :]
+    if not records.get("size", "0").isdigit():
+        raise BadTar("an extended header is damaged")
+    return records
+
+
+def _too_long(size: int) -> bytes:
+    raise BadTar(f"a name of {size} bytes")

@@ -1,0 +1,241 @@
+"""The members of a zip file, one after the other, with little memory and little work each.
+
+Python's zipfile keeps an object of half a kilobyte for each member and spends 17 µs on reading a small one;
+an archive of a million small pictures wants less of both. Format: PKWARE APPNOTE 6.3.10.
+"""
+
+import struct
+import zlib
+from collections.abc import Callable, Iterator
+from typing import IO, NamedTuple
+
+END = struct.Struct("<4s4H2LH")  # end of central directory
+LOCATOR64 = struct.Struct("<4sLQL")
+END64 = struct.Struct("<4sQ2H2L4Q")
+# One member in the central directory: mark, flags, method, checksum, sizes, lengths of name, extra, comment, offset
+ENTRY = struct.Struct("<4s4xHH4xLLLHHH8xL")
+LOCAL = struct.Struct("<4s5H3L2H")  # the header in front of a member's data; its last two: lengths of name, extra
+
+STORED, DEFLATED = 0, 8
+METHODS = {
+    9: "deflate64",
+    12: "bzip2",
+    14: "LZMA",
+    93: "Zstandard",
+    95: "XZ",
+    98: "PPMd",
+    99: "AES encryption",
+}
+FULL = 0xFFFFFFFF
+PIECE = 2**20
+
+
+class BadZip(Exception):
+    """The zip as a whole is damaged, cut short, or of a kind that cannot be read."""
+
+
+class BadMember(Exception):
+    """One member cannot be read; the message says why."""
+
+
+class _Source:
+    """The bytes of the zip, read ahead where members follow one another."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream = stream
+        self._start, self._block = 0, b""
+
+    def view(self, offset: int, size: int) -> tuple[bytes, int]:
+        """A block of bytes, and the place in it from which at least `size` bytes of the file at `offset` lie.
+
+        Fewer, where the file ends.
+        """
+        place = offset - self._start
+        if place < 0 or place + size > len(self._block):
+            follows = 0 <= place <= len(self._block) + PIECE
+            self._stream.seek(offset)
+            self._start, self._block = offset, self._stream.read(max(size, PIECE if follows else size))
+            place = 0
+        return self._block, place
+
+    def read(self, offset: int, size: int) -> bytes:
+        """`size` bytes at `offset`, fewer where the file ends."""
+        block, place = self.view(offset, size)
+        return block[place : place + size]
+
+
+class Member(NamedTuple):
+    """One member: its name, its size once decompressed, and where its content lies."""
+
+    name: str
+    size: int
+    source: _Source
+    packed: int
+    method: int
+    encrypted: bool
+    crc: int
+    offset: int
+
+    def content(self) -> Callable[[], bytes]:
+        """Read the packed bytes now; the function returned decompresses them, in any thread, or raises BadMember."""
+        problem = self._problem()
+        if problem:
+            return failing(problem)
+        block, at, start = self._find()
+        if start + self.packed <= len(block):
+            packed = block[start : start + self.packed]
+        else:
+            packed = self.source.read(self.offset + start - at, self.packed)
+        return lambda: self._unpack(packed)
+
+    def pieces(self) -> Iterator[bytes]:
+        """The content in pieces of at most 1 MiB. Raises BadZip where it is damaged."""
+        problem = self._problem()
+        if problem:
+            raise BadZip(f"{self.name}: {problem}")
+        inflater = zlib.decompressobj(-15)
+        _, at, start = self._find()
+        place, crc = self.offset + start - at, 0
+        end = place + self.packed
+        while place < end:
+            packed = self.source.read(place, min(end - place, PIECE))
+            if not packed:
+                raise BadZip(f"{self.name} is cut short")
+            place += len(packed)
+            while packed:
+                piece = packed if self.method == STORED else inflater.decompress(packed, PIECE)
+                packed = b"" if self.method == STORED else inflater.unconsumed_tail
+                crc = zlib.crc32(piece, crc)
+                yield piece
+        if crc != self.crc:
+            raise BadZip(f"{self.name} has a wrong checksum")
+
+    def _problem(self) -> str:
+        if self.encrypted:
+            return "it is encrypted: unpack it with its password and pack it again without"
+        if self.method not in (STORED, DEFLATED):
+            method = METHODS.get(self.method, f"method {self.method}")
+            return f"it is compressed with {method}: pack it again with deflate, zip's usual method"
+        return ""
+
+    def _find(self) -> tuple[bytes, int, int]:
+        """A block of bytes that holds the member's own header, the header's place in it, and that of the data.
+
+        The data itself may reach beyond the block.
+        """
+        # One look for both: the name has the same length there, and the extra field is hardly ever much longer.
+        block, at = self.source.view(self.offset, LOCAL.size + len(self.name) + 64 + min(self.packed, PIECE))
+        if block[at : at + 4] != b"PK\3\4" or len(block) - at < LOCAL.size:
+            raise BadZip(f"{self.name} is not where the archive's directory says")
+        name, extra = block[at + 26] | block[at + 27] << 8, block[at + 28] | block[at + 29] << 8
+        return block, at, at + LOCAL.size + name + extra
+
+    def _unpack(self, packed: bytes) -> bytes:
+        if self.method == DEFLATED:
+            try:
+                # Deflate shrinks 1032-fold at best, so a small member cannot fill the memory; a large one that lies
+                # about its size could, and is given no more room than it declares.
+                if self.packed < PIECE // 16:
+                    content = zlib.decompress(packed, -15, max(1, min(self.size, PIECE)))
+                else:
+                    content = zlib.decompressobj(-15).decompress(packed, max(1, self.size))
+            except zlib.error:
+                raise BadMember("its compressed data is damaged") from None
+        else:
+            content = packed
+        if len(content) != self.size:
+            raise BadMember(f"it has {len(content)} bytes where {self.size} are declared")
+        if zlib.crc32(content) != self.crc:
+            raise BadMember("it has a wrong checksum")
+        return content
+
+
+def failing(problem: str) -> Callable[[], bytes]:
+    """A content that cannot be read."""
+
+    def read() -> bytes:
+        raise BadMember(problem)
+
+    return read
+
+
+def members(stream: IO[bytes]) -> Iterator[Member]:
+    """Yield the members of a seekable zip in the order of its central directory. Folders are left out.
+
+    Raises BadZip where the directory is missing or damaged.
+    """
+    start, size, count, shift = _directory(stream)
+    source = _Source(stream)
+    buffer, at, place, end = b"", 0, start, start + size
+    for _ in range(count):
+        if len(buffer) - at < ENTRY.size + 3 * 0xFFFF and place < end:
+            stream.seek(place)
+            buffer = buffer[at:] + stream.read(min(PIECE, end - place))
+            place, at = stream.tell(), 0
+        if len(buffer) - at < ENTRY.size or buffer[at : at + 4] != b"PK\1\2":
+            raise BadZip("its directory is damaged")
+        _, flags, method, crc, packed, size, name_length, extra_length, comment_length, offset = ENTRY.unpack_from(
+            buffer, at
+        )
+        at += ENTRY.size
+        raw = buffer[at : at + name_length]
+        if FULL in (packed, size, offset):
+            extra = buffer[at + name_length : at + name_length + extra_length]
+            size, packed, offset = _zip64(extra, size, packed, offset)
+        at += name_length + extra_length + comment_length
+        if raw.endswith(b"/"):
+            continue
+        yield Member(_name(raw, flags), size, source, packed, method, bool(flags & 1), crc, offset + shift)
+
+
+def _name(raw: bytes, flags: int) -> str:
+    # Many tools write UTF-8 without saying so; bytes that are not UTF-8 are in the old DOS code page.
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError:
+        return raw.decode("utf-8", "replace") if flags & 0x800 else raw.decode("cp437")
+
+
+def _directory(stream: IO[bytes]) -> tuple[int, int, int, int]:
+    """Start and size of the central directory, number of members, and bytes that stand before the archive."""
+    length = stream.seek(0, 2)
+    tail_start = max(0, length - END.size - 0xFFFF)
+    stream.seek(tail_start)
+    tail = stream.read()
+    at = tail.rfind(b"PK\5\6")
+    if at < 0 or len(tail) - at < END.size:
+        raise BadZip("it has no directory at its end")
+    _, _, _, _, count, size, offset, _ = END.unpack_from(tail, at)
+    end = tail_start + at
+    if count == 0xFFFF or FULL in (size, offset):
+        stream.seek(max(0, end - LOCATOR64.size))
+        locator = stream.read(LOCATOR64.size)
+        if locator[:4] == b"PK\6\7":
+            stream.seek(max(0, end - LOCATOR64.size - END64.size))
+            record = stream.read(END64.size)
+            if record[:4] != b"PK\6\6":
+                raise BadZip("its zip64 directory is damaged")
+            *_, count, size, offset = END64.unpack(record)
+            end -= LOCATOR64.size + END64.size
+    start = end - size
+    if start < 0 or offset > start:
+        raise BadZip("its directory lies outside the file")
+    return start, size, count, start - offset
+
+
+def _zip64(extra: bytes, size: int, packed: int, offset: int) -> tuple[int, int, int]:
+    """Sizes and offset of a member whose directory entry has no room for them."""
+    at = 0
+    while at + 4 <= len(extra):
+        kind, length = struct.unpack_from("<HH", extra, at)
+        if kind == 1:
+            numbers = iter(struct.unpack_from(f"<{length // 8}Q", extra[: at + 4 + length], at + 4))
+            try:
+                size = next(numbers) if size == FULL else size
+                packed = next(numbers) if packed == FULL else packed
+                offset = next(numbers) if offset == FULL else offset
+            except StopIteration:
+                break
+            return size, packed, offset
+        at += 4 + length
+    raise BadZip("a zip64 entry is damaged")

@@ -1,0 +1,119 @@
+"""Decode the pictures of the archive into one array and one table."""
+
+import os
+import re
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from darkroom import archive, paths
+from darkroom.catalog import Entry, Layout
+from darkroom.console import UserError, done, progress, run
+from darkroom.files import read_json, replacing_folder, write_csv, write_json
+from darkroom.images import looks_like_image
+from darkroom.packing import pack
+from darkroom.params import Extract, load
+
+
+def main() -> None:
+    params, entry = load()
+    source = paths.RAW / read_json(paths.SOURCE)["archive"]
+    with replacing_folder(paths.DATA) as folder:
+        index, rejected = extract(source, entry, params.extract, folder, params.dataset)
+    rejects = f"; {len(rejected):,} files were rejected, see {paths.REJECTED}" if rejected else ""
+    done(f"wrote {paths.IMAGES} ({len(index):,} images) and {paths.INDEX}{rejects}", "dvc repro audit")
+
+
+def extract(
+    source: Path, entry: Entry, settings: Extract, folder: Path, dataset: str
+) -> tuple[pa.Table, list[tuple[str, str]]]:
+    """Write the array, the index, the classes and the rejected files of an archive to `folder`."""
+    layout = Layout(entry)
+    passed_over: set[str] = set()
+
+    def wanted(path: str) -> bool:
+        if not looks_like_image(path):
+            return False
+        if layout.place(path) is None:
+            if len(passed_over) < 5:
+                passed_over.add(path.rpartition("/")[0] or path)
+            return False
+        return True
+
+    limits = archive.Limits(settings.max_members, settings.max_bytes)
+    files = archive.files(source, wanted=wanted, may_hold=layout.may_hold, limits=limits)
+    threads = settings.threads or len(os.sched_getaffinity(0))
+    index, rejected = pack(
+        progress(files, what="decode", unit="image"),
+        layout,
+        entry.shape,
+        folder,
+        max_pixels=settings.max_pixels,
+        threads=threads,
+    )
+    _check(index, rejected, settings.max_rejected, source, layout, passed_over)
+    labels = sorted(pc.unique(index["label"]).drop_null().to_pylist(), key=_natural)
+    write_json(folder / paths.CLASSES.name, _names(labels, entry, dataset))
+    index = _finished(index, labels)
+    pq.write_table(index, folder / paths.INDEX.name)
+    write_csv(folder / paths.REJECTED.name, pd.DataFrame(rejected, columns=["path", "reason"]))
+    return index, rejected
+
+
+def _check(
+    index: pa.Table,
+    rejected: list[tuple[str, str]],
+    max_rejected: float,
+    source: Path,
+    layout: Layout,
+    passed_over: set[str],
+) -> None:
+    """Stop where the archive gave no data, or too little of it."""
+    count = len(index) + len(rejected)
+    if not count:
+        seen = f"pictures lie in {', '.join(sorted(passed_over))}" if passed_over else "it holds no pictures"
+        raise UserError(f"{source} has no picture under {layout}; {seen}: correct the folders in datasets.yaml")
+    if len(rejected) > max_rejected * count:
+        examples = "; ".join(f"{path}: {reason}" for path, reason in rejected[:3])
+        raise UserError(
+            f"{len(rejected):,} of {count:,} files in {source} cannot be used, more than extract.max_rejected "
+            f"({max_rejected:.2%}) allows. {examples}. Mend the archive, or raise extract.max_rejected"
+        )
+    classes = pc.count_distinct(index["label"]).as_py()
+    if classes < 2:
+        raise UserError(
+            f"{source} has labelled pictures of {classes} class{'es' if classes != 1 else ''} under {layout}, and at "
+            "least two are needed: the label of a picture is the name of the folder in which it lies"
+        )
+
+
+def _names(labels: list[str], entry: Entry, dataset: str) -> list[str]:
+    """The classes as people should read them, in the order of their numbers."""
+    unknown = [label for label in entry.classes if label not in labels]
+    if unknown:
+        raise UserError(
+            f"datasets.yaml: {dataset}.classes names {unknown[0]!r}, but the archive has no such label: "
+            f"known are {', '.join(labels[:20])}"
+        )
+    return [entry.classes.get(label, label) for label in labels]
+
+
+def _finished(index: pa.Table, labels: list[str]) -> pa.Table:
+    """The index as it is kept: with row numbers, and classes and hashes in their final form."""
+    numbers = pc.index_in(index["label"], value_set=pa.array(labels, pa.string()))
+    hashes = pa.array([digest.hex() for digest in index["sha256"].to_pylist()], pa.string())
+    index = index.set_column(index.schema.get_field_index("label"), "label", numbers)
+    index = index.set_column(index.schema.get_field_index("sha256"), "sha256", hashes)
+    return index.add_column(0, "row", pa.array(range(len(index)), pa.int64()))
+
+
+def _natural(label: str) -> list[tuple[int, int, str]]:
+    """Sorts 2 before 10, and numbers before words."""
+    return [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in re.split(r"(\d+)", label) if part]
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,34 @@
+"""Divide the labelled images into train, validation and test."""
+
+from darkroom import paths, splits
+from darkroom.console import done, run
+from darkroom.dataset import load_classes, load_index
+from darkroom.files import write_csv, write_parquet
+from darkroom.params import load
+
+
+def main() -> None:
+    settings = load()[0].split
+    index, classes = load_index(), load_classes()
+    table = splits.split(
+        index,
+        classes,
+        test=settings.test,
+        val=settings.val,
+        seed=settings.seed,
+        use_given_test=settings.use_given_test,
+    )
+    splits.check_leaks(index, table)
+    by_class = splits.table_by_class(index, table, classes)
+    write_parquet(paths.SPLIT, table)
+    write_csv(paths.SPLIT_TABLE, by_class)
+    total = by_class[[*splits.SPLITS, "left_out"]].sum()
+    left_out = f"; {total['left_out']} left out, for the given test has their pixels too" if total["left_out"] else ""
+    done(
+        f"wrote {paths.SPLIT}: {total['train']:,} train, {total['val']:,} val, {total['test']:,} test{left_out}",
+        "dvc repro stats",
+    )
+
+
+if __name__ == "__main__":
+    run(main)
