@@ -1,5 +1,6 @@
 """Pictures for people. Every function returns a figure; `save` writes it, with the same bytes for the same figure."""
 
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -42,6 +43,27 @@ def image_grid(
         if at < len(images):
             _show(axis, images[at])
             axis.set_title(titles[at], fontsize=7, pad=2, color=colours[at] if colours else "black")
+    return figure
+
+
+def gallery_rows(images: Images, groups: dict[str, pd.DataFrame], *, title: str) -> Figure:
+    """One row of images for each group of mistakes (tables with the columns row and confidence), under its heading."""
+    columns = max([len(group) for group in groups.values()], default=1)
+    figure = _figure(max(5.5, 1.1 * columns + 2.4), max(1.2, 1.2 * len(groups) + 0.5))
+    figure.suptitle(title, fontsize=10)
+    if not groups:
+        figure.text(0.5, 0.4, "no mistakes", ha="center", color=GREY)
+        return figure
+    axes = figure.subplots(len(groups), columns + 2, squeeze=False)
+    for line, (heading, group) in zip(axes, groups.items(), strict=True):
+        for axis in line:
+            axis.axis("off")
+        line[0].text(0, 0.5, _wrapped(heading), fontsize=8, va="center", transform=line[0].transAxes)
+        for axis, (row, confidence) in zip(
+            line[2:], group[["row", "confidence"]].itertuples(index=False), strict=False
+        ):
+            _show(axis, images[row])
+            axis.set_title(f"{confidence:.0%}", fontsize=7, pad=2)
     return figure
 
 
@@ -170,6 +192,10 @@ def _show(axis: Axes, image: NDArray[np.uint8]) -> None:
 
 def _open(axis: Axes) -> None:
     axis.spines[["top", "right"]].set_visible(False)
+
+
+def _wrapped(text: str) -> str:
+    return "\n".join(textwrap.wrap(text, 26))
 
 
 def _short(name: str, length: int = 24) -> str:

@@ -1,0 +1,93 @@
+"""Commands beside the pipeline: python -m darkroom predict | summary | ui."""
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from darkroom import paths
+from darkroom.console import UserError, run
+from darkroom.files import read_json
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(prog="python -m darkroom", description="Commands beside the pipeline.")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    command = commands.add_parser("predict", help="classify pictures with the trained model")
+    command.add_argument("pictures", nargs="+", metavar="PICTURE", help="picture files of any size and mode")
+    command.add_argument("--top-k", type=_positive, default=3, metavar="K", help="classes shown of each picture (3)")
+    command.add_argument("--json", action="store_true", help="print JSON, one object for all pictures")
+    command.add_argument("--model", default=str(paths.MODEL.parent), metavar="FOLDER", help="where the model lies")
+    command.set_defaults(run=predict)
+
+    command = commands.add_parser("summary", help="say what the last `dvc repro` reached, and where to look")
+    command.set_defaults(run=summary)
+
+    command = commands.add_parser("ui", help="serve MLflow's pages on this machine")
+    command.add_argument("--port", type=_positive, default=5000, help="5000")
+    command.set_defaults(run=ui)
+
+    options = parser.parse_args(arguments)
+    options.run(options)
+
+
+def predict(options: argparse.Namespace) -> None:
+    """Print the most probable classes of each picture; unreadable ones are named, and the others still classified."""
+    from darkroom import runtime
+
+    runtime.torch_for(threads=0, portable=False)
+    from darkroom.inference import Classifier
+
+    classifier = Classifier.load(options.model)
+    found: dict[str, Any] = {}
+    for picture in options.pictures:
+        try:
+            best = classifier.predict(picture, options.top_k)[0]
+            found[picture] = dict(zip(best.classes, (round(value, 6) for value in best.probabilities), strict=True))
+        except UserError as error:
+            print(f"error: {error}", file=sys.stderr)
+    if options.json:
+        print(json.dumps(found, indent=2, ensure_ascii=False))
+    else:
+        width = max(map(len, found), default=0)
+        for picture, best in found.items():
+            print(f"{picture:{width}}  " + "  ".join(f"{name} {value:.2%}" for name, value in best.items()))
+    if len(found) < len(options.pictures):
+        raise SystemExit(1)
+
+
+def summary(options: argparse.Namespace) -> None:
+    """One line with the test accuracy, then where to look and what to do next."""
+    if not paths.EVALUATE.is_file() or not paths.MODEL.is_file():
+        raise UserError("nothing has been evaluated yet: `dvc repro` runs the pipeline")
+    figures, model = read_json(paths.EVALUATE)["test"], read_json(paths.MODEL)
+    print(
+        f"{model['dataset']}: {figures['accuracy']:.2%} of {figures['images']:,} test images are classified right "
+        f"(macro F1 {figures['macro_f1']:.4f})\n"
+        f"look at: {paths.REPORT_TEXT}, {paths.EVALUATE_PICTURES}/confusion.png, {paths.ERRORS_PICTURES}/worst.png\n"
+        "next: dvc exp run -S train.lr=0.001, make ui to compare runs, python -m darkroom predict PICTURE"
+    )
+
+
+def ui(options: argparse.Namespace) -> None:
+    """Replace this process by MLflow's server, which listens on this machine alone."""
+    from darkroom import tracking
+
+    store = tracking.prepare()
+    print(f"MLflow on http://127.0.0.1:{options.port}, Ctrl+C ends it", flush=True)
+    command = ["mlflow", "ui", "--backend-store-uri", store, "--host", "127.0.0.1", "--port", str(options.port)]
+    os.execvp(sys.executable, [sys.executable, "-m", *command])
+
+
+def _positive(text: str) -> int:
+    number = int(text) if text.isdecimal() else 0
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} must be a whole number above 0")
+    return number
+
+
+if __name__ == "__main__":
+    run(main)

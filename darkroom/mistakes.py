@@ -1,0 +1,46 @@
+"""The images that the model got wrong, as tables."""
+
+import pandas as pd
+
+
+def table(predictions: pd.DataFrame, index: pd.DataFrame, classes: list[str]) -> pd.DataFrame:
+    """Every mistake among `predictions`, worst (highest loss) first.
+
+    Columns: path, row, true, predicted, confidence (of the predicted class), loss (nats).
+    """
+    wrong = predictions[predictions["label"] != predictions["predicted"]]
+    names = pd.Series(classes, dtype=object)
+    rows = pd.DataFrame(
+        {
+            "path": index["path"].iloc[wrong["row"]].to_numpy(),
+            "row": wrong["row"].to_numpy(),
+            "true": names[wrong["label"]].to_numpy(),
+            "predicted": names[wrong["predicted"]].to_numpy(),
+            "confidence": wrong["confidence"].round(4).to_numpy(),
+            "loss": wrong["loss"].round(4).to_numpy(),
+        }
+    )
+    return rows.sort_values(["loss", "row"], ascending=[False, True], ignore_index=True)
+
+
+def pairs(mistakes: pd.DataFrame) -> pd.DataFrame:
+    """How often each true class is taken for each other one, most often first: true, predicted, mistakes."""
+    counts = mistakes.groupby(["true", "predicted"]).size().reset_index(name="mistakes")
+    return counts.sort_values(["mistakes", "true", "predicted"], ascending=[False, True, True], ignore_index=True)
+
+
+def of_pairs(mistakes: pd.DataFrame, chosen: pd.DataFrame, per_pair: int) -> dict[str, pd.DataFrame]:
+    """The worst mistakes of each chosen pair, under a heading that names the pair and its number."""
+    groups = {}
+    for true, predicted, count in chosen.itertuples(index=False):
+        of_pair = mistakes[(mistakes["true"] == true) & (mistakes["predicted"] == predicted)]
+        groups[f"{true} taken for {predicted}: {count}"] = of_pair.head(per_pair)
+    return groups
+
+
+def captions(mistakes: pd.DataFrame) -> list[str]:
+    """A line for each mistake: true → predicted, confidence."""
+    return [
+        f"{true} → {predicted}\n{confidence:.0%}"
+        for true, predicted, confidence in mistakes[["true", "predicted", "confidence"]].itertuples(index=False)
+    ]

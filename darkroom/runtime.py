@@ -1,0 +1,52 @@
+"""What must stand before torch is imported: threads, instruction sets, memory. Import torch through `torch_for`.
+
+Why each setting: docs/performance.md. Portable mode: a CPU's widest instructions change the order of additions and
+so the last bits of a sum; fixed to AVX2, without MKL's per-processor paths and with one thread, training gives the
+same bits on every x86-64 processor of the last ten years.
+"""
+
+import ctypes
+import os
+import sys
+from types import ModuleType
+
+PORTABLE = {"ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2", "MKL_CBWR": "COMPATIBLE"}
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of glibc's mallopt
+KEEP_BYTES = 2**30
+
+
+def cores() -> int:
+    """Cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def threads_for(threads: int, portable: bool) -> int:
+    """The number of CPU threads to use; 0 asks for one in portable mode and for every core otherwise."""
+    if portable and threads == 0:
+        return 1
+    return threads or cores()
+
+
+def torch_for(*, threads: int, portable: bool) -> ModuleType:
+    """Import torch with the settings of this run. The first import in a process decides."""
+    # Threads that wait for one another by spinning stand still when a neighbour holds their core.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    if portable:
+        os.environ.update(PORTABLE)
+    _keep_memory()
+    import torch
+
+    torch.set_num_threads(threads_for(threads, portable))
+    torch.backends.cudnn.benchmark = True  # shapes hardly change, so trying each kernel once pays
+    return torch
+
+
+def _keep_memory() -> None:
+    """Keep freed memory for the next step: giving it back costs a third of a small net's step in page faults."""
+    if sys.platform == "linux":
+        libc = ctypes.CDLL(None)
+        if hasattr(libc, "mallopt"):  # glibc only
+            libc.mallopt(M_MMAP_THRESHOLD, KEEP_BYTES)
+            libc.mallopt(M_TRIM_THRESHOLD, KEEP_BYTES)

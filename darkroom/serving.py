@@ -1,0 +1,40 @@
+"""The model as MLflow serves it: a column `image` of picture files (bytes) in, classes and probabilities out.
+
+MLflow keeps this file as the model's code and runs it when the model is loaded.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from mlflow.models import set_model
+from mlflow.pyfunc import PythonModel
+
+from darkroom.inference import Classifier
+
+
+class PictureModel(PythonModel):  # type: ignore[misc]
+    """Loads model.json and model.safetensors, which lie in one folder of the logged model."""
+
+    # Else MLflow warns that `predict` has no type hints of its own form; the signature that is logged says the same.
+    _skip_type_hint_validation = True
+
+    def load_context(self, context: Any) -> None:
+        self._classifier = Classifier.load(Path(context.artifacts["facts"]).parent)
+
+    def predict(self, context, model_input, params=None):  # type: ignore[no-untyped-def]
+        """For each picture its class, the probability of that class, and those of all classes in their order."""
+        pictures = [self._classifier.read(picture) for picture in model_input["image"]]
+        probabilities = self._classifier.probabilities(np.stack(pictures)).astype(float)
+        best = probabilities.argmax(axis=1)
+        return pd.DataFrame(
+            {
+                "label": [self._classifier.classes[at] for at in best],
+                "probability": probabilities.max(axis=1),
+                "probabilities": probabilities.tolist(),
+            }
+        )
+
+
+set_model(PictureModel())

@@ -1,0 +1,293 @@
+"""The record of runs in MLflow. Whatever goes wrong here is warned of and never costs a trained model.
+
+The store is MLFLOW_TRACKING_URI, else one SQLite file at the root of the repository. `train` opens one run; later
+stages find it by the sha256 of the model file, so that no run id ever becomes part of a pipeline output.
+"""
+
+import json
+import logging
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from filelock import FileLock
+
+from darkroom import paths
+from darkroom.files import read_json, sha256
+from darkroom.params import Params, flatten
+
+MODEL_TAG = "model_sha256"
+EPOCH_METRICS = ("train_loss", "train_accuracy", "val_loss", "val_accuracy", "lr", "seconds")
+SERVED = (
+    "numpy",
+    "opencv-python-headless",
+    "pandas",
+    "pillow",
+    "pyarrow",
+    "pydantic",
+    "pyyaml",
+    "safetensors",
+    "torch",
+)
+MAX_PARAM = 6000  # characters that MLflow keeps of a parameter
+
+
+class Run:
+    """One MLflow run that takes figures and files; it takes nothing once the store has failed."""
+
+    def __init__(self, run_id: str | None) -> None:
+        self._run_id = run_id
+
+    def epoch(self, figures: dict[str, float]) -> None:
+        """All figures of one epoch, in one request."""
+        self._metrics({name: figures[name] for name in EPOCH_METRICS if name in figures}, step=int(figures["epoch"]))
+
+    def trained(self, digest: str) -> None:
+        """The trained model with its curves, and the tag by which later stages find the run."""
+
+        def action(client: Any, run_id: str) -> None:
+            client.set_tag(run_id, MODEL_TAG, digest)
+            _log_files(client, run_id, [paths.TRAIN, paths.HISTORY, paths.MODEL, paths.TRAIN_PICTURES])
+            _log_model(run_id)
+
+        self._do(action)
+
+    def evaluated(self, figures: dict[str, float], files: list[Path]) -> None:
+        """The results of a later stage."""
+        self._metrics(figures, step=0)
+        self._do(lambda client, run_id: _log_files(client, run_id, files))
+
+    def _metrics(self, figures: dict[str, float], step: int) -> None:
+        def action(client: Any, run_id: str) -> None:
+            from mlflow.entities import Metric
+
+            now = int(time.time() * 1000)
+            client.log_batch(run_id, [Metric(name, float(value), now, step) for name, value in figures.items()])
+
+        self._do(action)
+
+    def _do(self, action: Callable[[Any, str], None]) -> None:
+        if self._run_id is None:
+            return
+        try:
+            action(_client(), self._run_id)
+        except Exception as error:
+            self._run_id = None  # no more time is lost on a store that does not answer
+            _warn(error)
+
+
+@contextmanager
+def training(params: Params, facts: dict[str, Any], model_summary: str) -> Iterator[Run]:
+    """Open the run of a training and close it at the end, as failed where the training failed."""
+    run_id = None
+    if params.tracking.enabled:
+        try:
+            run_id = _start(params, facts)
+            _client().log_text(run_id, model_summary + "\n", "model.txt")
+        except Exception as error:
+            _warn(error)
+    status = "FAILED"
+    try:
+        yield Run(run_id)
+        status = "FINISHED"
+    except KeyboardInterrupt:
+        status = "KILLED"
+        raise
+    finally:
+        if run_id is not None:
+            try:
+                import mlflow
+
+                mlflow.end_run(status)
+            except Exception as error:
+                _warn(error)
+
+
+def evaluated(params: Params, figures: dict[str, float], files: list[Path]) -> None:
+    """Add the results of a stage after `train` to the run that made the present model.
+
+    A store that does not know the model, as on another machine, gets the run anew from the files of the pipeline.
+    """
+    if not params.tracking.enabled:
+        return
+    try:
+        digest = sha256(paths.WEIGHTS)
+        run_id = _find(params, digest) or _rebuild(params, digest)
+    except Exception as error:
+        _warn(error)
+        return
+    Run(run_id).evaluated(figures, files)
+
+
+def uri() -> str:
+    """The address of the store."""
+    return os.environ.get("MLFLOW_TRACKING_URI") or _local_uri()
+
+
+def _local_uri() -> str:
+    return f"sqlite:///{paths.root() / 'mlflow.db'}"
+
+
+def prepare() -> str:
+    """Create the store if there is none, one process at a time, and return its address.
+
+    Several processes that open a fresh SQLite store together would break it for good.
+    """
+    # A server that is down must cost seconds, not the minutes of MLflow's own retries.
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "20")
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+    import mlflow
+
+    for name in ("mlflow", "alembic"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    mlflow.set_tracking_uri(uri())
+    with FileLock(paths.root() / "mlflow.db.lock"):
+        mlflow.MlflowClient().search_experiments(max_results=1)
+    return uri()
+
+
+@cache
+def _client() -> Any:
+    import mlflow
+
+    return mlflow.MlflowClient(uri())
+
+
+def _experiment(params: Params) -> str:
+    """The id of the MLflow experiment, made when it is missing."""
+    prepare()
+    client, name = _client(), params.tracking.experiment or params.dataset
+    with FileLock(paths.root() / "mlflow.db.lock"):
+        found = client.get_experiment_by_name(name)
+        if found is None:
+            # Left to itself MLflow would put the files into the folder in which it runs, which may be temporary.
+            beside = f"{(paths.root() / 'mlartifacts').as_uri()}/{name}" if uri() == _local_uri() else None
+            return str(client.create_experiment(name, artifact_location=beside))
+    return str(found.experiment_id)
+
+
+def _start(params: Params, facts: dict[str, Any]) -> str:
+    """Open a run with its parameters and tags."""
+    experiment = _experiment(params)
+    import mlflow
+
+    mlflow.set_system_metrics_sampling_interval(2)
+    mlflow.set_system_metrics_samples_before_logging(1)
+    run = mlflow.start_run(experiment_id=experiment, run_name=_name(), tags=_tags(params), log_system_metrics=True)
+    _log_params(run.info.run_id, params, facts)
+    return str(run.info.run_id)
+
+
+def _find(params: Params, digest: str) -> str | None:
+    """The run that made this model; the latest under this name, else the latest."""
+    found = _client().search_runs(
+        [_experiment(params)], f"tags.{MODEL_TAG} = '{digest}'", order_by=["attributes.start_time DESC"]
+    )
+    named = [run for run in found if run.info.run_name == _name()]
+    return str((named or found)[0].info.run_id) if found else None
+
+
+def _rebuild(params: Params, digest: str) -> str:
+    """A run as the training would have left it, without the files of the served model."""
+    client = _client()
+    run = client.create_run(
+        _experiment(params), run_name=_name(), tags=_tags(params) | {MODEL_TAG: digest, "rebuilt": "true"}
+    )
+    run_id = str(run.info.run_id)
+    _log_params(run_id, params, read_json(paths.MODEL))
+    record = Run(run_id)
+    for figures in pd.read_csv(paths.HISTORY).to_dict("records"):
+        record.epoch({str(name): value for name, value in figures.items()})
+    _log_files(client, run_id, [paths.TRAIN, paths.HISTORY, paths.MODEL, paths.TRAIN_PICTURES])
+    client.set_terminated(run_id, "FINISHED")
+    return run_id
+
+
+def _log_params(run_id: str, params: Params, facts: dict[str, Any]) -> None:
+    from mlflow.entities import Param
+
+    values = flatten(params) | {f"train.{name}": facts["train"][name] for name in ("device", "threads")}
+    values |= {"classes": len(facts["classes"]), "parameters": facts["parameters"]}
+    _client().log_batch(run_id, params=[Param(key, _text(value)) for key, value in values.items()])
+
+
+def _text(value: Any) -> str:
+    return (value if isinstance(value, str) else json.dumps(value))[:MAX_PARAM]
+
+
+def _name() -> str:
+    """DVC's name of the experiment, else the git commit."""
+    return os.environ.get("DVC_EXP_NAME") or (_commit() or "run")[:7]
+
+
+def _tags(params: Params) -> dict[str, str]:
+    tags = {"dataset": params.dataset, "data_sha256": sha256(paths.IMAGES), "split_sha256": sha256(paths.SPLIT)}
+    commit = _commit()
+    return tags | ({"mlflow.source.git.commit": commit} if commit else {})
+
+
+def _commit() -> str:
+    answer = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
+    return answer.stdout.strip() if answer.returncode == 0 else ""
+
+
+def _log_files(client: Any, run_id: str, files: list[Path]) -> None:
+    """Files at the root of the run's artifacts, folders of pictures under their own name."""
+    for path in files:
+        if path.is_dir():
+            client.log_artifacts(run_id, str(path), path.name)
+        else:
+            client.log_artifact(run_id, str(path))
+
+
+def _log_model(run_id: str) -> None:
+    """The model in MLflow's own form, from code and safetensors: nothing is pickled."""
+    import cv2
+    import mlflow
+    from mlflow.models import ModelSignature
+    from mlflow.types import ColSpec, DataType, Schema
+    from mlflow.types.schema import Array
+
+    from darkroom.dataset import load_images
+
+    picture = cv2.imencode(".png", load_images()[0])[1].tobytes()
+    package = Path(__file__).parent
+    mlflow.pyfunc.log_model(
+        name="model",
+        python_model=str(package / "serving.py"),
+        artifacts={"facts": str(paths.MODEL.absolute()), "weights": str(paths.WEIGHTS.absolute())},
+        code_paths=[str(package)],
+        signature=ModelSignature(
+            inputs=Schema([ColSpec(DataType.binary, "image")]),
+            outputs=Schema(
+                [
+                    ColSpec(DataType.string, "label"),
+                    ColSpec(DataType.double, "probability"),
+                    ColSpec(Array(DataType.double), "probabilities"),
+                ]
+            ),
+        ),
+        input_example=pd.DataFrame({"image": [picture]}),
+        pip_requirements=[f"{name}=={version(name)}" for name in SERVED],
+    )
+
+
+def _warn(error: Exception) -> None:
+    reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    print(f"warning: MLflow at {_safe(uri())} does not record this run: {reason[:300]}", file=sys.stderr)
+
+
+def _safe(address: str) -> str:
+    """An address without the user and password that it may hold."""
+    head, mark, tail = address.rpartition("@")
+    return f"{head.partition('://')[0]}://...{mark}{tail}" if mark else address

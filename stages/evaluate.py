@@ -1,0 +1,84 @@
+"""Measure the model on validation and test, and keep every prediction."""
+
+import numpy as np
+import pandas as pd
+
+from darkroom import paths, plots, runtime
+from darkroom.console import bar, done, run
+from darkroom.dataset import labels_of, load_classes, load_images, load_index, load_split
+from darkroom.files import read_json, replacing_folder, write_csv, write_json, write_parquet, write_text
+from darkroom.params import Params, load
+
+
+def main() -> None:
+    params, _ = load()
+    facts = read_json(paths.MODEL)
+    portable = facts["train"]["portable"]
+    runtime.torch_for(threads=facts["train"]["threads"] if portable else 0, portable=portable)
+    evaluate(params, portable=portable)
+
+
+def evaluate(params: Params, *, portable: bool) -> None:
+    """Write predictions, figures, tables and pictures of both splits; add them to the record of the run."""
+    from darkroom import engine, metrics, tracking
+    from darkroom.inference import Classifier
+
+    classifier = Classifier.load(paths.MODEL.parent, engine.choose_device("auto", portable=portable))
+    images, index, classes = load_images(), load_index(), load_classes()
+    batch_size = params.evaluate.batch_size
+    figures, predictions = {}, []
+    for split in ("val", "test"):
+        rows = load_split(split)
+        labels = labels_of(index, rows)
+        step = max(batch_size, 2**26 // images[0].nbytes)
+        parts = range(0, len(rows), step)
+        probabilities = np.concatenate(
+            [
+                classifier.probabilities(images[rows[start : start + step]], batch_size)
+                for start in bar(what=split, unit="part", items=parts)
+            ]
+        )
+        figures[split] = metrics.summary(labels, probabilities)
+        predictions.append(
+            pd.DataFrame(
+                {
+                    "row": rows,
+                    "split": split,
+                    "label": labels,
+                    "predicted": probabilities.argmax(axis=1),
+                    "confidence": probabilities.max(axis=1),
+                    "loss": metrics.losses(labels, probabilities).round(6),
+                    "probabilities": list(probabilities),
+                }
+            )
+        )
+    # What stands below is about the test split, whose labels and probabilities are still at hand.
+    report, text = metrics.report(labels, probabilities, classes)
+    table = metrics.per_class(report, classes)
+    matrix = metrics.confusion(labels, probabilities)
+    write_json(paths.EVALUATE, figures)
+    write_json(paths.REPORT_JSON, {"split": "test", **report})
+    write_text(paths.REPORT_TEXT, f"test split, {len(labels):,} images\n\n{text}")
+    write_csv(paths.PER_CLASS, table)
+    names = np.array(classes, dtype=object)
+    pairs = pd.DataFrame({"actual": labels, "predicted": probabilities.argmax(axis=1)})
+    write_csv(paths.CONFUSION, pairs.sort_values(["actual", "predicted"]).apply(lambda column: names[column]))
+    write_parquet(paths.PREDICTIONS, pd.concat(predictions, ignore_index=True))
+    with replacing_folder(paths.EVALUATE_PICTURES) as folder:
+        for name, normalised in (("confusion", False), ("confusion_normalised", True)):
+            plots.save(plots.confusion(matrix, classes, normalised=normalised, split="test"), folder / f"{name}.png")
+        plots.save(plots.per_class(table, "test"), folder / "per_class.png")
+    tracking.evaluated(
+        params,
+        {f"{split}_{name}": value for split, row in figures.items() for name, value in row.items()},
+        [paths.EVALUATE, paths.REPORT_TEXT, paths.REPORT_JSON, paths.PER_CLASS, paths.EVALUATE_PICTURES],
+    )
+    done(
+        f"wrote {paths.EVALUATE} (test accuracy {figures['test']['accuracy']:.2%}), {paths.REPORT_TEXT} and pictures in "
+        f"{paths.EVALUATE_PICTURES}",
+        "dvc repro errors",
+    )
+
+
+if __name__ == "__main__":
+    run(main)
