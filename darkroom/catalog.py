@@ -102,8 +102,8 @@ class Layout:
     """Which files inside an archive belong to which subset, and how they are labelled.
 
     A pattern is a folder, which stands for all that is below it, or a glob, in which `*` also crosses folders. The
-    label is the name of the folder in which a file lies, in Unicode's composed form, as two systems may spell one
-    name in two ways.
+    label is the name of the folder in which a file lies. Names are compared and kept in Unicode's composed form, as
+    two systems may spell one name in two ways.
     """
 
     def __init__(self, entry: Entry) -> None:
@@ -112,8 +112,8 @@ class Layout:
             "test": entry.test,
             "unlabeled": entry.unlabeled,
         }
-        self._patterns = {subset: pattern.strip("/") for subset, pattern in given.items() if pattern is not None}
-        self._expressions = {subset: re.compile(_expression(p)) for subset, p in self._patterns.items()}
+        self._patterns = {subset: _composed(p.strip("/")) for subset, p in given.items() if p is not None}
+        self._expressions = {subset: re.compile(_expression(p), re.DOTALL) for subset, p in self._patterns.items()}
         self._by_folder: dict[str, Place | None] | None = None if any(map(_is_glob, self._patterns.values())) else {}
 
     def place(self, path: str) -> Place | None:
@@ -130,18 +130,19 @@ class Layout:
             return self._by_folder.setdefault(folder, self._place(path))
 
     def _place(self, path: str) -> Place | None:
+        path = _composed(path)
         for subset, expression in self._expressions.items():
             if expression.match(path):
                 folder, _, _ = path.rpartition("/")
                 in_class = folder not in ("", self._patterns[subset])
                 if subset == "unlabeled" or not in_class:
                     return Place(subset, None)
-                return Place(subset, unicodedata.normalize("NFC", folder.rpartition("/")[2]))
+                return Place(subset, folder.rpartition("/")[2])
         return None
 
     def may_hold(self, folder: str) -> bool:
         """Whether anything below `folder` can belong to a subset: a nested archive need not be opened otherwise."""
-        return any(_overlap(folder + "/", pattern) for pattern in self._patterns.values())
+        return any(_overlap(_composed(folder) + "/", pattern) for pattern in self._patterns.values())
 
     def __str__(self) -> str:
         return ", ".join(f"{subset}: {pattern}" for subset, pattern in self._patterns.items())
@@ -156,6 +157,10 @@ def _expression(pattern: str) -> str:
 def _overlap(folder: str, pattern: str) -> bool:
     fixed = re.split(r"[*?\[]", pattern, maxsplit=1)[0] if _is_glob(pattern) else _folder(pattern) + "/"
     return fixed in ("", "/") or fixed.startswith(folder) or folder.startswith(fixed)
+
+
+def _composed(name: str) -> str:
+    return unicodedata.normalize("NFC", name)
 
 
 def _folder(pattern: str) -> str:

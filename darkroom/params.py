@@ -19,7 +19,7 @@ Width = Annotated[int, Field(ge=1, le=65536)]
 
 
 class Fetch(Section):
-    archive: str | None
+    archive: Annotated[str, Field(min_length=1)] | None
 
 
 class Extract(Section):
@@ -43,7 +43,7 @@ class Baseline(Section):
 
 
 class Model(Section):
-    layers: Annotated[str, Field(pattern=r"^\d{1,5}P?(-\d{1,5}P?)*$")]
+    layers: Annotated[str, Field(pattern=r"^[1-9]\d{0,4}P?(-[1-9]\d{0,4}P?)*$")]
     kernel: Annotated[int, Field(ge=1, le=15)]
     batch_norm: bool
     activation: Activation
@@ -59,11 +59,9 @@ class Model(Section):
         return str(layers) if isinstance(layers, int) and not isinstance(layers, bool) else layers
 
     @model_validator(mode="after")
-    def _sizes(self) -> "Model":
+    def _odd(self) -> "Model":
         if self.kernel % 2 == 0:
             raise ValueError(f"kernel is {self.kernel}, but must be odd, so that the image keeps its size")
-        if any(int(width.removesuffix("P")) == 0 for width in self.layers.split("-")):
-            raise ValueError(f"layers is {self.layers}, but a convolution must be at least 1 wide")
         return self
 
 
@@ -214,7 +212,7 @@ def load(params: Path = PARAMS, datasets: Path = DATASETS) -> tuple[Params, Entr
         source = next((recipe for recipe in from_recipe if key == recipe or key.startswith(recipe + ".")), None)
         return f"{datasets}: {dataset}.recipe.{key}" if source else f"{params}: {key}"
 
-    return check(Params, content, name=name, may_be_auto=defaults), entry
+    return check(Params, content, name=name, may_be_auto=defaults.keys() - from_recipe), entry
 
 
 def flatten(settings: Section) -> dict[str, Any]:

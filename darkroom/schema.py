@@ -2,7 +2,7 @@
 
 import difflib
 import re
-from collections.abc import Callable, Hashable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar, get_args, get_origin
 
@@ -23,14 +23,16 @@ class Section(BaseModel):
 class _Loader(yaml.SafeLoader):
     """YAML 1.1 as PyYAML reads it, but `1e-05` is a number and a key given twice is an error."""
 
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
-        for at, (key, (key_node, _)) in enumerate(zip(keys, node.value, strict=True)):
-            if key in keys[:at]:
+    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
+        node = super().compose_mapping_node(anchor)
+        seen = set()
+        for key, _ in node.value:
+            if (key.tag, str(key.value)) in seen:
                 raise yaml.constructor.ConstructorError(
-                    None, None, f"the key {key!r} stands here a second time", key_node.start_mark
+                    None, None, f"the key {key.value!r} stands here a second time", key.start_mark
                 )
-        return super().construct_mapping(node, deep)
+            seen.add((key.tag, str(key.value)))
+        return node
 
 
 # DVC writes `-S train.lr=0.00001` as 1e-05, which YAML 1.1 takes for a string: its floats need a point.
@@ -51,7 +53,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
         mark = error.problem_mark
         where = f"{path}, line {mark.line + 1}, column {mark.column + 1}" if mark else str(path)
         raise UserError(f"{where}: {error.problem or 'this is not YAML'}") from None
-    except (yaml.YAMLError, ValueError) as error:
+    except (yaml.YAMLError, ValueError, LookupError, AttributeError) as error:  # the last two: `!!int` before no number
         raise UserError(f"{path} is not YAML: {str(error).splitlines()[0]}") from None
     except RecursionError:
         raise UserError(f"{path} is nested too deeply to be read") from None
@@ -72,23 +74,34 @@ def check(model: type[Model], content: Any, *, name: Callable[[str], str], may_b
         raise UserError(_sentence(model, problems, name, frozenset(may_be_auto))) from None
 
 
+# How pydantic's messages begin, and what stands there after our «must be».
+_MUST_BE = {
+    "Input should be a valid ": "",
+    "Input should be ": "",
+    "String should match pattern ": "text of the form ",
+    "String should have ": "text of ",
+}
+
+
 def _sentence(
     model: type[BaseModel], problems: ValidationError, name: Callable[[str], str], may_be_auto: frozenset[str]
 ) -> str:
     known = list(keys(model))
     allowed: dict[str, list[str]] = {}
-    for problem in problems.errors(include_url=False):
+    # Unknown keys first: one that is missing often stands there under a wrong name.
+    for problem in sorted(problems.errors(include_url=False), key=lambda one: one["type"] != "extra_forbidden"):
         if problem["type"] == "extra_forbidden":
-            key = ".".join(map(str, problem["loc"]))
+            key = _printable(".".join(map(str, problem["loc"])))
             return f"{name(key)} is not a known key{_nearest(key, known)}"
         key = _key(problem["loc"], known)
         if problem["type"] == "missing":
             return f"{name(key)} is missing: add it"
         message = problem["msg"].removeprefix("Value error, ")
-        if not message.startswith("Input should be"):
+        beginning = next(filter(message.startswith, _MUST_BE), None)
+        if beginning is None:
             return f"{name(key)}: {message}"
         allowed.setdefault(key, [f"{name(key)} is {_shown(problem['input'])}, but must be"])
-        allowed[key].append(message.removeprefix("Input should be ").removeprefix("a valid "))
+        allowed[key].append(_MUST_BE[beginning] + message.removeprefix(beginning))
     key, (start, *choices) = next(iter(allowed.items()))
     if key in may_be_auto:
         choices.append("the word auto")
@@ -103,12 +116,16 @@ def _key(location: tuple[int | str, ...], known: list[str]) -> str:
         if key and _starred(longer) not in known and not isinstance(item, int):
             break
         key = longer
-    return key
+    return _printable(key)
 
 
 def _starred(key: str) -> str:
     """`augment.0.affine` as `augment.*.affine`, the form that `keys` gives."""
     return re.sub(r"\.\d+(?=\.|$)", ".*", key)
+
+
+def _printable(key: str) -> str:
+    return key if key.isprintable() else repr(key)[1:-1]
 
 
 def _shown(value: Any) -> str:

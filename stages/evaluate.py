@@ -73,9 +73,9 @@ def evaluate(params: Params, *, portable: bool) -> None:
         {f"{split}_{name}": value for split, row in figures.items() for name, value in row.items()},
         [paths.EVALUATE, paths.REPORT_TEXT, paths.REPORT_JSON, paths.PER_CLASS, paths.EVALUATE_PICTURES],
     )
+    reached = f"test accuracy {figures['test']['accuracy']:.2%}"
     done(
-        f"wrote {paths.EVALUATE} (test accuracy {figures['test']['accuracy']:.2%}), {paths.REPORT_TEXT} and pictures in "
-        f"{paths.EVALUATE_PICTURES}",
+        f"wrote {paths.EVALUATE} ({reached}), {paths.REPORT_TEXT} and pictures in {paths.EVALUATE_PICTURES}",
         "dvc repro errors",
     )
 
