@@ -3,6 +3,7 @@
 import textwrap
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -29,11 +30,10 @@ def image_grid(
     images: Images, titles: Sequence[str], *, columns: int, title: str, colours: Sequence[str] = ()
 ) -> Figure:
     """Images in rows, each under its own title; `title` stands over them all."""
-    columns = max(1, min(columns, len(images)))
     rows = max(1, -(-len(images) // columns))
     lines = max((text.count("\n") + 1 for text in titles), default=1)
     cell = 1.25
-    figure = _figure(columns * cell + 0.2, rows * (cell * 0.85 + 0.17 * lines) + 0.5)
+    figure = _figure(max(6.5, columns * cell + 0.2), rows * (cell * 0.85 + 0.17 * lines) + 0.5)
     figure.suptitle(title, fontsize=10)
     if not len(images):
         figure.text(0.5, 0.4, "none", ha="center", color=GREY)
@@ -46,21 +46,20 @@ def image_grid(
     return figure
 
 
-def gallery_rows(images: Images, groups: dict[str, pd.DataFrame], *, title: str) -> Figure:
-    """One row of images for each group of mistakes (tables with the columns row and confidence), under its heading."""
-    columns = max([len(group) for group in groups.values()], default=1)
-    figure = _figure(max(5.5, 1.1 * columns + 2.4), max(1.2, 1.2 * len(groups) + 0.5))
+def gallery_rows(images: Images, groups: dict[str, pd.DataFrame], *, columns: int, title: str) -> Figure:
+    """One row of images for each group of mistakes (tables with the columns row and confidence), beside its heading."""
+    figure = _figure(max(6.5, 1.1 * columns + 2.2), max(1.2, 1.2 * len(groups) + 0.5))
     figure.suptitle(title, fontsize=10)
     if not groups:
         figure.text(0.5, 0.4, "no mistakes", ha="center", color=GREY)
         return figure
-    axes = figure.subplots(len(groups), columns + 2, squeeze=False)
+    axes = figure.subplots(len(groups), columns + 1, squeeze=False, width_ratios=[2, *[1] * columns])
     for line, (heading, group) in zip(axes, groups.items(), strict=True):
         for axis in line:
             axis.axis("off")
         line[0].text(0, 0.5, _wrapped(heading), fontsize=8, va="center", transform=line[0].transAxes)
         for axis, (row, confidence) in zip(
-            line[2:], group[["row", "confidence"]].itertuples(index=False), strict=False
+            line[1:], group[["row", "confidence"]].itertuples(index=False), strict=False
         ):
             _show(axis, images[row])
             axis.set_title(f"{confidence:.0%}", fontsize=7, pad=2)
@@ -118,10 +117,11 @@ def curves(history: pd.DataFrame, best: int) -> Figure:
         axis.axvline(best, color=GREY, linewidth=0.8, linestyle=":", label=f"kept: epoch {best}")
         axis.set_ylabel(unit)
         axis.set_title(name, fontsize=10)
-        axis.legend(fontsize=7, frameon=False)
+        axis.legend(fontsize=7, edgecolor="none")
     rate.plot(history["epoch"], history["lr"], color=GREEN)
     rate.set_ylabel("learning rate at the end of the epoch")
     rate.set_title("learning rate", fontsize=10)
+    rate.ticklabel_format(axis="y", style="sci", scilimits=(-2, 3))
     for axis in (loss, accuracy, rate):
         axis.set_xlabel("epoch")
         axis.xaxis.set_major_locator(MaxNLocator(integer=True))
@@ -163,7 +163,8 @@ def per_class(table: pd.DataFrame, split: str) -> Figure:
     axis = figure.subplots()
     places = np.arange(len(table))
     for name, marker, colour in (("precision", "|", BLUE), ("recall", "x", RED), ("f1", "o", GREEN)):
-        axis.scatter(table[name], places, marker=marker, color=colour, label=name, s=28, zorder=3)
+        hollow: dict[str, Any] = {"facecolors": "none", "edgecolors": colour} if marker == "o" else {"color": colour}
+        axis.scatter(table[name], places, marker=marker, label=name, s=50, zorder=3, **hollow)
     axis.set_yticks(places, [_short(name) for name in table["class"]], fontsize=8)
     axis.set_ylim(len(table) - 0.5, -0.5)
     axis.grid(axis="y", linewidth=0.4, color="#dddddd")

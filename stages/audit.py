@@ -26,8 +26,9 @@ def main() -> None:
             plots.image_grid(images[rows], titles, columns=columns, title="Samples of each class"),
             folder / "samples.png",
         )
+        means_columns = 5 if len(classes) <= 50 else 12
         plots.save(
-            plots.image_grid(means, classes, columns=columns, title="Mean image of each class"),
+            plots.image_grid(means, classes, columns=means_columns, title="Mean image of each class"),
             folder / "means.png",
         )
         counts = auditing.class_counts(index, len(classes))

@@ -38,7 +38,12 @@ def main() -> None:
         )
         chosen = mistakes.of_pairs(table, pairs.head(settings.pairs), settings.per_pair)
         plots.save(
-            plots.gallery_rows(images, chosen, title="Most confused pairs of classes, test split, worst first"),
+            plots.gallery_rows(
+                images,
+                chosen,
+                columns=settings.per_pair,
+                title="Most confused pairs of classes, test split, worst first",
+            ),
             folder / "pairs.png",
         )
     tracking.evaluated(
