@@ -212,7 +212,14 @@ def load(params: Path = PARAMS, datasets: Path = DATASETS) -> tuple[Params, Entr
         source = next((recipe for recipe in from_recipe if key == recipe or key.startswith(recipe + ".")), None)
         return f"{datasets}: {dataset}.recipe.{key}" if source else f"{params}: {key}"
 
-    return check(Params, content, name=name, may_be_auto=defaults.keys() - from_recipe), entry
+    checked = check(Params, content, name=name, may_be_auto=defaults.keys() - from_recipe)
+    side, halvings = min(entry.shape[:2]), checked.model.layers.count("P")
+    if side >> halvings == 0:
+        raise UserError(
+            f"{name('model.layers')} is {checked.model.layers!r}, which halves the image {halvings} times, but one "
+            f"of {dataset} is only {side} pixels on its shorter side: leave out a P"
+        )
+    return checked, entry
 
 
 def flatten(settings: Section) -> dict[str, Any]:

@@ -5,6 +5,7 @@ pictures hold: regular files, with GNU or POSIX long names. Links, devices and f
 no picture of their own. Format: POSIX.1-2017, pax interchange format; GNU tar manual, «Basic Tar Format».
 """
 
+import re
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -14,6 +15,8 @@ BLOCK = 512
 PIECE = 2**20
 MAX_NAME = 2**16  # bytes of a long name or a pax header: more is not a name but an attack
 REGULAR = (b"0", b"\0", b"7")
+NO_CONTENT = b"123456"  # links, devices, folders: a size that stands there is not one of bytes that follow
+PAX_SIZE = re.compile("[0-9]{1,19}")
 
 
 class BadTar(Exception):
@@ -71,6 +74,8 @@ def members(raw: IO[bytes]) -> Iterator[Member]:
             # An empty file is no tar; GNU tar itself accepts one that lacks the two closing blocks of zeros.
             raise BadTar("it is cut short" if header else "it has no end mark")
         if header[0] == 0 and not any(header):
+            while raw.read(PIECE):  # to the very end, where gzip, xz and zip have their checksums
+                pass
             return
         size, kind = _number(header[124:136]), header[156:157]
         _verify(header)
@@ -83,7 +88,7 @@ def members(raw: IO[bytes]) -> Iterator[Member]:
             continue
         name = pax.get("path") or long_name or _short_name(header)
         size = int(pax.get("size", size))
-        stream.left = -(-size // BLOCK) * BLOCK
+        stream.left = 0 if kind in NO_CONTENT else -(-size // BLOCK) * BLOCK
         if kind in REGULAR and not name.endswith("/"):
             yield Member(name, size, stream)
         stream.skip()
@@ -101,9 +106,12 @@ def _number(field: bytes) -> int:
     if field[0] & 0x80:  # GNU: a large number in base 256
         return int.from_bytes(field[1:], "big")
     try:
-        return int(field.rstrip(b"\0 ") or b"0", 8)
+        number = int(field.rstrip(b"\0 ") or b"0", 8)
     except ValueError:
-        raise BadTar("a header has no valid numbers, or this is no tar at all") from None
+        number = -1
+    if number < 0:
+        raise BadTar("a header has no valid numbers, or this is no tar at all")
+    return number
 
 
 def _short_name(header: bytes) -> str:
@@ -124,7 +132,7 @@ def _pax(data: bytes) -> dict[str, str]:
         key, _, value = data[len(length) + 1 : int(length) - 1].partition(b"=")
         records[key.decode("utf-8", "replace")] = value.decode("utf-8", "replace")
         data = data[int(length) :]
-    if not records.get("size", "0").isdigit():
+    if not PAX_SIZE.fullmatch(records.get("size", "0")):
         raise BadTar("an extended header is damaged")
     return records
 

@@ -7,6 +7,7 @@ stages find it by the sha256 of the model file, so that no run id ever becomes p
 import json
 import logging
 import os
+import re
 import subprocess
 import sys
 import time
@@ -284,10 +285,6 @@ def _log_model(run_id: str) -> None:
 
 def _warn(error: Exception) -> None:
     reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-    print(f"warning: MLflow at {_safe(uri())} does not record this run: {reason[:300]}", file=sys.stderr)
-
-
-def _safe(address: str) -> str:
-    """An address without the user and password that it may hold."""
-    head, mark, tail = address.rpartition("@")
-    return f"{head.partition('://')[0]}://...{mark}{tail}" if mark else address
+    message = f"warning: MLflow at {uri()} does not record this run: {reason[:300]}"
+    # An address may hold a user and a password.
+    print(re.sub(r"://[^/\s]*@", "://...@", message), file=sys.stderr)

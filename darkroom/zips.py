@@ -102,9 +102,7 @@ class Member(NamedTuple):
             if not packed:
                 raise BadZip(f"{self.name} is cut short")
             place += len(packed)
-            while packed:
-                piece = packed if self.method == STORED else inflater.decompress(packed, PIECE)
-                packed = b"" if self.method == STORED else inflater.unconsumed_tail
+            for piece in (packed,) if self.method == STORED else _inflated(inflater, packed):
                 crc = zlib.crc32(piece, crc)
                 yield piece
         if crc != self.crc:
@@ -148,6 +146,15 @@ class Member(NamedTuple):
         if zlib.crc32(content) != self.crc:
             raise BadMember("it has a wrong checksum")
         return content
+
+
+def _inflated(inflater: "zlib._Decompress", packed: bytes) -> Iterator[bytes]:
+    """All that packed bytes give, in pieces of at most 1 MiB, none of them empty."""
+    piece = inflater.decompress(packed, PIECE)
+    while piece:
+        yield piece
+        # What did not fit waits inside the inflater, even where no packed byte is left.
+        piece = inflater.decompress(inflater.unconsumed_tail, PIECE)
 
 
 def failing(problem: str) -> Callable[[], bytes]:

@@ -9,6 +9,8 @@ from darkroom.dataset import labels_of, load_classes, load_images, load_index, l
 from darkroom.files import read_json, replacing_folder, write_csv, write_json, write_parquet, write_text
 from darkroom.params import Params, load
 
+RECORDED = {"val": "best_val", "test": "test"}
+
 
 def main() -> None:
     params, _ = load()
@@ -70,7 +72,8 @@ def evaluate(params: Params, *, portable: bool) -> None:
         plots.save(plots.per_class(table, "test"), folder / "per_class.png")
     tracking.evaluated(
         params,
-        {f"{split}_{name}": value for split, row in figures.items() for name, value in row.items()},
+        # The run already has `val_accuracy`, epoch by epoch.
+        {f"{prefix}_{name}": figures[split][name] for split, prefix in RECORDED.items() for name in figures[split]},
         [paths.EVALUATE, paths.REPORT_TEXT, paths.REPORT_JSON, paths.PER_CLASS, paths.EVALUATE_PICTURES],
     )
     reached = f"test accuracy {figures['test']['accuracy']:.2%}"
