@@ -112,7 +112,9 @@ class Layout:
             "test": entry.test,
             "unlabeled": entry.unlabeled,
         }
-        self._patterns = {subset: _composed(p.strip("/")) for subset, p in given.items() if p is not None}
+        patterns = {subset: _composed(p.strip("/")) for subset, p in given.items() if p is not None}
+        # The most particular first: with `train: .` and `test: test`, test/1.png is a test image.
+        self._patterns = dict(sorted(patterns.items(), key=lambda item: -len(item[1])))
         self._expressions = {subset: re.compile(_expression(p), re.DOTALL) for subset, p in self._patterns.items()}
         self._by_folder: dict[str, Place | None] | None = None if any(map(_is_glob, self._patterns.values())) else {}
 

@@ -174,7 +174,7 @@ def rules(entry: Entry) -> dict[str, Any]:
 def _layers(side: int) -> str:
     """A net whose last feature map is some 5 to 9 pixels wide, whatever the image's side."""
     if side < 16:
-        return "32-64P-64"
+        return "32-64P-64" if side > 1 else "32-64-64"
     pools = 2
     while side >> pools > 9:
         pools += 1

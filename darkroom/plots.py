@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import matplotlib
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -18,6 +19,7 @@ from darkroom.files import replacing
 # Okabe and Ito's palette, told apart with every kind of colour vision: https://jfly.uni-koeln.de/color/
 BLUE, ORANGE, GREEN, RED, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#666666"
 DPI = 110
+matplotlib.rcParams["text.parse_math"] = False  # a class may be called «$5 or $10»
 
 
 def save(figure: Figure, path: Path) -> None:

@@ -35,7 +35,7 @@ def torch_for(*, threads: int, portable: bool) -> ModuleType:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     if portable:
         os.environ.update(PORTABLE)
-    _keep_memory()
+    keep_memory()
     import torch
 
     torch.set_num_threads(threads_for(threads, portable))
@@ -43,7 +43,7 @@ def torch_for(*, threads: int, portable: bool) -> ModuleType:
     return torch
 
 
-def _keep_memory() -> None:
+def keep_memory() -> None:
     """Keep freed memory for the next step: giving it back costs a third of a small net's step in page faults."""
     if sys.platform == "linux":
         libc = ctypes.CDLL(None)

@@ -6,7 +6,7 @@ import shutil
 import time
 import zipfile
 from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -70,13 +70,16 @@ def _pack_folder(source: Path, target: Path) -> Path:
     files = sorted(path for path in source.rglob("*") if path.is_file())
     if not files:
         raise UserError(f"the folder {source} holds no files")
-    with replacing(target) as partial, zipfile.ZipFile(partial, "w", zipfile.ZIP_STORED) as packed:
-        for path in bar(what=source.name, unit="file", items=files):
-            member = zipfile.ZipInfo(path.relative_to(source).as_posix(), ZIP_EPOCH)
-            member.file_size = path.stat().st_size
-            with path.open("rb") as content, packed.open(member, "w") as copy:
-                while piece := content.read(PIECE):
-                    copy.write(piece)
+    try:
+        with replacing(target) as partial, zipfile.ZipFile(partial, "w", zipfile.ZIP_STORED) as packed:
+            for path in bar(what=source.name, unit="file", items=files):
+                member = zipfile.ZipInfo(path.relative_to(source).as_posix(), ZIP_EPOCH)
+                member.file_size = path.stat().st_size
+                with path.open("rb") as content, packed.open(member, "w") as copy:
+                    while piece := content.read(PIECE):
+                        copy.write(piece)
+    except UnicodeEncodeError as error:
+        raise UserError(f"in the folder {source}, {error.object!r} has a name that is not UTF-8: rename it") from None
     return target
 
 
@@ -112,6 +115,8 @@ def from_url(url: str, folder: Path) -> Path:
                 requests.exceptions.ChunkedEncodingError,
             ) as error:
                 problem = error
+            except (requests.RequestException, ValueError) as error:
+                raise UserError(f"{url} cannot be fetched ({_reason(error)}): check the address, {BY_HAND}") from None
         else:
             raise UserError(
                 f"{urlsplit(url).netloc} cannot be reached, or the connection breaks off ({_reason(problem)}): "
@@ -129,7 +134,7 @@ def _download(url: str, partial: Path) -> None:
         headers |= {"Range": f"bytes={have}-", "If-Range": validator.read_text()}
     with requests.get(url, headers=headers, stream=True, timeout=TIMEOUT) as answer:
         if answer.status_code == 416:
-            partial.unlink()
+            partial.unlink(missing_ok=True)
             raise requests.ConnectionError("the server refused to go on where the last attempt stopped")
         if answer.status_code == 429 or answer.status_code >= 500:
             raise requests.ConnectionError(f"the server answered {answer.status_code}")
@@ -140,6 +145,9 @@ def _download(url: str, partial: Path) -> None:
         # A weak tag may stand for other bytes; without a strong one nothing is resumed.
         tag = answer.headers.get("ETag", "")
         mark = tag if tag and not tag.startswith("W/") else answer.headers.get("Last-Modified", "")
+        if resumed and mark and mark != headers.get("If-Range"):
+            partial.unlink(missing_ok=True)  # not every server that resumes looks at If-Range
+            raise requests.ConnectionError("the file has changed on the server")
         if mark:
             validator.write_text(mark)
         else:
@@ -164,16 +172,16 @@ def from_kaggle(slug: str, folder: Path) -> Path:
     """
     page = f"https://www.kaggle.com/datasets/{'/'.join(slug.split('/')[:2])}"
     with _quiet():
-        # On import the client looks for credentials; without any it would end the process.
-        from kaggle.api.kaggle_api_extended import KaggleApi
-        from kagglesdk.datasets.types.dataset_api_service import ApiDownloadDatasetRequest
-
-        client = KaggleApi()
         try:
+            # On import the client looks for credentials.
+            from kaggle.api.kaggle_api_extended import KaggleApi
+            from kagglesdk.datasets.types.dataset_api_service import ApiDownloadDatasetRequest
+        except ImportError as error:
+            raise UserError(f"Kaggle's client does not start ({error}): run `make setup`, {BY_HAND}") from None
+        client = KaggleApi()
+        # It ends the process where there is no token, and raises whatever a broken token file leads it to.
+        with suppress(SystemExit, Exception):
             client.authenticate()
-            signed_in = True
-        except (SystemExit, ValueError, OSError, requests.RequestException):
-            signed_in = False
     owner, name, *version = slug.split("/")
     request = ApiDownloadDatasetRequest()
     request.owner_slug, request.dataset_slug = owner, name
@@ -186,8 +194,9 @@ def from_kaggle(slug: str, folder: Path) -> Path:
             client.download_file(answer, str(waiting / f"{name}.zip"), kaggle.http_client(), quiet=False, resume=True)
             return Path(shutil.move(waiting / f"{name}.zip", folder / f"{name}.zip"))
     except requests.HTTPError as error:
-        code = error.response.status_code if error.response is not None else 0
-        raise UserError(_kaggle_refusal(code, slug, page, signed_in)) from None
+        answer = error.response
+        with_token = any("Authorization" in sent.request.headers for sent in (*answer.history, answer))
+        raise UserError(_kaggle_refusal(answer.status_code, slug, page, with_token)) from None
     except requests.RequestException as error:
         raise UserError(
             f"Kaggle cannot be reached ({_reason(error)}): check the network and run again to go on, {BY_HAND}"
@@ -198,10 +207,10 @@ def from_kaggle(slug: str, folder: Path) -> Path:
         ) from None
 
 
-def _kaggle_refusal(code: int, slug: str, page: str, signed_in: bool) -> str:
+def _kaggle_refusal(code: int, slug: str, page: str, with_token: bool) -> str:
     token = "make a token at https://www.kaggle.com/settings and save it as ~/.kaggle/kaggle.json"
-    if code == 401 or (code == 403 and not signed_in):
-        why = "your Kaggle token is not accepted" if signed_in else "Kaggle wants a token for this data set"
+    if code == 401 or (code == 403 and not with_token):
+        why = "your Kaggle token is not accepted" if with_token else "Kaggle wants a token for this data set"
         return f"{why} (it answered {code}): {token}, {BY_HAND}"
     if code == 403:
         return f"Kaggle refuses {slug} (it answered 403): open {page}, accept its rules, and run again, {BY_HAND}"

@@ -4,10 +4,10 @@ import math
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from sklearn.model_selection import train_test_split
 
 from darkroom.console import UserError
+from darkroom.dataset import Labels, Rows
 
 SPLITS = ("train", "val", "test")
 
@@ -35,12 +35,13 @@ def split(
         labelled = labelled[~given & ~labelled["sha256"].isin(fixed["sha256"])]
     first = labelled.drop_duplicates("sha256")
     rows, labels = first["row"].to_numpy(np.int64), first["label"].to_numpy(np.int64)
-    _check_sizes(labels, classes, val if use_given_test else min(test, val * (1 - test)))
+    rest = 1.0 if use_given_test else 1 - test
+    _check_sizes(labels, classes, min(val * rest, (1 - val) * rest, 1.0 if use_given_test else test))
     side: dict[int, str] = {}
     if not use_given_test:
-        rows, tested, labels, _ = train_test_split(rows, labels, test_size=test, stratify=labels, random_state=seed)
+        rows, tested, labels = _divide(rows, labels, test, seed)
         side |= dict.fromkeys(tested.tolist(), "test")
-    trained, validated = train_test_split(rows, test_size=val, stratify=labels, random_state=seed)
+    trained, validated, _ = _divide(rows, labels, val, seed)
     side |= dict.fromkeys(trained.tolist(), "train") | dict.fromkeys(validated.tolist(), "val")
     of_pixels = {pixels: side[row] for pixels, row in zip(first["sha256"], first["row"], strict=True)}
     table = pd.DataFrame({"row": labelled["row"], "split": labelled["sha256"].map(of_pixels)})
@@ -49,7 +50,19 @@ def split(
     return table.astype({"row": "int64", "split": "str"}).sort_values("row", ignore_index=True)
 
 
-def _check_sizes(labels: NDArray[np.int64], classes: list[str], smallest_share: float) -> None:
+def _divide(rows: Rows, labels: Labels, share: float, seed: int) -> tuple[Rows, Rows, Labels]:
+    """The rows that stay, the stratified `share` of them that goes, and the labels of those that stay."""
+    try:
+        stay, go, kept, _ = train_test_split(rows, labels, test_size=share, stratify=labels, random_state=seed)
+    except ValueError:  # both shares are rounded up, so that nothing may be left of a few images
+        raise UserError(
+            f"too few different images to divide: {len(rows)} cannot give a share of {share} with every class on both "
+            "sides: add images, or change split.test and split.val"
+        ) from None
+    return stay, go, kept
+
+
+def _check_sizes(labels: Labels, classes: list[str], smallest_share: float) -> None:
     needed = max(2, math.ceil(round(1 / smallest_share, 6)))
     counts = np.bincount(labels, minlength=len(classes))
     small = [f"{classes[label]} ({counts[label]})" for label in np.flatnonzero(counts < needed)]

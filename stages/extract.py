@@ -98,7 +98,13 @@ def _names(labels: list[str], entry: Entry, dataset: str) -> list[str]:
             f"datasets.yaml: {dataset}.classes names {unknown[0]!r}, but the archive has no such label: "
             f"known are {', '.join(labels[:20])}"
         )
-    return [entry.classes.get(label, label) for label in labels]
+    names = [entry.classes.get(label, label) for label in labels]
+    twice = [name for name in names if names.count(name) > 1]
+    if twice:
+        raise UserError(
+            f"datasets.yaml: {dataset}.classes gives two labels the name {twice[0]!r}: name one differently"
+        )
+    return names
 
 
 def _finished(index: pa.Table, labels: list[str]) -> pa.Table:

@@ -29,7 +29,8 @@ def mean_and_std(images: Images, rows: Rows) -> tuple[list[float], list[float]]:
 
 def main() -> None:
     means, deviations = mean_and_std(load_images(), load_split("train"))
-    mean, std = [round(value, 6) for value in means], [round(value, 6) for value in deviations]
+    # At least one grey level, so that a channel of one value can be divided by it.
+    mean, std = [round(value, 6) for value in means], [round(max(value, 1 / 255), 6) for value in deviations]
     write_json(paths.STATS, {"mean": mean, "std": std, "split": "train"})
     done(f"wrote {paths.STATS}: mean {mean}, std {std}", "dvc repro train")
 

@@ -31,7 +31,7 @@ def train(params: Params, entry: Entry) -> None:
     device = engine.choose_device(settings.device, portable=settings.portable)
     images, index, classes = load_images(), load_index(), load_classes()
     stats = read_json(paths.STATS)
-    mean, std = (to_bytes_scale(stats[name]).clamp(min=0.01).to(device) for name in ("mean", "std"))
+    mean, std = (to_bytes_scale(stats[name]).to(device) for name in ("mean", "std"))
     rows = {name: load_split(name) for name in ("train", "val")}
     data = {name: engine.Data.on(device, images[part], labels_of(index, part)) for name, part in rows.items()}
 

@@ -1,0 +1,58 @@
+"""Our way: the archive is decoded once, into one array, by the functions that the stages call."""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from benchmarks.archives import entry
+from benchmarks.fresh import Figures, clock
+
+if TYPE_CHECKING:
+    from darkroom.engine import Data
+
+
+def extract(archive: str, folder: str, unlabelled: int = True) -> Figures:
+    """Run the extract stage's function as shipped; `folder` must exist."""
+    from darkroom.params import load
+    from stages.extract import extract
+
+    settings = load()[0].extract
+    described = entry(Path(archive), unlabelled=bool(unlabelled))
+    with clock() as figures:
+        index, _ = extract(Path(archive), described, settings, Path(folder), "benchmark")
+    return figures | {"images": len(index)}
+
+
+def set_up(archive: str, folder: str) -> Figures:
+    """Extract, and divide 60/20/20 by class: the stages `extract` and `split`, in `folder`."""
+    from darkroom import paths, splits
+    from darkroom.dataset import load_classes, load_index
+    from darkroom.files import replacing_folder, write_parquet
+    from darkroom.params import load
+    from stages.extract import extract
+
+    settings = load()[0].extract
+    os.chdir(folder)
+    with clock() as figures:
+        with replacing_folder(paths.DATA) as images:
+            extract(Path(archive), entry(Path(archive)), settings, images, "benchmark")
+        index = load_index()
+        table = splits.split(index, load_classes(), test=0.2, val=0.25, seed=42, use_given_test=False)
+        splits.check_leaks(index, table)
+        write_parquet(paths.SPLIT, table)
+    return figures | {"train": int((table["split"] == "train").sum())}
+
+
+def load_train(folder: str) -> "tuple[Data, Figures]":
+    """The training images in memory, as the train stage loads them. Torch must have been imported."""
+    import pyarrow.parquet  # noqa: F401, pandas imports it at the first call, and imports are not counted
+    import torch
+
+    from darkroom.dataset import labels_of, load_images, load_index, load_split
+    from darkroom.engine import Data
+
+    os.chdir(folder)
+    with clock() as figures:
+        rows = load_split("train")
+        data = Data.on(torch.device("cpu"), load_images()[rows], labels_of(load_index(), rows))
+    return data, figures

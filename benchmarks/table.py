@@ -1,0 +1,59 @@
+"""What a benchmark is given, and the plain table that it gives back."""
+
+import platform
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+from darkroom.runtime import cores
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """The archive to work on and what it is, an empty folder of the benchmark's own, and the runs of each side."""
+
+    archive: Path
+    title: str
+    work: Path
+    repeats: int
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Rows of text under a heading; the first `names` columns hold words, the others figures."""
+
+    title: str
+    data: str
+    runs: int
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    names: int = 1
+    notes: Sequence[str] = ()
+
+    def __str__(self) -> str:
+        widths = [max(map(len, column)) for column in zip(self.columns, *self.rows, strict=True)]
+        lines = [
+            "  ".join(
+                cell.ljust(width) if at < self.names else cell.rjust(width)
+                for at, (cell, width) in enumerate(zip(row, widths, strict=True))
+            ).rstrip()
+            for row in (self.columns, ["-" * width for width in widths], *self.rows)
+        ]
+        runs = f"best of {self.runs} runs" if self.runs > 1 else "one run"
+        return "\n".join([self.title, f"{self.data}; {runs}", machine(), "", *lines, "", *self.notes])
+
+
+def machine() -> str:
+    """The machine in one line: CPU, cores, Python, torch."""
+    python, torch = platform.python_version(), version("torch")  # without importing torch
+    return f"{_cpu()}, {cores()} cores, Python {python}, torch {torch}"
+
+
+def _cpu() -> str:
+    info = Path("/proc/cpuinfo")
+    if info.exists():
+        for line in info.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()

@@ -1,0 +1,85 @@
+"""What all tests share: no network, and a project in a temporary folder."""
+
+import os
+import shutil
+import socket
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+from tests import make
+
+ROOT = Path(__file__).resolve().parent.parent
+
+# The same examples in every run: a change is judged by what it does, not by chance.
+settings.register_profile("darkroom", deadline=None, derandomize=True, max_examples=60)
+# HYPOTHESIS_PROFILE=search looks further, with new examples each time.
+settings.register_profile("search", deadline=None, max_examples=1000)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "darkroom"))
+
+
+@pytest.fixture(autouse=True)
+def no_network(monkeypatch):
+    """Names of other machines do not resolve, so that no test can reach one."""
+    resolve = socket.getaddrinfo
+
+    def only_here(host, *arguments, **options):
+        if host not in (None, "", "localhost", "127.0.0.1", b"localhost", b"127.0.0.1"):
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+        return resolve(host, *arguments, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", only_here)
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "DVC_ROOT"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.lower(), raising=False)
+
+
+@pytest.fixture
+def closed_port():
+    """A port of 127.0.0.1 on which nobody listens."""
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        yield held.getsockname()[1]
+
+
+class Project:
+    """A folder with the repository's parameters and catalogue, as the working folder."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.params, self.datasets = folder / "params.yaml", folder / "datasets.yaml"
+
+    def set(self, **changes):
+        """Change parameters; `__` stands for the dot: split__test=0.3."""
+        make.edit(self.params, {key.replace("__", "."): value for key, value in changes.items()})
+
+    def add(self, name="mine", **settings):
+        """Add an entry to the catalogue, and choose it."""
+        content = {"train": "train", "channels": 1, "size": 8} | settings
+        make.edit(self.datasets, {name: content})
+        self.set(dataset=name)
+
+    def archive(self, content, name="archive.zip"):
+        """Put an archive in place, as `fetch` would, for the chosen data set."""
+        path = self.folder / name
+        path.write_bytes(content)
+        self.set(fetch__archive=str(path))
+        return path
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    for name in ("params.yaml", "datasets.yaml"):
+        shutil.copy(ROOT / name, tmp_path)
+    monkeypatch.chdir(tmp_path)
+    return Project(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def archives():
+    """The folder of real archives; tests that need it are skipped where there is none."""
+    folder = os.environ.get("DARKROOM_TEST_ARCHIVES")
+    if not folder:
+        pytest.skip("DARKROOM_TEST_ARCHIVES names no folder of archives")
+    return Path(folder)

@@ -1,0 +1,76 @@
+import errno
+import subprocess
+import sys
+
+import pytest
+
+from darkroom.console import UserError, bar, done, progress, run
+
+
+def fails_with(error, capsys):
+    def main():
+        raise error
+
+    with pytest.raises(SystemExit) as caught:
+        run(main)
+    out, err = capsys.readouterr()
+    assert out == ""
+    return caught.value.code, err
+
+
+def test_a_mistake_ends_in_one_sentence_and_exit_code_1(capsys):
+    assert fails_with(UserError("the key is wrong: mend it"), capsys) == (1, "error: the key is wrong: mend it\n")
+
+
+def test_an_interruption_ends_in_one_sentence_and_exit_code_130(capsys):
+    code, err = fails_with(KeyboardInterrupt(), capsys)
+    assert code == 130
+    assert err.startswith("interrupted: ")
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("error", "says"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device"), "error: the disk is full while writing an output"),
+        (OSError(errno.ENOSPC, "No space", "a.npy"), "error: the disk is full while writing a.npy"),
+        (PermissionError(errno.EACCES, "Permission denied", "data"), "error: no permission for data"),
+        (OSError(errno.EROFS, "Read-only", "data"), "error: no permission for data"),
+        (
+            FileNotFoundError(errno.ENOENT, "No such file", "data/split.parquet"),
+            "error: there is no data/split.parquet",
+        ),
+    ],
+)
+def test_a_trouble_of_the_system_ends_in_one_sentence(error, says, capsys):
+    code, err = fails_with(error, capsys)
+    assert code == 1
+    assert err.startswith(says)
+    assert err.count("\n") == 1
+
+
+def test_any_other_error_is_a_bug_and_keeps_its_traceback():
+    def main():
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        run(main)
+
+
+def test_a_reader_that_goes_away_is_no_trouble():
+    script = "from darkroom.console import run\nrun(lambda: [print('x' * 1000, flush=True) for _ in range(10000)])"
+    command = f'{sys.executable} -c "{script}" | head -c 10; exit ${{PIPESTATUS[0]}}'
+    ended = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=60, check=False)
+    assert (ended.returncode, ended.stderr) == (1, "")
+
+
+def test_the_closing_line_says_what_is_next(capsys):
+    done("wrote a file", "dvc repro")
+    assert capsys.readouterr().out == "wrote a file\nnext: dvc repro\n"
+
+
+def test_progress_passes_everything_on_and_is_silent_without_a_terminal(capfd):
+    assert list(progress(range(5), what="count", unit="item", total=5)) == list(range(5))
+    with bar(what="count", unit="B", total=10) as shown:
+        shown.update(5)
+    assert capfd.readouterr() == ("", "")

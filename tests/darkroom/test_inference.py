@@ -1,0 +1,106 @@
+import json
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from darkroom import models
+from darkroom.console import UserError
+from darkroom.inference import Classifier
+from darkroom.params import Model
+from tests import make
+
+MODEL = {
+    "layers": "4P",
+    "kernel": 3,
+    "batch_norm": True,
+    "activation": "relu",
+    "pooling": "mean",
+    "hidden": [],
+    "hidden_activation": "relu",
+    "dropout": 0.0,
+}
+
+
+@pytest.fixture(params=[1, 3])
+def folder(tmp_path, request):
+    facts = {
+        "classes": ["ant", "bee", "cow", "dog"],
+        "height": 8,
+        "width": 10,
+        "channels": request.param,
+        "mean": [0.5] * request.param,
+        "std": [0.25] * request.param,
+        "model": MODEL,
+    }
+    torch.manual_seed(0)
+    network = models.build(Model.model_validate(MODEL), (8, 10, request.param), 4)
+    save_file(network.state_dict(), tmp_path / "model.safetensors")
+    (tmp_path / "model.json").write_text(json.dumps(facts))
+    return tmp_path
+
+
+def test_paths_bytes_and_arrays_are_the_same_picture(folder, tmp_path):
+    classifier = Classifier.load(folder)
+    pixels = make.pixels(8, 10, classifier.shape[2])
+    file = tmp_path / "picture.png"
+    file.write_bytes(make.encode(pixels))
+    answers = classifier.predict([file, str(file), file.read_bytes(), pixels])
+    assert all(answer == answers[0] for answer in answers)
+    assert len(answers[0].classes) == 3
+    assert answers[0].probabilities == sorted(answers[0].probabilities, reverse=True)
+
+
+def test_a_grey_array_may_have_two_or_three_axes(folder):
+    classifier = Classifier.load(folder)
+    grey = make.pixels(30, 20, 1)
+    assert classifier.predict(grey) == classifier.predict(grey[..., 0])
+
+
+def test_probabilities_sum_to_one_and_top_k_is_at_most_all(folder):
+    classifier = Classifier.load(folder)
+    images = np.stack([make.pixels(8, 10, classifier.shape[2], seed) for seed in range(5)])
+    assert classifier.probabilities(images, batch_size=2).sum(axis=1) == pytest.approx(np.ones(5))
+    assert len(classifier.predict(images[0], top_k=99)[0].classes) == 4
+    assert classifier.predict([]) == []
+
+
+@pytest.mark.parametrize(
+    "array", [np.zeros((8, 8), np.float32), np.zeros((8, 8, 2), np.uint8), np.zeros(8, np.uint8)], ids=str
+)
+def test_what_is_no_picture_is_refused_in_one_sentence(folder, array):
+    with pytest.raises(UserError, match="uint8"):
+        Classifier.load(folder).predict(array)
+
+
+def test_bad_files_are_named(folder, tmp_path):
+    classifier = Classifier.load(folder)
+    with pytest.raises(UserError, match=r"nothing\.png"):
+        classifier.predict(tmp_path / "nothing.png")
+    with pytest.raises(UserError, match="is a folder"):
+        classifier.predict(tmp_path)
+    (tmp_path / "text.jpg").write_text("no picture")
+    with pytest.raises(UserError, match=r"text\.jpg cannot be used"):
+        classifier.predict(tmp_path / "text.jpg")
+
+
+def test_a_missing_model_says_which_command_makes_it(tmp_path):
+    with pytest.raises(UserError, match="dvc repro"):
+        Classifier.load(tmp_path)
+
+
+@pytest.mark.parametrize("damage", [lambda data: data[: len(data) // 2], lambda data: b"", lambda data: b"x" * 200])
+def test_damaged_weights_are_refused(folder, damage):
+    weights = folder / "model.safetensors"
+    weights.write_bytes(damage(weights.read_bytes()))
+    with pytest.raises(UserError, match=r"model\.safetensors is damaged"):
+        Classifier.load(folder)
+
+
+def test_weights_of_another_model_are_refused(folder):
+    facts = json.loads((folder / "model.json").read_text())
+    facts["model"]["layers"] = "5P"
+    (folder / "model.json").write_text(json.dumps(facts))
+    with pytest.raises(UserError, match="another model"):
+        Classifier.load(folder)

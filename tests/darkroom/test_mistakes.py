@@ -1,0 +1,46 @@
+import numpy as np
+import pandas as pd
+from hypothesis import given
+from hypothesis import strategies as st
+
+from darkroom import mistakes
+
+CLASSES = ["ant", "bee", "cow"]
+
+
+def predictions(pairs):
+    return pd.DataFrame(
+        {
+            "row": np.arange(len(pairs)),
+            "label": [true for true, _ in pairs],
+            "predicted": [predicted for _, predicted in pairs],
+            "confidence": 0.5,
+            "loss": np.linspace(0, 1, len(pairs)),
+        }
+    )
+
+
+def index(count):
+    return pd.DataFrame({"path": [f"{number}.png" for number in range(count)]})
+
+
+@given(st.lists(st.tuples(st.integers(0, 2), st.integers(0, 2)), max_size=40))
+def test_every_mistake_is_listed_once_and_the_pairs_add_up(pairs):
+    table = mistakes.table(predictions(pairs), index(len(pairs)), CLASSES)
+    wrong = [number for number, (true, predicted) in enumerate(pairs) if true != predicted]
+    assert sorted(table["row"]) == wrong
+    assert table["loss"].is_monotonic_decreasing
+    counts = mistakes.pairs(table)
+    assert counts["mistakes"].sum() == len(wrong)
+    assert all(
+        count == pairs.count((CLASSES.index(true), CLASSES.index(predicted)))
+        for true, predicted, count in counts.itertuples(index=False)
+    )
+
+
+def test_the_worst_of_each_pair_come_first():
+    table = mistakes.table(predictions([(0, 1), (0, 1), (1, 2), (0, 1)]), index(4), CLASSES)
+    groups = mistakes.of_pairs(table, mistakes.pairs(table), 2)
+    assert list(groups) == ["ant taken for bee: 3", "bee taken for cow: 1"]
+    assert groups["ant taken for bee: 3"]["row"].tolist() == [3, 1]
+    assert mistakes.captions(table)[0] == "ant → bee\n50%"

@@ -1,0 +1,121 @@
+import io
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from darkroom import plots
+from tests import make
+
+
+def grid(count=3, channels=1, name="a"):
+    images = np.stack([make.pixels(channels=channels, seed=seed) for seed in range(count)] or [make.pixels()])[:count]
+    return plots.image_grid(images, [f"{name} {at}" for at in range(count)], columns=4, title="Title")
+
+
+def balance(names=("a", "b")):
+    return plots.class_balance(np.arange(1, len(names) + 1), names, "Title")
+
+
+def sizes():
+    return plots.sizes([10, 10, 30], [20, 20, 40], (28, 28), "Title")
+
+
+def confusion(names=("a", "b"), normalised=True):
+    matrix = np.eye(len(names), dtype=np.int64) * 5
+    return plots.confusion(matrix, names, normalised=normalised, split="test")
+
+
+def per_class(names=("a", "b")):
+    scores = np.linspace(0, 1, len(names))
+    return plots.per_class(pd.DataFrame({"class": names, "precision": scores, "recall": scores, "f1": scores}), "test")
+
+
+def curves():
+    columns = ("train_loss", "val_loss", "train_accuracy", "val_accuracy", "lr")
+    return plots.curves(pd.DataFrame({"epoch": [1, 2, 3]} | {name: [0.3, 0.2, 0.1] for name in columns}), 2)
+
+
+FIGURES = [grid, balance, sizes, confusion, per_class, curves]
+
+
+@pytest.mark.parametrize("figure", FIGURES)
+def test_the_same_figure_gives_the_same_bytes(tmp_path, figure):
+    for name in ("a.png", "b.png"):
+        plots.save(figure(), tmp_path / name)
+    assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
+    with Image.open(tmp_path / "a.png") as picture:
+        assert picture.format == "PNG"
+        assert not {"Software", "Creation Time"} & set(picture.info)
+
+
+@pytest.mark.parametrize("figure", FIGURES)
+def test_axes_have_names(figure):
+    for axis in figure().axes:
+        if axis.axison:
+            assert axis.get_xlabel() or axis.get_ylabel()
+
+
+def rendered(figure):
+    """A figure as pixels; a warning of the plotting library is an error here."""
+    file = io.BytesIO()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        figure.savefig(file, format="png", dpi=plots.DPI)
+    return np.asarray(Image.open(file).convert("RGB"))
+
+
+@pytest.mark.parametrize("count", [0, 1, 4, 5])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_grid_of_any_number_of_images(count, channels):
+    assert rendered(grid(count, channels)).shape[0] > 50
+
+
+def test_the_grid_shows_the_pixels():
+    images = np.zeros((2, 8, 8, 3), np.uint8)
+    images[0], images[1] = (255, 0, 0), (0, 0, 255)
+    shown = rendered(plots.image_grid(images, ["red", "blue"], columns=2, title="")).reshape(-1, 3).tolist()
+    assert shown.count([255, 0, 0]) > 1000
+    assert shown.count([255, 0, 0]) == pytest.approx(shown.count([0, 0, 255]), rel=0.1)
+
+
+def test_grey_is_shown_from_black_to_white_whatever_the_image_holds():
+    images = np.full((1, 8, 8, 1), 100, np.uint8)
+    shown = rendered(plots.image_grid(images, [""], columns=1, title="")).reshape(-1, 3).tolist()
+    assert shown.count([100, 100, 100]) > 1000
+
+
+NAMES = {
+    "long": "a very long name of a class " * 12,
+    "dollar": "$100 and $50",
+    "formula": r"$\frac{$",
+    "line": "two\nlines",
+    "underscore": "_private_",
+    "empty": "",
+}
+
+
+@pytest.mark.parametrize("kind", NAMES)
+@pytest.mark.parametrize("figure", [balance, confusion, per_class])
+def test_any_class_name_can_be_drawn(kind, figure):
+    height, width, _ = rendered(figure([NAMES[kind], "b"])).shape
+    assert height < 2000
+    assert width < 2000
+
+
+@pytest.mark.parametrize("kind", NAMES)
+def test_any_title_of_an_image_can_be_drawn(kind):
+    rendered(grid(3, name=NAMES[kind]))
+
+
+@pytest.mark.parametrize("figure", [balance, confusion, per_class])
+@pytest.mark.parametrize("count", [1, 2, 200])
+def test_few_and_many_classes_can_be_drawn(figure, count):
+    assert rendered(figure([f"class {at}" for at in range(count)])).shape[0] > 100
+
+
+def test_a_confusion_matrix_with_an_empty_class_can_be_drawn():
+    for normalised in (True, False):
+        rendered(plots.confusion(np.array([[3, 1], [0, 0]]), ["a", "b"], normalised=normalised, split="test"))

@@ -1,0 +1,515 @@
+import io
+import json
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from darkroom import sources
+from tests import make
+from tests.conftest import ROOT
+from tests.web import Answer, file, serve
+
+ARCHIVE = make.zip_of({"train/a/1.png": make.picture(1, 60, 60)}, zipfile.ZIP_STORED)
+LARGE = make.zip_of({"train/a/1.bmp": make.picture(1, 1000, 1000, 3, "BMP")}, zipfile.ZIP_STORED)
+
+
+@pytest.fixture
+def folder(project):
+    """data/raw of an empty project; downloads wait under the project too."""
+    path = project.folder / "raw"
+    path.mkdir()
+    return path
+
+
+@pytest.fixture
+def pauses(monkeypatch):
+    """The pauses that were asked for; none is made."""
+    asked = []
+    monkeypatch.setattr("time.sleep", asked.append)
+    return asked
+
+
+@pytest.fixture(autouse=True)
+def small_pieces(monkeypatch):
+    """A connection that breaks off loses at most one piece."""
+    monkeypatch.setattr(sources, "PIECE", 100)
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def refusal(action):
+    sentence = make.refusal(action)
+    assert sentence is not None
+    assert make.is_one_line(sentence)
+    return sentence
+
+
+# Bundled
+
+
+def test_the_bundled_digits_are_the_same_bytes_each_time(tmp_path):
+    copies = []
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        copies.append(sources.bundled_digits(tmp_path / name).read_bytes())
+        assert names(tmp_path / name) == ["digits.zip"]
+    assert copies[0] == copies[1]
+    with zipfile.ZipFile(io.BytesIO(copies[0])) as packed:
+        assert len(packed.namelist()) == 1797
+        assert {info.date_time for info in packed.infolist()} == {(1980, 1, 1, 0, 0, 0)}
+
+
+# From a path
+
+
+@pytest.mark.parametrize("name", ["a.zip", "a b.tar.gz", "ü.tar.xz"])
+def test_an_archive_is_copied_under_its_own_name(tmp_path, folder, name):
+    (tmp_path / name).write_bytes(ARCHIVE)
+    copy = sources.from_path(tmp_path / name, folder)
+    assert copy == folder / name
+    assert copy.read_bytes() == ARCHIVE
+    assert names(folder) == [name]
+
+
+def test_the_home_folder_may_be_abbreviated(tmp_path, folder, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "a.zip").write_bytes(ARCHIVE)
+    assert sources.from_path(Path("~/a.zip"), folder).read_bytes() == ARCHIVE
+
+
+def test_a_folder_becomes_a_zip_whose_bytes_depend_on_its_files_alone(tmp_path, folder):
+    files = {"b/2.png": b"2", "a/10.png": b"10", "a/9.png": b"", "A.txt": b"x", "ü/ß.png": b"3"}
+    zips = []
+    for parent, order in (("one", sorted(files)), ("two", sorted(files, reverse=True))):
+        for number, path in enumerate(order):
+            place = tmp_path / parent / "set" / path
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_bytes(files[path])
+            place.chmod(0o600 + number)
+            os.utime(place, (number, number))
+        zips.append(sources.from_path(tmp_path / parent / "set", folder))
+        assert zips[-1] == folder / "set.zip"
+        zips[-1] = zips[-1].read_bytes()
+    assert zips[0] == zips[1]
+    with zipfile.ZipFile(io.BytesIO(zips[0])) as packed:
+        assert {name: packed.read(name) for name in packed.namelist()} == files
+
+
+def test_the_working_folder_has_a_name(tmp_path, folder, monkeypatch):
+    (tmp_path / "set").mkdir()
+    (tmp_path / "set" / "1.png").touch()
+    monkeypatch.chdir(tmp_path / "set")
+    assert sources.from_path(Path(), folder).name == "set.zip"
+
+
+def test_a_file_name_that_is_no_text_is_told(tmp_path, folder):
+    (tmp_path / "set").mkdir()
+    Path(os.fsdecode(os.fsencode(tmp_path / "set") + b"/\xff.png")).touch()
+    sentence = refusal(lambda: sources.from_path(tmp_path / "set", folder))
+    assert "has a name that is not UTF-8: rename it" in sentence
+    assert names(folder) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("nowhere.zip", "there is no file or folder"),
+        ("picture.png", "is no archive: allowed are .zip, .tar, .tar.gz"),
+        ("empty", "holds no files"),
+    ],
+)
+def test_what_cannot_be_fetched_is_told(tmp_path, folder, name, says):
+    (tmp_path / "picture.png").touch()
+    (tmp_path / "empty" / "deep").mkdir(parents=True)
+    sentence = refusal(lambda: sources.from_path(tmp_path / name, folder))
+    assert says in sentence
+    assert str(tmp_path / name) in sentence
+    assert names(folder) == []
+
+
+# From a URL
+
+
+def fetch(server, folder, name="set.zip"):
+    return sources.from_url(f"{server.url}/path/{name}?version=1", folder)
+
+
+def no_download_waits(project):
+    return not [path for path in (project.folder / ".downloads").iterdir() if path.suffix != ".lock"]
+
+
+def test_a_file_is_downloaded(project, folder):
+    with serve(file(ARCHIVE)) as server:
+        copy = fetch(server, folder)
+    assert copy == folder / "set.zip"
+    assert copy.read_bytes() == ARCHIVE
+    assert len(server.requests) == 1
+    assert no_download_waits(project)
+
+
+def test_the_name_is_the_last_part_of_the_address(folder):
+    with serve(file(ARCHIVE)) as server:
+        assert sources.from_url(f"{server.url}/a%20b.tar.gz#part", folder).name == "a b.tar.gz"
+
+
+def test_an_address_of_no_archive_is_refused_unasked(folder):
+    with serve(file(ARCHIVE)) as server:
+        sentence = refusal(lambda: fetch(server, folder, "set.html"))
+    assert "names no archive: its last part must end in .zip" in sentence
+    assert server.requests == []
+
+
+def test_a_download_goes_on_where_it_broke_off(project, folder, pauses):
+    with serve(file(ARCHIVE, cuts=[1000, 1500])) as server:
+        assert fetch(server, folder).read_bytes() == ARCHIVE
+    assert [request.headers.get("Range") for request in server.requests] == [None, "bytes=1000-", "bytes=2500-"]
+    assert {request.headers.get("If-Range") for request in server.requests[1:]} == {'"1"'}
+    assert pauses == [2, 4]
+    assert no_download_waits(project)
+
+
+def test_a_download_goes_on_in_the_next_run(folder, pauses):
+    with serve(file(ARCHIVE, cuts=[700] * sources.TRIES)) as server:
+        sentence = refusal(lambda: fetch(server, folder))
+        assert "run again to go on where it stopped" in sentence
+        assert "fetch.archive=" in sentence
+        assert names(folder) == []
+        got = 700 * sources.TRIES
+        assert fetch(server, folder).read_bytes() == ARCHIVE
+    assert server.requests[-1].headers["Range"] == f"bytes={got}-"
+
+
+@pytest.mark.parametrize("honours_if_range", [True, False])
+def test_a_file_that_changed_between_two_attempts_is_begun_anew(folder, pauses, honours_if_range):
+    new = make.zip_of({"train/b/1.png": make.picture(2, 70, 70)}, zipfile.ZIP_STORED)
+    old, changed = file(ARCHIVE, cuts=[1000]), file(new, '"2"', honours_if_range=honours_if_range)
+
+    with serve(lambda request: (old if len(server.requests) == 1 else changed)(request)) as server:
+        assert fetch(server, folder).read_bytes() == new
+
+
+@pytest.mark.parametrize("etag", [None, 'W/"1"'])
+def test_without_a_strong_mark_nothing_is_pieced_together(folder, pauses, etag):
+    with serve(file(ARCHIVE, etag, cuts=[1000])) as server:
+        assert fetch(server, folder).read_bytes() == ARCHIVE
+    assert [request.headers.get("Range") for request in server.requests] == [None, None]
+
+
+def test_the_date_of_change_serves_as_mark(folder, pauses):
+    date = "Sat, 21 Nov 2026 20:00:00 GMT"
+
+    def answer(request):
+        reply = file(ARCHIVE, date, cuts=[1000] if len(server.requests) == 1 else [])(request)
+        return reply._replace(headers={"Last-Modified": date})
+
+    with serve(answer) as server:
+        assert fetch(server, folder).read_bytes() == ARCHIVE
+    assert server.requests[1].headers["If-Range"] == date
+    assert server.requests[1].headers["Range"] == "bytes=1000-"
+
+
+def test_a_server_that_cannot_resume_sends_all_again(folder, pauses):
+    with serve(file(ARCHIVE, ranges=False, cuts=[1000])) as server:
+        assert fetch(server, folder).read_bytes() == ARCHIVE
+
+
+def test_a_waiting_file_that_is_too_long_is_thrown_away(folder, pauses):
+    """As after a stop between the last byte and the end of the stage."""
+    whole, shorter = file(ARCHIVE, cuts=[1000] * sources.TRIES), file(ARCHIVE[:500])
+    with serve(lambda request: (whole if len(server.requests) <= sources.TRIES else shorter)(request)) as server:
+        refusal(lambda: fetch(server, folder))
+        assert fetch(server, folder).read_bytes() == ARCHIVE[:500]
+    assert [request.headers.get("Range") is None for request in server.requests[-2:]] == [False, True]
+
+
+@pytest.mark.parametrize("length", [len(ARCHIVE) + 1, len(ARCHIVE) * 2])
+def test_fewer_bytes_than_announced_are_no_download(folder, pauses, length):
+    with serve(lambda _: Answer(200, ARCHIVE, {"Content-Length": length})) as server:
+        assert "the connection breaks off" in refusal(lambda: fetch(server, folder))
+    assert len(server.requests) == sources.TRIES
+    assert names(folder) == []
+
+
+def test_a_length_that_is_not_announced(folder):
+    with serve(lambda _: Answer(200, ARCHIVE, {"Content-Length": None})) as server:
+        assert fetch(server, folder).read_bytes() == ARCHIVE
+
+
+@pytest.mark.parametrize(("code", "says"), [(404, "404 not found"), (403, "403 forbidden"), (410, "410 gone")])
+def test_a_refusal_of_the_server_is_told_at_once(folder, pauses, code, says):
+    with serve(lambda _: Answer(code)) as server:
+        sentence = refusal(lambda: fetch(server, folder))
+    assert f"{server.url}/path/set.zip?version=1 answered {says}: check the address in a browser" in sentence
+    assert len(server.requests) == 1
+    assert pauses == []
+
+
+@pytest.mark.parametrize("code", [429, 500, 503])
+def test_a_server_in_trouble_is_asked_again(folder, pauses, code):
+    with serve([Answer(code), Answer(code), Answer(200, ARCHIVE)]) as server:
+        assert fetch(server, folder).read_bytes() == ARCHIVE
+    assert pauses == [2, 4]
+
+
+def test_a_server_that_stays_in_trouble_is_given_up(folder, pauses):
+    with serve(lambda _: Answer(503)) as server:
+        sentence = refusal(lambda: fetch(server, folder))
+    assert "cannot be reached, or the connection breaks off" in sentence
+    assert len(server.requests) == sources.TRIES
+
+
+def test_a_server_that_refuses_every_range_is_given_up(folder, pauses):
+    with serve(lambda _: Answer(416)) as server:
+        refusal(lambda: fetch(server, folder))
+
+
+def test_a_redirection_is_followed(folder):
+    def answer(request):
+        return Answer(302, b"", {"Location": "/other"}) if "set.zip" in request.path else Answer(200, ARCHIVE)
+
+    with serve(answer) as server:
+        assert fetch(server, folder).read_bytes() == ARCHIVE
+
+
+@pytest.mark.parametrize("target", ["/path/set.zip", "ftp://127.0.0.1/set.zip", "http://[/set.zip"])
+def test_a_redirection_that_leads_nowhere_is_told(folder, pauses, target):
+    with serve(lambda _: Answer(302, b"", {"Location": target})) as server:
+        refusal(lambda: fetch(server, folder))
+
+
+def test_a_server_that_is_down_is_told(folder, pauses, closed_port):
+    sentence = refusal(lambda: sources.from_url(f"http://127.0.0.1:{closed_port}/set.zip", folder))
+    assert f"127.0.0.1:{closed_port} cannot be reached" in sentence
+    assert pauses == [2, 4, 8, 16]
+
+
+def test_a_machine_that_does_not_exist_is_told(folder, pauses):
+    assert "nowhere.invalid cannot be reached" in refusal(
+        lambda: sources.from_url("http://nowhere.invalid/set.zip", folder)
+    )
+
+
+@pytest.mark.parametrize("url", ["http:///set.zip", "http://a..b/set.zip", "http://127.0.0.1:99999/set.zip"])
+def test_an_address_that_cannot_be_is_told(folder, pauses, url):
+    refusal(lambda: sources.from_url(url, folder))
+
+
+# From Kaggle: its own client, and a server on this machine that answers in Kaggle's place
+
+TOKEN = "secret-0123456789abcdef"
+SLUG = "owner/set"
+DOWNLOAD, INTROSPECT = "/v1/datasets.DatasetApiService/DownloadDataset", "/v1/security.OAuthService/IntrospectToken"
+
+
+def test_kaggles_client_is_installed_with_all_it_needs():
+    """Its own list of requirements lacks one: see requirements.in."""
+    environment = os.environ | {"HOME": os.devnull, "KAGGLE_CONFIG_DIR": "/tmp"}
+    for key in ("KAGGLE_API_TOKEN", "KAGGLE_USERNAME", "KAGGLE_KEY"):
+        environment.pop(key, None)
+    found = subprocess.run(
+        [sys.executable, "-c", "import kaggle.api.kaggle_api_extended"], env=environment, capture_output=True, text=True
+    )
+    assert found.returncode == 0, found.stderr
+
+
+@pytest.fixture
+def home(project, monkeypatch):
+    """A user without any Kaggle token."""
+    for key in list(os.environ):
+        if key.startswith("KAGGLE_"):
+            monkeypatch.delenv(key)
+    path = project.folder / "home"
+    (path / ".kaggle").mkdir(parents=True)
+    monkeypatch.setenv("HOME", str(path))
+    extended = pytest.importorskip("kaggle.api.kaggle_api_extended", exc_type=ImportError)
+    monkeypatch.setattr(extended.KaggleApi, "config_dir", str(path / ".kaggle"))
+    monkeypatch.setattr(extended.KaggleApi, "config", str(path / ".kaggle" / "kaggle.json"))
+    return path
+
+
+@pytest.fixture
+def signed_in(home, monkeypatch):
+    monkeypatch.setenv("KAGGLE_API_TOKEN", TOKEN)
+
+
+@pytest.fixture
+def kaggle(home, monkeypatch):
+    """Starts a server in Kaggle's place: `kaggle(answer)` answers downloads; the token is good."""
+    from contextlib import ExitStack
+
+    from kagglesdk import kaggle_env
+
+    with ExitStack() as stack:
+
+        def start(answer, active=True):
+            def dispatch(request):
+                if request.path == INTROSPECT:
+                    body = json.dumps({"active": active, "username": "me"} if active else {"active": False}).encode()
+                    return Answer(200, body, {"Content-Type": "application/json"})
+                assert request.path == DOWNLOAD
+                return answer(request)
+
+            server = stack.enter_context(serve(dispatch))
+            monkeypatch.setitem(kaggle_env._env_to_endpoint, kaggle_env.KaggleEnv.PROD, server.url)
+            return server
+
+        yield start
+
+
+def downloads(server):
+    return [request for request in server.requests if request.path == DOWNLOAD]
+
+
+def with_ranges(body, cuts=()):
+    """As Kaggle's storage answers."""
+    answer = file(body, cuts=cuts)
+
+    def reply(request):
+        found = answer(request)
+        return found._replace(
+            headers=dict(found.headers) | {"Accept-Ranges": "bytes", "Content-Type": "application/zip"}
+        )
+
+    return reply
+
+
+def trouble(code):
+    body = json.dumps({"code": code, "message": "Kaggle says no"}).encode()
+    return lambda request: Answer(code, body, {"Content-Type": "application/json"})
+
+
+def test_a_public_set_needs_no_token(project, folder, kaggle):
+    server = kaggle(with_ranges(ARCHIVE))
+    copy = sources.from_kaggle(SLUG, folder)
+    assert copy == folder / "set.zip"
+    assert copy.read_bytes() == ARCHIVE
+    (request,) = server.requests
+    assert "Authorization" not in request.headers
+    assert json.loads(request.body) == {"ownerSlug": "owner", "datasetSlug": "set"}
+    assert names(folder) == ["set.zip"]
+    assert no_download_waits(project)
+
+
+def test_a_version_is_asked_for(folder, kaggle):
+    server = kaggle(with_ranges(ARCHIVE))
+    assert sources.from_kaggle(f"{SLUG}/7", folder).name == "set.zip"
+    assert json.loads(server.requests[0].body)["datasetVersionNumber"] == 7
+
+
+def test_a_token_is_sent_and_never_shown(folder, kaggle, signed_in, capfd):
+    server = kaggle(with_ranges(ARCHIVE))
+    sources.from_kaggle(SLUG, folder)
+    assert downloads(server)[0].headers["Authorization"] == f"Bearer {TOKEN}"
+    assert TOKEN not in "".join(capfd.readouterr())
+
+
+def test_an_old_style_token_is_sent(folder, kaggle, home):
+    (home / ".kaggle" / "kaggle.json").write_text(json.dumps({"username": "me", "key": TOKEN}))
+    server = kaggle(with_ranges(ARCHIVE))
+    sources.from_kaggle(SLUG, folder)
+    assert downloads(server)[0].headers["Authorization"].startswith("Basic ")
+
+
+def test_a_kaggle_download_goes_on_where_it_broke_off(folder, kaggle, signed_in, pauses, capfd):
+    server = kaggle(with_ranges(LARGE, cuts=[1_100_000]))
+    assert sources.from_kaggle(SLUG, folder).read_bytes() == LARGE
+    assert [request.headers.get("Range") for request in downloads(server)] == [None, "bytes=1048576-"]
+    assert TOKEN not in "".join(capfd.readouterr())
+
+
+def test_a_kaggle_download_goes_on_in_the_next_run(folder, kaggle, pauses):
+    server = kaggle(with_ranges(LARGE, cuts=[1_100_000] + [0] * 6))
+    assert "Kaggle cannot be reached" in refusal(lambda: sources.from_kaggle(SLUG, folder))
+    assert names(folder) == []
+    assert sources.from_kaggle(SLUG, folder).read_bytes() == LARGE
+    assert server.requests[-1].headers["Range"] == "bytes=1048576-"
+
+
+@pytest.mark.parametrize(
+    ("code", "anonymous", "known"),
+    [
+        (401, "Kaggle wants a token for this data set (it answered 401)", "your Kaggle token is not accepted"),
+        (403, "Kaggle wants a token for this data set (it answered 403)", "accept its rules, and run again"),
+        (404, "Kaggle has no data set owner/set (it answered 404)", "Kaggle has no data set owner/set"),
+        (429, "Kaggle answered 429 too many", "Kaggle answered 429 too many"),
+        (500, "Kaggle answered 500 internal server error", "Kaggle answered 500"),
+    ],
+)
+@pytest.mark.parametrize("token", [False, True])
+def test_what_kaggle_refuses_is_told_with_a_remedy(folder, kaggle, monkeypatch, capfd, code, anonymous, known, token):
+    if token:
+        monkeypatch.setenv("KAGGLE_API_TOKEN", TOKEN)
+    kaggle(trouble(code))
+    sentence = refusal(lambda: sources.from_kaggle(SLUG, folder))
+    assert (known if token else anonymous) in sentence
+    assert TOKEN not in sentence + "".join(capfd.readouterr())
+    assert names(folder) == []
+
+
+def test_a_token_that_has_expired_is_told(folder, kaggle, signed_in, capfd):
+    kaggle(trouble(401), active=False)
+    sentence = refusal(lambda: sources.from_kaggle(SLUG, folder))
+    assert "your Kaggle token is not accepted (it answered 401): make a token" in sentence
+    assert TOKEN not in sentence + "".join(capfd.readouterr())
+
+
+@pytest.mark.parametrize("token", [False, True])
+def test_without_a_network_kaggle_cannot_be_reached(folder, home, monkeypatch, capfd, token):
+    if token:
+        monkeypatch.setenv("KAGGLE_API_TOKEN", TOKEN)
+    sentence = refusal(lambda: sources.from_kaggle(SLUG, folder))
+    assert sentence.startswith("Kaggle cannot be reached (")
+    assert "fetch.archive=" in sentence
+    assert TOKEN not in sentence + "".join(capfd.readouterr())
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("kaggle.json", "no json"),
+        ("kaggle.json", "[1]"),
+        ("kaggle.json", '{"username": 5}'),
+        ("credentials.json", "[]"),
+        ("credentials.json", '{"refresh_token": "x", "access_token_expiration": "soon"}'),
+        ("credentials.json", '{"refresh_token": "x"}'),
+        ("access_token", "\0\xff"),
+        ("access_token", ""),
+    ],
+)
+def test_a_broken_token_file_ends_in_one_sentence(folder, kaggle, home, name, content):
+    (home / ".kaggle" / name).write_text(content, encoding="latin-1")
+    kaggle(trouble(401))
+    assert "make a token at https://www.kaggle.com/settings" in refusal(lambda: sources.from_kaggle(SLUG, folder))
+
+
+def test_a_client_that_does_not_start_ends_in_one_sentence(folder, home, monkeypatch):
+    monkeypatch.setitem(sys.modules, "kaggle", None)
+    monkeypatch.delitem(sys.modules, "kaggle.api.kaggle_api_extended", raising=False)
+    sentence = refusal(lambda: sources.from_kaggle(SLUG, folder))
+    assert sentence.startswith("Kaggle's client does not start (")
+    assert "fetch.archive=" in sentence
+
+
+@pytest.mark.parametrize("token", [None, TOKEN])
+def test_the_stage_without_network_ends_in_one_line_of_its_own(project, home, closed_port, token):
+    """In a process of its own: no traceback, nothing of what the client would say, and no token."""
+    project.set(dataset="mnist")
+    proxy = f"http://127.0.0.1:{closed_port}"
+    environment = os.environ | {"HTTPS_PROXY": proxy, "HTTP_PROXY": proxy, "NO_PROXY": "", "HOME": str(home)}
+    environment["PYTHONPATH"] = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
+    if token:
+        environment["KAGGLE_API_TOKEN"] = token
+    ended = subprocess.run(
+        [sys.executable, "-m", "stages.fetch"], env=environment, capture_output=True, text=True, timeout=60
+    )
+    assert ended.returncode == 1
+    assert ended.stderr.startswith("error: Kaggle cannot be reached (")
+    assert ended.stderr.count("\n") == 1
+    assert ended.stdout == ""
+    assert TOKEN not in ended.stderr

@@ -1,0 +1,65 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import mlflow
+
+from darkroom import tracking
+from darkroom.tracking import Run
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_the_store_lies_in_the_repository_unless_told_otherwise(monkeypatch, tmp_path):
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
+    assert tracking.uri() == f"sqlite:///{tmp_path}/mlflow.db"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://example.com")
+    assert tracking.uri() == "http://example.com"
+
+
+def test_a_run_is_named_after_the_experiment_else_the_commit(monkeypatch):
+    monkeypatch.setenv("DVC_EXP_NAME", "warm-sun")
+    assert tracking._name() == "warm-sun"
+    monkeypatch.delenv("DVC_EXP_NAME")
+    monkeypatch.setattr(tracking, "_commit", lambda: "0123456789abcdef")
+    assert tracking._name() == "0123456"
+
+
+def test_processes_that_open_a_fresh_store_together_leave_it_whole(tmp_path):
+    code = "from darkroom import tracking; tracking.prepare()"
+    environment = {"DVC_ROOT": str(tmp_path), "PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT)}
+    together = [subprocess.Popen([sys.executable, "-c", code], env=environment) for _ in range(3)]
+    assert [process.wait() for process in together] == [0, 0, 0]
+    client = mlflow.MlflowClient(f"sqlite:///{tmp_path}/mlflow.db")
+    assert client.search_experiments()
+
+
+def test_a_store_that_fails_is_asked_once_and_warned_of_once(monkeypatch, capsys):
+    asked = []
+
+    class Broken:
+        def log_batch(self, *arguments):
+            asked.append(1)
+            raise OSError("no answer from http://user:secret@host")
+
+    monkeypatch.setattr(tracking, "_client", Broken)
+    run = Run("id")
+    for epoch in (1, 2, 3):
+        run.epoch({"epoch": epoch, "val_loss": 0.5})
+    printed = capsys.readouterr().err
+    assert len(asked) == 1
+    assert printed.count("warning:") == 1
+    assert "secret" not in printed
+
+
+def test_the_figures_of_an_epoch_go_in_one_request(monkeypatch):
+    asked = []
+
+    class Client:
+        def log_batch(self, run_id, metrics):
+            asked.append({metric.key: (metric.value, metric.step) for metric in metrics})
+
+    monkeypatch.setattr(tracking, "_client", Client)
+    Run("id").epoch({"epoch": 3, "train_loss": 0.5, "val_loss": 0.25, "lr": 0.1})
+    assert asked == [{"train_loss": (0.5, 3), "val_loss": (0.25, 3), "lr": (0.1, 3)}]

@@ -1,0 +1,68 @@
+import json
+
+import pandas as pd
+import pytest
+
+from darkroom import paths
+from stages import audit, extract, fetch
+from tests import make
+
+
+def run(project, files, **settings):
+    project.add(path="x", unlabeled="more", **settings)
+    project.set(extract__max_rejected=1)
+    project.archive(make.zip_of(files))
+    fetch.main()
+    extract.main()
+    audit.main()
+    return json.loads(paths.AUDIT.read_text(encoding="utf-8"))
+
+
+def outputs():
+    files = [paths.AUDIT, paths.DUPLICATES, *paths.AUDIT_PICTURES.iterdir()]
+    return {path.name: path.read_bytes() for path in files}
+
+
+@pytest.fixture
+def files():
+    files = make.pictures(("cat", "dog"), each=4)
+    files["train/cat/copy.png"] = files["train/cat/0.png"]
+    files["train/dog/other.png"] = files["train/cat/1.png"]
+    files["train/dog/blank.png"] = make.encode(make.pixels() * 0)
+    files["train/dog/broken.png"] = b"text"
+    return files
+
+
+def test_the_findings_are_written(project, files, capsys):
+    found = run(project, files)
+    assert (found["images"], found["rejected"], found["blank"]) == (11, 1, 1)
+    assert found["duplicates"] == {"groups": 2, "images": 4}
+    assert found["conflicts"] == {"groups": 1, "images": 2}
+    table = pd.read_csv(paths.DUPLICATES)
+    assert table.loc[table["kind"] == "conflict", "path"].tolist() == ["train/cat/1.png", "train/dog/other.png"]
+    assert sorted(path.name for path in paths.AUDIT_PICTURES.iterdir()) == [
+        "balance.png",
+        "means.png",
+        "samples.png",
+        "sizes.png",
+    ]
+    assert "(4 copies, 2 of them under two labels)" in capsys.readouterr().out
+
+
+def test_the_same_data_give_the_same_bytes(project, files):
+    run(project, files)
+    first = outputs()
+    audit.main()
+    assert outputs() == first
+
+
+@pytest.mark.parametrize("settings", [{"channels": 3}, {"size": [5, 9]}, {"classes": {"cat": "$1 and $2 " * 30}}])
+def test_any_shape_and_name_can_be_audited(project, files, settings):
+    assert run(project, files, **settings)["classes"] == 2
+
+
+def test_unlabelled_images_are_audited_too(project, files):
+    found = run(project, files | {"more/1.png": make.picture(70, 9, 30), "more/2.png": files["train/cat/0.png"]})
+    assert found["unlabelled"] == 2
+    assert found["width"]["max"] == 30
+    assert found["duplicates"] == {"groups": 2, "images": 5}

@@ -1,0 +1,42 @@
+import json
+
+import numpy as np
+
+from darkroom import paths
+from stages import baseline, extract, fetch, split
+from tests import make
+
+
+def run(project):
+    for stage in (fetch, extract, split, baseline):
+        stage.main()
+    return json.loads(paths.BASELINE.read_text(encoding="utf-8"))
+
+
+def test_each_baseline_is_measured_on_val_and_test(project, capsys):
+    project.add(path="x")
+    generator = np.random.default_rng(0)
+    files = {
+        f"train/{label}/{number}.png": make.encode(generator.integers(low, low + 100, (8, 8, 1)).astype(np.uint8))
+        for label, low in (("dark", 0), ("light", 100))
+        for number in range(60)
+    }
+    project.archive(make.zip_of(files))
+    project.set(baseline__max_train=20)
+    found = run(project)
+    assert found["train_images"] == 20
+    assert found["majority_class"] == {"val_accuracy": 0.5, "test_accuracy": 0.5}
+    for name in ("random_forest", "logistic_regression"):
+        assert found[name]["val_accuracy"] > 0.9
+        assert found[name]["test_accuracy"] > 0.9
+    assert "accuracy on test: majority_class 50.00%" in capsys.readouterr().out
+
+
+def test_the_digits_are_learned_and_the_bytes_repeat(project):
+    found = run(project)
+    assert found["majority_class"]["test_accuracy"] < 0.15
+    assert found["random_forest"]["test_accuracy"] > 0.85
+    assert found["logistic_regression"]["test_accuracy"] > 0.92
+    first = paths.BASELINE.read_bytes()
+    baseline.main()
+    assert paths.BASELINE.read_bytes() == first

@@ -1,0 +1,231 @@
+"""The whole pipeline, run by DVC in a temporary repository on a tiny set of its own."""
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import mlflow
+import pandas as pd
+import pytest
+import yaml
+
+from tests import make
+
+ROOT = Path(__file__).resolve().parent.parent
+SOURCES = ("darkroom", "stages", "dvc.yaml", ".gitignore", ".dvcignore")
+QUICK = {"train.epochs": 2, "model.layers": "8P-8", "train.portable": True, "baseline.max_train": 50}
+
+
+def run(repository, *command, **environment):
+    """Run a command there as a user would; return what it printed."""
+    variables = {name: value for name, value in os.environ.items() if not name.startswith(("DVC_", "MLFLOW_"))}
+    variables |= {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"} | environment
+    answer = subprocess.run(command, cwd=repository, env=variables, capture_output=True, text=True, check=False)
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+    return answer.stdout + answer.stderr
+
+
+def make_repository(folder):
+    """A repository with our code and a data set of two classes, told apart by brightness, with some pecularities."""
+    for name in SOURCES:
+        target = folder / name
+        if (ROOT / name).is_dir():
+            shutil.copytree(ROOT / name, target, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, target)
+    files = {}
+    for number in range(30):
+        for label, level in (("dark", 60), ("light", 190)):
+            pixels = make.pixels(10, 12, 3, seed=number + 100 * len(label)) // 4 + level
+            files[f"set/train/{label}/{number:02}.png"] = make.encode(pixels)
+    files["set/train/dark/copy.png"] = files["set/train/dark/00.png"]
+    files["set/new/one.png"] = files["set/train/light/07.png"]
+    (folder / "set.zip").write_bytes(make.zip_of(files))
+    entry = {
+        "path": str(folder / "set.zip"),
+        "train": "set/train",
+        "unlabeled": "set/new",
+        "channels": 3,
+        "size": [8, 9],
+    }
+    (folder / "datasets.yaml").write_text(yaml.safe_dump({"tiny": entry}))
+    shutil.copy(ROOT / "params.yaml", folder)
+    make.edit(folder / "params.yaml", {"dataset": "tiny"} | QUICK)
+    run(folder, "git", "init", "-q")
+    run(folder, "git", "config", "user.email", "test@example.com")
+    run(folder, "git", "config", "user.name", "test")
+    run(folder, "dvc", "init", "-q")
+    shutil.copy(ROOT / ".dvc" / "config", folder / ".dvc" / "config")
+    run(folder, "git", "add", "-A")
+    run(folder, "git", "commit", "-qm", "start")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def repository(tmp_path_factory):
+    folder = make_repository(tmp_path_factory.mktemp("first"))
+    run(folder, "dvc", "repro")
+    run(folder, "git", "add", "-A")
+    run(folder, "git", "commit", "-qm", "run")
+    return folder
+
+
+def outputs(repository):
+    """sha256 of every output of every stage."""
+    files = {}
+    for stage in yaml.safe_load((repository / "dvc.yaml").read_text())["stages"].values():
+        for item in stage["outs"]:
+            path = repository / (next(iter(item)) if isinstance(item, dict) else item)
+            for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
+                files[file.relative_to(repository).as_posix()] = hashlib.sha256(file.read_bytes()).hexdigest()
+    return files
+
+
+def runs(repository):
+    client = mlflow.MlflowClient(f"sqlite:///{repository / 'mlflow.db'}")
+    experiment = client.get_experiment_by_name("tiny")
+    return client, client.search_runs([experiment.experiment_id])
+
+
+def test_it_learns_and_says_so(repository):
+    figures = json.loads((repository / "metrics/evaluate.json").read_text())
+    assert figures["test"]["accuracy"] == 1.0
+    printed = run(repository, sys.executable, "-m", "darkroom", "summary")
+    assert "tiny: 100.00% of 12 test images" in printed
+    assert "next:" in printed
+
+
+def test_the_copy_is_found_and_stays_on_one_side(repository):
+    audit = json.loads((repository / "metrics/audit.json").read_text())
+    assert audit["images"] == 62
+    # The copy, its original, and the unlabelled picture that is also a labelled one.
+    assert audit["duplicates"] == {"groups": 2, "images": 4}
+    index = pd.read_parquet(repository / "data/images/index.parquet")
+    split = pd.read_parquet(repository / "data/split.parquet").merge(index, on="row")
+    assert split.groupby("sha256")["split"].nunique().max() == 1
+
+
+def test_a_second_run_finds_everything_up_to_date(repository):
+    assert "Data and pipelines are up to date." in run(repository, "dvc", "repro")
+    assert run(repository, "git", "status", "--porcelain") == ""
+
+
+def test_another_machine_gets_the_same_bytes(repository, tmp_path):
+    other = make_repository(tmp_path)
+    shutil.rmtree(other / ".dvc" / "cache", ignore_errors=True)
+    run(other, "dvc", "repro", MLFLOW_TRACKING_URI="http://127.0.0.1:9")
+    assert outputs(other) == outputs(repository)
+    assert not list(other.rglob("*.partial"))
+
+
+def test_a_store_that_is_down_costs_no_model(repository, tmp_path):
+    printed = run(
+        repository, sys.executable, "-m", "stages.errors", MLFLOW_TRACKING_URI="http://user:secret@127.0.0.1:9"
+    )
+    assert "warning: MLflow" in printed
+    assert "secret" not in printed
+    assert "next:" in printed
+
+
+def test_the_run_holds_curves_parameters_results_and_model(repository):
+    client, (found, *_) = runs(repository)
+    assert found.info.status == "FINISHED"
+    assert found.data.params["train.epochs"] == "2"
+    assert found.data.params["model.layers"] == "8P-8"
+    assert len(client.get_metric_history(found.info.run_id, "val_accuracy")) == 2
+    assert found.data.metrics["test_accuracy"] == 1.0
+    assert found.data.metrics["test_mistakes"] == 0
+    artifacts = {item.path for item in client.list_artifacts(found.info.run_id)}
+    assert {"train", "evaluate", "errors", "classification_report.txt", "model.json", "model.txt"} <= artifacts
+
+
+def test_the_logged_model_reads_picture_bytes_and_holds_no_pickle(repository):
+    client, (found, *_) = runs(repository)
+    (model,) = client.search_logged_models([found.info.experiment_id])
+    folder = Path(model.artifact_location.removeprefix("file://"))
+    assert not [path for path in folder.rglob("*") if path.suffix in (".pkl", ".pickle", ".pt", ".pth")]
+    loaded = mlflow.pyfunc.load_model(str(folder))
+    pictures = [make.encode(make.pixels(20, 20, 3) // 4 + level) for level in (60, 190)]
+    answer = loaded.predict(pd.DataFrame({"image": pictures}))
+    assert answer["label"].tolist() == ["dark", "light"]
+    assert answer["probabilities"].map(sum).tolist() == pytest.approx([1, 1])
+
+
+def test_an_experiment_has_one_name_in_dvc_and_mlflow_even_in_a_temporary_folder(repository):
+    run(repository, "dvc", "exp", "run", "--temp", "-n", "warm", "-S", "train.lr=0.00002")
+    shown = json.loads(run(repository, "dvc", "exp", "show", "--json"))
+    names = {item["name"] for revision in shown for branch in revision["experiments"] or [] for item in branch["revs"]}
+    assert "warm" in names
+    _, found = runs(repository)
+    (named,) = [item for item in found if item.info.run_name == "warm"]
+    assert float(named.data.params["train.lr"]) == 2e-5
+    assert "test_accuracy" in named.data.metrics
+    assert named.info.artifact_uri.startswith(f"file://{repository}")
+    # The workspace keeps the results that it had.
+    assert run(repository, "git", "status", "--porcelain") == ""
+
+
+def test_a_store_that_does_not_know_the_model_gets_the_run_rebuilt(repository, tmp_path):
+    store = f"sqlite:///{tmp_path / 'other.db'}"
+    run(repository, sys.executable, "-m", "stages.errors", MLFLOW_TRACKING_URI=store)
+    client = mlflow.MlflowClient(store)
+    (found,) = client.search_runs([client.get_experiment_by_name("tiny").experiment_id])
+    assert found.data.tags["rebuilt"] == "true"
+    assert len(client.get_metric_history(found.info.run_id, "val_loss")) == 2
+    assert found.data.params["train.epochs"] == "2"
+
+
+def test_repeating_a_stage_does_not_trip_over_the_record(repository):
+    for _ in range(2):
+        printed = run(repository, sys.executable, "-m", "stages.errors")
+        assert "warning" not in printed
+
+
+def test_predict_from_the_command_line(repository, tmp_path):
+    for name, level in (("a.png", 60), ("b.jpg", 190)):
+        form = "JPEG" if name.endswith("jpg") else "PNG"
+        (tmp_path / name).write_bytes(make.encode(make.pixels(30, 17, 3) // 4 + level, form))
+    (tmp_path / "broken.png").write_bytes(b"no picture")
+    command = [sys.executable, "-m", "darkroom", "predict", str(tmp_path / "a.png"), str(tmp_path / "b.jpg")]
+    answer = json.loads(run(repository, *command, "--json", "--top-k", "1"))
+    assert [list(best) for best in answer.values()] == [["dark"], ["light"]]
+    failed = subprocess.run(
+        [*command, str(tmp_path / "broken.png")], cwd=repository, capture_output=True, text=True, check=False
+    )
+    assert failed.returncode == 1
+    assert "dark" in failed.stdout
+    assert failed.stderr.strip().startswith("error:")
+    assert "Traceback" not in failed.stderr
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"train.lr": -1}, "train.lr"),
+        ({"train.epocs": 3}, "did you mean epochs"),
+        ({"dataset": "tini"}, "did you mean tiny"),
+        ({"train.device": "cuda:77"}, "cuda:77"),
+        ({"model.layers": "8P-8P-8P-8P"}, "model.layers"),
+        ({"train.lr": 1000.0, "train.optimizer": "sgd", "train.epochs": 30, "model.batch_norm": False}, "diverged"),
+    ],
+)
+def test_a_mistake_is_one_sentence_and_costs_nothing(repository, change, named):
+    before = outputs(repository)
+    params = repository / "params.yaml"
+    kept = params.read_bytes()
+    try:
+        make.edit(params, change)
+        failed = subprocess.run(
+            [sys.executable, "-m", "stages.train"], cwd=repository, capture_output=True, text=True, check=False
+        )
+    finally:
+        params.write_bytes(kept)
+    assert failed.returncode == 1
+    assert named in failed.stderr
+    assert [line.startswith("error:") for line in failed.stderr.strip().splitlines()] == [True]
+    assert outputs(repository) == before

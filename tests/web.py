@@ -1,0 +1,83 @@
+"""A web server on 127.0.0.1 whose answers are written in the test."""
+
+import threading
+from collections.abc import Mapping
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import NamedTuple
+
+
+class Request(NamedTuple):
+    path: str
+    headers: Mapping
+    body: bytes
+
+
+class Answer(NamedTuple):
+    status: int
+    body: bytes = b""
+    headers: Mapping = {}
+    cut: int | None = None  # bytes after which the connection breaks off
+
+
+class Server(NamedTuple):
+    url: str
+    requests: list
+
+
+@contextmanager
+def serve(answer):
+    """Serve `answer(request)` for every GET and POST; it is a function, or a list of answers used one by one."""
+    seen = []
+    queue = None if callable(answer) else list(answer)
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self):
+            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            request = Request(self.path, self.headers, body)
+            seen.append(request)
+            reply = queue.pop(0) if queue is not None else answer(request)
+            self.send_response(reply.status)
+            for name, value in ({"Content-Length": len(reply.body)} | dict(reply.headers)).items():
+                if value is not None:
+                    self.send_header(name, str(value))
+            self.send_header("Connection", "close")
+            self.end_headers()
+            self.wfile.write(reply.body[: reply.cut])
+            self.close_connection = True
+
+        do_POST = do_GET
+
+        def log_message(self, *_):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+    thread.start()
+    try:
+        yield Server(f"http://127.0.0.1:{server.server_port}", seen)
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def file(body, etag='"1"', *, ranges=True, honours_if_range=True, cuts=()):
+    """An answer function that serves one file as a good server does; `cuts` breaks off the first answers."""
+    left = list(cuts)
+
+    def answer(request):
+        headers = {"ETag": etag} if etag else {}
+        cut = left.pop(0) if left else None
+        wanted = request.headers.get("Range")
+        if ranges and wanted and (not honours_if_range or request.headers.get("If-Range") == etag):
+            start = int(wanted.removeprefix("bytes=").rstrip("-"))
+            if start >= len(body):
+                return Answer(416)
+            headers["Content-Range"] = f"bytes {start}-{len(body) - 1}/{len(body)}"
+            return Answer(206, body[start:], headers, cut)
+        return Answer(200, body, headers, cut)
+
+    return answer
