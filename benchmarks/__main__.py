@@ -1,4 +1,7 @@
-"""Darkroom beside the usual way, measured on this machine: python -m benchmarks [NAME ...] [--repeats N] [--quick]."""
+"""Darkroom beside the usual way, measured on this machine: python -m benchmarks [NAME ...] [--repeats N] [--quick].
+
+With real MNIST it needs some 5 GB in the temporary folder (TMPDIR), for what is written stays until the end.
+"""
 
 import argparse
 import tempfile
@@ -29,9 +32,7 @@ def main() -> None:
         archive, title = archives.choose(Path(folder), quick=options.quick)
         for name in options.names or BENCHMARKS:
             started = time.perf_counter()
-            work = Path(folder) / name
-            work.mkdir(exist_ok=True)
-            for table in BENCHMARKS[name](Setting(archive, title, work, options.repeats)):
+            for table in BENCHMARKS[name](Setting(archive, title, Path(folder), options.repeats)):
                 print(f"{table}\n")
             print(f"({name} took {time.perf_counter() - started:.0f} s)\n", flush=True)
 

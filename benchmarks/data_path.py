@@ -7,7 +7,7 @@ DataLoader without workers; ours indexes the array, as darkroom.engine does. The
 them from the system's cache and not from a disk. Each side has all cores; S1's way uses one of them.
 """
 
-import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks import packed, tree
@@ -19,28 +19,27 @@ SET_UP = {"ours": "ours, set-up", "S1, cv2": "S1, set-up", "S1, PIL": "S1, set-u
 
 
 def run(setting: Setting) -> list[Table]:
-    archive, mine, theirs = str(setting.archive), setting.work / "packed", setting.work / "tree"
+    made: dict[str, str] = {}  # where the last set-up of each side lies
 
-    def anew(folder: Path) -> str:
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir()
-        return str(folder)
+    def set_up(side: str, function: Callable[[str, str], Figures]) -> Figures:
+        made[side] = str(setting.folder())
+        return fresh(function, str(setting.archive), made[side])
 
     # Each set-up is made anew for each run; both of S1's readers then read the same files.
     found = best(
         {
-            "ours, set-up": lambda: fresh(packed.set_up, archive, anew(mine)),
-            "S1, set-up": lambda: fresh(tree.set_up, archive, anew(theirs)),
-            "ours": lambda: fresh(feed_packed, str(mine)),
-            "S1, cv2": lambda: fresh(feed_tree, str(theirs), "cv2"),
-            "S1, PIL": lambda: fresh(feed_tree, str(theirs), "PIL"),
+            "ours, set-up": lambda: set_up("ours", packed.set_up),
+            "S1, set-up": lambda: set_up("S1", tree.set_up),
+            "ours": lambda: fresh(feed_packed, made["ours"]),
+            "S1, cv2": lambda: fresh(feed_tree, made["S1"], "cv2"),
+            "S1, PIL": lambda: fresh(feed_tree, made["S1"], "PIL"),
         },
         setting.repeats,
     )
     rows, ours = [], 0.0
-    for name, set_up in SET_UP.items():
+    for name, once in SET_UP.items():
         feed = found[name]
-        wall, cpu = (found[set_up][kind] + feed[f"load_{kind}"] for kind in ("wall", "cpu"))
+        wall, cpu = (found[once][kind] + feed[f"load_{kind}"] for kind in ("wall", "cpu"))
         total = wall + EPOCHS * feed["wall"]
         ours = ours or total  # the first row
         cells = [f"{value:.3f}" for value in (wall, cpu, feed["wall"], feed["cpu"])]

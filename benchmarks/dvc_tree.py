@@ -1,9 +1,10 @@
 """DVC with a tree of pictures beside DVC with the packed set: add, push to a remote, pull it all back.
 
 The same labelled pictures, once as files in folders and once as the extract stage packs them. Each in a new git and
-DVC repository with the project's own DVC settings, and a folder on the same disk as remote; before `pull`, workspace,
-cache and DVC's memory of both are deleted, as on another machine. Seconds include the start of DVC, which is the same
-on both sides. A remote across a network costs a request for each file, and the ratios there are larger.
+DVC repository with the project's own DVC settings, and a folder on the same disk as remote; `pull` works in a copy
+that has no data, no cache, and none of DVC's memory of them, as on another machine. Seconds include the start of DVC,
+which is the same on both sides. A remote across a network costs a request for each file, and the ratios there are
+larger.
 """
 
 import os
@@ -12,7 +13,6 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
 from pathlib import Path
 
 from benchmarks import packed, tree
@@ -24,16 +24,15 @@ COMMANDS = ("add", "push", "pull")
 
 
 def run(setting: Setting) -> list[Table]:
-    pictures, images = setting.work / "pictures", setting.work / "images"
-    images.mkdir()
+    pictures, images = setting.folder(), setting.folder()
     tree.unpack(setting.archive, pictures, [LABELLED])
     count = fresh(packed.extract, str(setting.archive), str(images), False)["images"]
     # The tree takes a minute or two a run and varies little beside the ratios, which are large.
     runs = 1
     found = best(
         {
-            "tree": lambda: measure(pictures, setting.work / "repository"),
-            "packed": lambda: measure(images, setting.work / "repository"),
+            "tree": lambda: measure(pictures, setting.folder()),
+            "packed": lambda: measure(images, setting.folder()),
         },
         runs,
     )
@@ -48,47 +47,38 @@ def run(setting: Setting) -> list[Table]:
     return [Table(title, setting.title, runs, columns, rows, notes=notes)]
 
 
-def measure(source: Path, repository: Path) -> Figures:
-    """Seconds of add, push and pull for a folder, in a repository made for it and deleted after it."""
-    remote, state = repository.with_suffix(".remote"), repository.with_suffix(".state")
-    # Neither DVC's records of this machine nor its settings are read or changed.
-    environment = os.environ | {
-        "DVC_SITE_CACHE_DIR": str(state),
-        "DVC_GLOBAL_CONFIG_DIR": str(state / "global"),
-        "DVC_SYSTEM_CONFIG_DIR": str(state / "system"),
-        "DVC_NO_ANALYTICS": "1",
-    }
-    try:
-        shutil.copytree(source, repository / "data")
-        _call(["git", "init", "--quiet"], repository, environment)
-        _dvc(["init", "--quiet"], repository, environment)
-        shutil.copy(ROOT / ".dvc" / "config", repository / ".dvc" / "config")
-        _dvc(["remote", "add", "--default", "--force", "folder", str(remote)], repository, environment)
-        figures: Figures = {}
-        for command, arguments in {"add": ["data"], "push": [], "pull": []}.items():
-            if command == "pull":
-                for folder in (repository / "data", repository / ".dvc" / "cache", repository / ".dvc" / "tmp", state):
-                    shutil.rmtree(folder)
-            figures |= _dvc([command, "--quiet", *arguments], repository, environment)
-        if sum(path.is_file() for path in (repository / "data").rglob("*")) != sum(
-            path.is_file() for path in source.rglob("*")
-        ):
-            raise RuntimeError("`dvc pull` did not bring every file back")
-        return figures
-    finally:
-        for folder in (repository, remote, state):
-            shutil.rmtree(folder, ignore_errors=True)
+def measure(source: Path, work: Path) -> Figures:
+    """Seconds of add, push and pull for a folder."""
+    first, second = work / "first", work / "second"
+    shutil.copytree(source, first / "data")
+    _call(["git", "init", "--quiet"], first)
+    _dvc("init", first)
+    shutil.copy(ROOT / ".dvc" / "config", first / ".dvc" / "config")
+    _dvc("remote add --default --force folder", first, str(work / "remote"))
+    figures = _dvc("add", first, "data") | _dvc("push", first)
+    # A copy and no deletion: making files just after others were deleted is slow on some disks (see Setting.folder).
+    shutil.copytree(first, second, ignore=shutil.ignore_patterns("data", "cache", "tmp"))
+    figures |= _dvc("pull", second)
+    if _files(second / "data") != _files(source):
+        raise RuntimeError("`dvc pull` did not bring every file back")
+    return figures
 
 
-def _dvc(arguments: list[str], folder: Path, environment: Mapping[str, str]) -> Figures:
+def _files(folder: Path) -> int:
+    return sum(len(names) for _, _, names in os.walk(folder))
+
+
+def _dvc(command: str, repository: Path, *arguments: str) -> Figures:
     wall, cpu = time.perf_counter(), _children_cpu()
-    _call([sys.executable, "-m", "dvc", *arguments], folder, environment)
-    command = arguments[0]
+    _call([sys.executable, "-m", "dvc", *command.split(), "--quiet", *arguments], repository)
     return {f"{command}_wall": time.perf_counter() - wall, f"{command}_cpu": _children_cpu() - cpu}
 
 
-def _call(command: list[str], folder: Path, environment: Mapping[str, str]) -> None:
-    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+def _call(command: list[str], repository: Path) -> None:
+    # DVC's settings and records on this machine are neither read nor changed.
+    own = {f"DVC_{name}_DIR": f"{repository}.{name}" for name in ("SITE_CACHE", "GLOBAL_CONFIG", "SYSTEM_CONFIG")}
+    environment = os.environ | own | {"DVC_NO_ANALYTICS": "1"}
+    done = subprocess.run(command, cwd=repository, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
         raise RuntimeError(f"{' '.join(command)} failed:\n{done.stderr}")
 

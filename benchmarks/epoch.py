@@ -16,42 +16,41 @@ from typing import Any
 from benchmarks import packed, tree
 from benchmarks.fresh import Figures, best, clock, fresh
 from benchmarks.table import Setting, Table
-from darkroom.params import Model, Train, load
+from darkroom.params import Model, Train
 
 WARM_BATCHES = 10
 
-MODEL = {
-    "layers": "16P-32P",
-    "kernel": 3,
-    "batch_norm": False,
-    "activation": "relu",
-    "pooling": "flatten",
-    "hidden": [500],
-    "hidden_activation": "sigmoid",
-    "dropout": 0.0,
-}
-TRAIN = {
-    "epochs": 1,
-    "batch_size": 128,
-    "optimizer": "sgd",
-    "lr": 0.01,
-    "momentum": 0.0,
-    "weight_decay": 0.0,
-    "schedule": "constant",
-    "warmup": 0.0,
-    "label_smoothing": 0.0,
-    "patience": None,
-    "device": "cpu",
-    "threads": 0,
-    "portable": False,
-}
+# Not from params.yaml: that is the user's to change.
+MODEL = Model(
+    layers="16P-32P",
+    kernel=3,
+    batch_norm=False,
+    activation="relu",
+    pooling="flatten",
+    hidden=[500],
+    hidden_activation="sigmoid",
+    dropout=0.0,
+)
+TRAIN = Train(
+    seed=0,
+    epochs=1,
+    batch_size=128,
+    optimizer="sgd",
+    lr=0.01,
+    momentum=0.0,
+    weight_decay=0.0,
+    schedule="constant",
+    warmup=0.0,
+    label_smoothing=0.0,
+    patience=None,
+    device="cpu",
+    threads=0,
+    portable=False,
+)
 
 
 def run(setting: Setting) -> list[Table]:
-    folders = {name: setting.work / name for name in ("packed", "tree")}
-    for folder in folders.values():
-        folder.mkdir()
-    archive, mine, theirs = str(setting.archive), str(folders["packed"]), str(folders["tree"])
+    archive, mine, theirs = str(setting.archive), str(setting.folder()), str(setting.folder())
     # Our split keeps equal pixels on one side, so the two may differ by an image or two.
     made = fresh(packed.set_up, archive, mine), fresh(tree.set_up, archive, theirs)
     count = int(min(figures["train"] for figures in made))
@@ -102,19 +101,17 @@ def script(folder: str, count: int, reader: str) -> Figures:
 
 def ours(folder: str, count: int) -> Figures:
     """The train stage's loop."""
-    torch, model, settings, mean, std = _start()
+    torch, model, mean, std = _start()
     from darkroom import augment, engine
 
     whole, _ = packed.load_train(folder)
     data = engine.Data(whole.images[:count], whole.labels[:count])
-    warm = engine.Data(
-        data.images[: WARM_BATCHES * settings.batch_size], data.labels[: WARM_BATCHES * settings.batch_size]
-    )
-    val = engine.Data(data.images[: settings.batch_size], data.labels[: settings.batch_size])
+    warm = engine.Data(data.images[: WARM_BATCHES * TRAIN.batch_size], data.labels[: WARM_BATCHES * TRAIN.batch_size])
+    val = engine.Data(data.images[: TRAIN.batch_size], data.labels[: TRAIN.batch_size])
     change = augment.build([], mean.flatten())
 
     def fit(images: engine.Data) -> None:
-        engine.fit(model, images, val, mean, std, settings, change, on_step=lambda: None, on_epoch=lambda figures: None)
+        engine.fit(model, images, val, mean, std, TRAIN, change, on_step=lambda: None, on_epoch=lambda figures: None)
 
     fit(warm)
     with clock() as figures:
@@ -124,41 +121,37 @@ def ours(folder: str, count: int) -> Figures:
 
 def floor(folder: str, count: int) -> Figures:
     """The same network and settings on one batch."""
-    torch, model, settings, mean, std = _start()
+    torch, model, mean, std = _start()
     from darkroom import engine
     from darkroom.models import normalise
 
     whole, _ = packed.load_train(folder)
-    images, labels = normalise(whole.images[: settings.batch_size], mean, std), whole.labels[: settings.batch_size]
-    optimizer = engine.make_optimizer(model, settings)
+    images, labels = normalise(whole.images[: TRAIN.batch_size], mean, std), whole.labels[: TRAIN.batch_size]
+    optimizer = engine.make_optimizer(model, TRAIN)
     model.train()
 
     def train(count: int) -> None:
-        for start in range(0, count, settings.batch_size):
-            size = min(settings.batch_size, count - start)  # the last batch of an epoch is smaller
+        for start in range(0, count, TRAIN.batch_size):
+            size = min(TRAIN.batch_size, count - start)  # the last batch of an epoch is smaller
             loss = torch.nn.functional.cross_entropy(model(images[:size]), labels[:size])
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
             optimizer.step()
 
-    train(WARM_BATCHES * settings.batch_size)
+    train(WARM_BATCHES * TRAIN.batch_size)
     with clock() as figures:
         train(count)
     return figures | {"threads": torch.get_num_threads()}
 
 
-def _start() -> tuple[Any, Any, Train, Any, Any]:
-    """Torch, network, settings, mean and standard deviation as the train stage has them."""
+def _start() -> tuple[Any, Any, Any, Any]:
+    """Torch, network, mean and standard deviation as the train stage has them."""
     from darkroom import runtime
 
-    settings = load()[0]
-    # What is not named here, a later parameter perhaps, is as shipped.
-    model_settings = Model.model_validate(settings.model.model_dump() | MODEL)
-    train_settings = Train.model_validate(settings.train.model_dump() | TRAIN)
-    torch = runtime.torch_for(threads=train_settings.threads, portable=train_settings.portable)
+    torch = runtime.torch_for(threads=TRAIN.threads, portable=TRAIN.portable)
     from benchmarks.s1 import MEAN, STD
     from darkroom import models
 
     torch.manual_seed(0)
-    model = models.build(model_settings, (28, 28, 1), 10).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    return torch, model, train_settings, torch.full((1, 1, 1), MEAN * 255), torch.full((1, 1, 1), STD * 255)
+    model = models.build(MODEL, (28, 28, 1), 10).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return torch, model, torch.full((1, 1, 1), MEAN * 255), torch.full((1, 1, 1), STD * 255)

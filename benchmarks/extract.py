@@ -9,7 +9,6 @@ the machine hardly changes it.
 import io
 import os
 import tarfile
-import tempfile
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -26,19 +25,19 @@ MEMORY_TARGET = 600  # MB, for the tenfold archive
 
 
 def run(setting: Setting) -> list[Table]:
-    shapes = {"nested": setting.archive, "flat": archives.flat(setting.archive, setting.work / "flat.zip")}
+    shapes = {"nested": setting.archive, "flat": archives.flat(setting.archive, setting.folder() / "flat.zip")}
     return [_time(setting, shapes), _memory(setting, shapes)]
 
 
 def _time(setting: Setting, shapes: dict[str, Path]) -> Table:
-    ways: dict[str, Callable[[str], Figures]] = {
+    ways: dict[str, Callable[[str, str], Figures]] = {
         "ours": ours,
         "zipfile, tarfile, PIL in memory": in_memory,
         "unpack to disk, os.walk, PIL": on_disk,
     }
 
-    def call(way: Callable[[str], Figures], archive: Path) -> Callable[[], Figures]:
-        return lambda: fresh(way, str(archive), one_core=True)
+    def call(way: Callable[[str, str], Figures], archive: Path) -> Callable[[], Figures]:
+        return lambda: fresh(way, str(archive), str(setting.folder()), one_core=True)
 
     sides = {f"{shape}: {name}": call(way, path) for shape, path in shapes.items() for name, way in ways.items()}
     found = best(sides, setting.repeats)
@@ -67,16 +66,15 @@ def _time(setting: Setting, shapes: dict[str, Path]) -> Table:
 
 
 def _memory(setting: Setting, shapes: dict[str, Path]) -> Table:
-    large = setting.work / "tenfold.zip"
+    large = setting.folder() / "tenfold.zip"
     fresh(archives.tenfold, str(shapes["flat"]), str(large))
     rows = []
     for name, archive in {**shapes, "flat, tenfold": large}.items():
-        figures = fresh(memory, str(archive))
+        figures = fresh(memory, str(archive), str(setting.folder()))
         images, size = f"{figures['images']:,.0f}", f"{archive.stat().st_size / 1e6:.1f}"
         pixels = f"{figures['images'] * archives.SIDE**2 / 1e6:.0f}"
         target = str(MEMORY_TARGET) if archive == large else ""
         rows.append([name, images, size, pixels, f"{figures['imports']:.0f}", f"{figures['peak']:.0f}", target])
-    large.unlink()
     return Table(
         "extract: peak memory of the process, all cores",
         setting.title,
@@ -87,21 +85,20 @@ def _memory(setting: Setting, shapes: dict[str, Path]) -> Table:
     )
 
 
-def ours(archive: str) -> Figures:
+def ours(archive: str, folder: str) -> Figures:
     """The function of the extract stage."""
-    with tempfile.TemporaryDirectory() as folder:
-        return packed.extract(archive, folder)
+    return packed.extract(archive, folder)
 
 
-def memory(archive: str) -> Figures:
+def memory(archive: str, folder: str) -> Figures:
     """As `ours`, with the memory of this process after the imports and at its peak."""
     import stages.extract  # noqa: F401
 
     imports = peak_mb()
-    return ours(archive) | {"imports": imports, "peak": peak_mb()}
+    return ours(archive, folder) | {"imports": imports, "peak": peak_mb()}
 
 
-def in_memory(archive: str) -> Figures:
+def in_memory(archive: str, folder: str) -> Figures:
     """Read each member with zipfile or tarfile and decode it with PIL; no file is written."""
     images, labels = [], []
     with clock() as figures:
@@ -127,16 +124,15 @@ def _members(archive: str) -> Iterator[tuple[str, bytes]]:
                         yield member.name, stream.read()
 
 
-def on_disk(archive: str) -> Figures:
+def on_disk(archive: str, folder: str) -> Figures:
     """Unpack everything to disk, walk the tree, open each file with PIL."""
     images, labels = [], []
-    with tempfile.TemporaryDirectory() as folder:
-        with clock() as figures:
-            tree.unpack(Path(archive), Path(folder))
-            for where, _, names in os.walk(folder):
-                for name in names:
-                    with Image.open(os.path.join(where, name)) as picture:  # noqa: PTH118, as such scripts do
-                        images.append(np.asarray(picture))
-                    labels.append(os.path.basename(where))  # noqa: PTH119
-            np.stack(images)
-        return figures | {"images": len(labels)}
+    with clock() as figures:
+        tree.unpack(Path(archive), Path(folder))
+        for where, _, names in os.walk(folder):
+            for name in names:
+                with Image.open(os.path.join(where, name)) as picture:  # noqa: PTH118, as such scripts do
+                    images.append(np.asarray(picture))
+                labels.append(os.path.basename(where))  # noqa: PTH119
+        np.stack(images)
+    return figures | {"images": len(labels)}

@@ -39,8 +39,8 @@ def run(main: Callable[[], None]) -> None:
             fail(f"the disk is full while writing {error.filename or 'an output'}: free some space and run again")
         if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
             fail(f"no permission for {error.filename}: make it readable and writable, then run again")
-        if error.errno == errno.ENOENT and error.filename:
-            fail(f"there is no {error.filename}: an earlier stage should have written it, run `dvc repro`")
+        if isinstance(error, FileNotFoundError):  # pyarrow gives its message alone
+            fail(f"there is no {error.filename or error}: an earlier stage should have written it, run `dvc repro`")
         raise
 
 

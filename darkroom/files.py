@@ -18,15 +18,15 @@ def replacing(path: Path) -> Iterator[Path]:
     Works for a file and for a folder. What an earlier, killed run left under the temporary name is removed.
     """
     partial = path.with_name(f".{path.name}.partial")
-    _remove(partial)
+    remove(partial)
     partial.parent.mkdir(parents=True, exist_ok=True)
     try:
         yield partial
         if partial.is_dir():
-            _remove(path)
+            remove(path)
         partial.replace(path)
     finally:
-        _remove(partial)
+        remove(partial)
 
 
 @contextmanager
@@ -37,7 +37,8 @@ def replacing_folder(path: Path) -> Iterator[Path]:
         yield partial
 
 
-def _remove(path: Path) -> None:
+def remove(path: Path) -> None:
+    """Remove a file, or a folder with all that is in it; no error where there is neither."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
     else:

@@ -201,10 +201,8 @@ def from_kaggle(slug: str, folder: Path) -> Path:
         raise UserError(
             f"Kaggle cannot be reached ({_reason(error)}): check the network and run again to go on, {BY_HAND}"
         ) from None
-    except (SystemExit, ValueError) as error:
-        raise UserError(
-            f"Kaggle's client gave up on {slug} ({_reason(error)}): download {page} {BY_HAND[3:]}"
-        ) from None
+    except (SystemExit, ValueError, TypeError, AttributeError, LookupError) as error:
+        raise UserError(f"Kaggle's client gave up on {slug} ({_reason(error)}): open {page}, {BY_HAND[3:]}") from None
 
 
 def _kaggle_refusal(code: int, slug: str, page: str, with_token: bool) -> str:

@@ -5,7 +5,7 @@ from pathlib import Path
 from darkroom import paths, sources
 from darkroom.catalog import Entry
 from darkroom.console import UserError, done, run
-from darkroom.files import sha256, write_json
+from darkroom.files import remove, sha256, write_json
 from darkroom.params import load
 
 
@@ -51,7 +51,7 @@ def _keep_only(archive: Path) -> None:
     """Remove what an earlier data set or a broken download left beside the archive."""
     for path in paths.RAW.iterdir():
         if path not in (archive, paths.SOURCE):
-            path.unlink()
+            remove(path)
 
 
 if __name__ == "__main__":

@@ -33,6 +33,7 @@ def serve(answer):
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        timeout = 10
 
         def do_GET(self):
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))

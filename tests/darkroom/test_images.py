@@ -403,6 +403,7 @@ def test_the_limit_of_pixels_is_exact():
         decode(data, (8, 8, 1), max_pixels=99)
 
 
+@pytest.mark.filterwarnings("ignore::UserWarning")
 @pytest.mark.parametrize("form", ["PNG", "JPEG", "BMP", "WEBP", "GIF", "TIFF", "PPM"])
 @given(data=st.data())
 def test_damage_anywhere_gives_a_picture_or_a_reason(form, data):

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import zipfile
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -221,7 +222,7 @@ def test_a_server_that_cannot_resume_sends_all_again(folder, pauses):
 
 def test_a_waiting_file_that_is_too_long_is_thrown_away(folder, pauses):
     """As after a stop between the last byte and the end of the stage."""
-    whole, shorter = file(ARCHIVE, cuts=[1000] * sources.TRIES), file(ARCHIVE[:500])
+    whole, shorter = file(ARCHIVE, cuts=[200] * sources.TRIES), file(ARCHIVE[:500])
     with serve(lambda request: (whole if len(server.requests) <= sources.TRIES else shorter)(request)) as server:
         refusal(lambda: fetch(server, folder))
         assert fetch(server, folder).read_bytes() == ARCHIVE[:500]
@@ -305,6 +306,7 @@ def test_an_address_that_cannot_be_is_told(folder, pauses, url):
 TOKEN = "secret-0123456789abcdef"
 SLUG = "owner/set"
 DOWNLOAD, INTROSPECT = "/v1/datasets.DatasetApiService/DownloadDataset", "/v1/security.OAuthService/IntrospectToken"
+STORAGE = "/storage/set.zip?signature=1"
 
 
 def test_kaggles_client_is_installed_with_all_it_needs():
@@ -340,20 +342,20 @@ def signed_in(home, monkeypatch):
 
 @pytest.fixture
 def kaggle(home, monkeypatch):
-    """Starts a server in Kaggle's place: `kaggle(answer)` answers downloads; the token is good."""
-    from contextlib import ExitStack
-
+    """Starts a server in Kaggle's place, which knows of one good token and may send the client on to its storage."""
     from kagglesdk import kaggle_env
 
     with ExitStack() as stack:
 
-        def start(answer, active=True):
+        def start(answer=None, *, storage=None, active=True):
             def dispatch(request):
                 if request.path == INTROSPECT:
-                    body = json.dumps({"active": active, "username": "me"} if active else {"active": False}).encode()
-                    return Answer(200, body, {"Content-Type": "application/json"})
+                    return json_answer(200, {"active": active, "username": "me" if active else ""})
+                if request.path == STORAGE:
+                    return storage(request)
                 assert request.path == DOWNLOAD
-                return answer(request)
+                # Another name of the same machine: as in life, the token must not go there.
+                return answer or Answer(302, b"", {"Location": server.url.replace("127.0.0.1", "localhost") + STORAGE})
 
             server = stack.enter_context(serve(dispatch))
             monkeypatch.setitem(kaggle_env._env_to_endpoint, kaggle_env.KaggleEnv.PROD, server.url)
@@ -362,69 +364,72 @@ def kaggle(home, monkeypatch):
         yield start
 
 
-def downloads(server):
-    return [request for request in server.requests if request.path == DOWNLOAD]
+def json_answer(status, content):
+    return Answer(status, json.dumps(content).encode(), {"Content-Type": "application/json"})
 
 
-def with_ranges(body, cuts=()):
+def asked(server, path):
+    return [request for request in server.requests if request.path == path]
+
+
+def stored(body, cuts=()):
     """As Kaggle's storage answers."""
     answer = file(body, cuts=cuts)
 
     def reply(request):
         found = answer(request)
-        return found._replace(
-            headers=dict(found.headers) | {"Accept-Ranges": "bytes", "Content-Type": "application/zip"}
-        )
+        return found._replace(headers={**found.headers, "Accept-Ranges": "bytes", "Content-Type": "application/zip"})
 
     return reply
 
 
 def trouble(code):
-    body = json.dumps({"code": code, "message": "Kaggle says no"}).encode()
-    return lambda request: Answer(code, body, {"Content-Type": "application/json"})
+    return json_answer(code, {"code": code, "message": "Kaggle says no"})
 
 
 def test_a_public_set_needs_no_token(project, folder, kaggle):
-    server = kaggle(with_ranges(ARCHIVE))
+    server = kaggle(storage=stored(ARCHIVE))
     copy = sources.from_kaggle(SLUG, folder)
     assert copy == folder / "set.zip"
     assert copy.read_bytes() == ARCHIVE
-    (request,) = server.requests
+    request, fetched = server.requests
     assert "Authorization" not in request.headers
+    assert fetched.path == STORAGE
     assert json.loads(request.body) == {"ownerSlug": "owner", "datasetSlug": "set"}
     assert names(folder) == ["set.zip"]
     assert no_download_waits(project)
 
 
 def test_a_version_is_asked_for(folder, kaggle):
-    server = kaggle(with_ranges(ARCHIVE))
+    server = kaggle(storage=stored(ARCHIVE))
     assert sources.from_kaggle(f"{SLUG}/7", folder).name == "set.zip"
     assert json.loads(server.requests[0].body)["datasetVersionNumber"] == 7
 
 
 def test_a_token_is_sent_and_never_shown(folder, kaggle, signed_in, capfd):
-    server = kaggle(with_ranges(ARCHIVE))
+    server = kaggle(storage=stored(ARCHIVE))
     sources.from_kaggle(SLUG, folder)
-    assert downloads(server)[0].headers["Authorization"] == f"Bearer {TOKEN}"
+    assert asked(server, DOWNLOAD)[0].headers["Authorization"] == f"Bearer {TOKEN}"
+    assert TOKEN not in str(asked(server, STORAGE)[0].headers)
     assert TOKEN not in "".join(capfd.readouterr())
 
 
 def test_an_old_style_token_is_sent(folder, kaggle, home):
     (home / ".kaggle" / "kaggle.json").write_text(json.dumps({"username": "me", "key": TOKEN}))
-    server = kaggle(with_ranges(ARCHIVE))
+    server = kaggle(storage=stored(ARCHIVE))
     sources.from_kaggle(SLUG, folder)
-    assert downloads(server)[0].headers["Authorization"].startswith("Basic ")
+    assert asked(server, DOWNLOAD)[0].headers["Authorization"].startswith("Basic ")
 
 
 def test_a_kaggle_download_goes_on_where_it_broke_off(folder, kaggle, signed_in, pauses, capfd):
-    server = kaggle(with_ranges(LARGE, cuts=[1_100_000]))
+    server = kaggle(storage=stored(LARGE, cuts=[1_100_000]))
     assert sources.from_kaggle(SLUG, folder).read_bytes() == LARGE
-    assert [request.headers.get("Range") for request in downloads(server)] == [None, "bytes=1048576-"]
+    assert [request.headers.get("Range") for request in asked(server, STORAGE)] == [None, "bytes=1048576-"]
     assert TOKEN not in "".join(capfd.readouterr())
 
 
 def test_a_kaggle_download_goes_on_in_the_next_run(folder, kaggle, pauses):
-    server = kaggle(with_ranges(LARGE, cuts=[1_100_000] + [0] * 6))
+    server = kaggle(storage=stored(LARGE, cuts=[1_100_000] + [0] * 6))
     assert "Kaggle cannot be reached" in refusal(lambda: sources.from_kaggle(SLUG, folder))
     assert names(folder) == []
     assert sources.from_kaggle(SLUG, folder).read_bytes() == LARGE
@@ -485,7 +490,9 @@ def test_without_a_network_kaggle_cannot_be_reached(folder, home, monkeypatch, c
 def test_a_broken_token_file_ends_in_one_sentence(folder, kaggle, home, name, content):
     (home / ".kaggle" / name).write_text(content, encoding="latin-1")
     kaggle(trouble(401))
-    assert "make a token at https://www.kaggle.com/settings" in refusal(lambda: sources.from_kaggle(SLUG, folder))
+    sentence = refusal(lambda: sources.from_kaggle(SLUG, folder))
+    assert sentence.startswith(("Kaggle wants a token", "your Kaggle token is not accepted", "Kaggle's client gave up"))
+    assert "fetch.archive=" in sentence
 
 
 def test_a_client_that_does_not_start_ends_in_one_sentence(folder, home, monkeypatch):

@@ -1,0 +1,116 @@
+import hashlib
+import json
+
+import pytest
+
+from darkroom import paths
+from darkroom.console import UserError
+from stages import fetch
+from tests import make
+from tests.web import file, serve
+
+ARCHIVE = make.zip_of({"train/a/1.png": make.picture(1)})
+DIGEST = hashlib.sha256(ARCHIVE).hexdigest()
+
+
+def names():
+    return sorted(path.name for path in paths.RAW.iterdir())
+
+
+def source():
+    return json.loads(paths.SOURCE.read_text(encoding="utf-8"))
+
+
+def test_the_bundled_digits_need_nothing(project, capsys):
+    fetch.main()
+    assert names() == ["digits.zip", "source.json"]
+    found = source()
+    content = (paths.RAW / "digits.zip").read_bytes()
+    assert found["dataset"] == "digits"
+    assert found["archive"] == "digits.zip"
+    assert found["origin"] == "bundled: scikit-learn"
+    assert found["sha256"] == hashlib.sha256(content).hexdigest()
+    assert found["bytes"] == len(content)
+    assert "CC BY 4.0" in found["license"]
+    assert capsys.readouterr().out.endswith("MB) and data/raw/source.json\nnext: dvc repro extract\n")
+
+
+def test_the_same_bytes_each_time(project):
+    fetch.main()
+    first = {name: (paths.RAW / name).read_bytes() for name in names()}
+    fetch.main()
+    assert {name: (paths.RAW / name).read_bytes() for name in names()} == first
+
+
+def test_an_entry_with_a_path(project):
+    (project.folder / "a.zip").write_bytes(ARCHIVE)
+    project.add(path="a.zip", title="Mine", license="CC0", sha256=DIGEST)
+    fetch.main()
+    assert source() == {
+        "dataset": "mine",
+        "title": "Mine",
+        "archive": "a.zip",
+        "origin": "file: a.zip",
+        "license": "CC0",
+        "sha256": DIGEST,
+        "bytes": len(ARCHIVE),
+    }
+
+
+def test_an_entry_with_an_address(project):
+    with serve(file(ARCHIVE)) as server:
+        project.add(url=f"{server.url}/a.tar.gz", sha256=DIGEST)
+        fetch.main()
+    assert source()["origin"] == f"url: {server.url}/a.tar.gz"
+    assert names() == ["a.tar.gz", "source.json"]
+
+
+def test_the_name_of_the_users_folder_is_not_written_down(project):
+    """source.json is part of what DVC hashes: it must be the same on every machine."""
+    project.add(path="x")
+    project.archive(ARCHIVE)
+    fetch.main()
+    assert str(project.folder) not in paths.SOURCE.read_text(encoding="utf-8")
+
+
+def test_a_wrong_checksum_is_refused_and_nothing_is_kept(project):
+    (project.folder / "a.zip").write_bytes(ARCHIVE)
+    project.add(path="a.zip", sha256="0" * 64)
+    with pytest.raises(UserError) as caught:
+        fetch.main()
+    assert f"a.zip has sha256 {DIGEST}, but datasets.yaml wants {'0' * 64}" in str(caught.value)
+    assert make.is_one_line(str(caught.value))
+    assert names() == []
+
+
+def test_an_archive_named_in_the_parameters_wins_over_the_source(project):
+    project.add(kaggle="owner/set", sha256="0" * 64)
+    project.archive(ARCHIVE, "other.zip")
+    fetch.main()
+    assert names() == ["other.zip", "source.json"]
+    assert source()["origin"] == "file: other.zip"
+
+
+def test_a_folder_may_be_named_in_the_parameters(project):
+    (project.folder / "set" / "train" / "a").mkdir(parents=True)
+    (project.folder / "set" / "train" / "a" / "1.png").write_bytes(make.picture(1))
+    project.set(fetch__archive=str(project.folder / "set"))
+    fetch.main()
+    assert names() == ["set.zip", "source.json"]
+
+
+def test_what_an_earlier_data_set_left_is_removed(project):
+    paths.RAW.mkdir(parents=True)
+    (paths.RAW / "old.zip").touch()
+    (paths.RAW / "unpacked" / "deep").mkdir(parents=True)
+    (paths.RAW / "unpacked" / "deep" / "1.png").touch()
+    fetch.main()
+    assert names() == ["digits.zip", "source.json"]
+
+
+def test_a_source_that_is_missing_leaves_what_was_there(project):
+    fetch.main()
+    project.set(fetch__archive=str(project.folder / "nowhere.zip"))
+    with pytest.raises(UserError, match="there is no file or folder"):
+        fetch.main()
+    assert names() == ["digits.zip", "source.json"]
