@@ -1,6 +1,8 @@
 """Darkroom beside the usual way, measured on this machine: python -m benchmarks [NAME ...] [--repeats N] [--quick].
 
 With real MNIST it needs some 5 GB in the temporary folder (TMPDIR), for what is written stays until the end.
+Deleting it takes a minute, and for some minutes after that new files may be slow to make (table.Setting.folder says
+why): a second run right after the first favours us.
 """
 
 import argparse

@@ -27,7 +27,7 @@ def run(setting: Setting) -> list[Table]:
     pictures, images = setting.folder(), setting.folder()
     tree.unpack(setting.archive, pictures, [LABELLED])
     count = fresh(packed.extract, str(setting.archive), str(images), False)["images"]
-    # The tree takes a minute or two a run and varies little beside the ratios, which are large.
+    # The tree takes a minute a run and varies little beside the ratios, which are large.
     runs = 1
     found = best(
         {

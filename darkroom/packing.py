@@ -31,6 +31,8 @@ SMALL = 2**13  # bytes, the mean file of a chunk
 CHUNK_BYTES = 2**24
 SCRATCH = 2**26  # bytes of pixels that wait in memory for their order; more wait in a file
 COPY_BYTES = 2**24
+JOINED_BATCHES = 256
+SLICE = 2**16  # rows of the index that are looked at together
 
 
 @dataclass(slots=True)
@@ -75,20 +77,26 @@ def pack(
     rejected files with the reason of each, by path. Equal paths count once: the last one stands, as it would after
     unpacking.
     """
-    tables: list[pa.RecordBatch] = []
+    columns = _Columns()
     rejected: list[tuple[str, str]] = []
     with tempfile.TemporaryFile(buffering=0, dir=folder) as file:
         scratch = _Scratch(file, math.prod(shape))
         for chunk in _in_threads(_chunks(files, shape), layout, shape, max_pixels, threads):
             scratch.append(chunk.images)
-            tables.append(chunk.table())
+            columns.append(chunk.table())
             rejected.extend(chunk.rejected)
-        index, order = _sorted(tables)
+        scratch.close()
+        table = columns.table()
+        order = _final_order(table)
         with (folder / "images.npy").open("wb") as target:
-            head = {"descr": "|u1", "fortran_order": False, "shape": (len(index), *shape)}
+            head = {"descr": "|u1", "fortran_order": False, "shape": (len(order), *shape)}
             np.lib.format.write_array_header_1_0(target, head)
-            scratch.copy(order.to_numpy(), target)
-    return index, sorted(rejected)
+            scratch.copy(order, target)
+    # A column at a time, each old one given up for the next, so that memory holds the index once.
+    unsorted = {name: table[name] for name in table.column_names}
+    del table, scratch
+    places = pa.array(order)
+    return pa.table({name: unsorted.pop(name).take(places) for name in list(unsorted)}), sorted(rejected)
 
 
 def _chunks(files: Iterable[File], shape: tuple[int, int, int]) -> Iterator[list[File]]:
@@ -144,24 +152,42 @@ def _decode_all(files: list[File], layout: Layout, shape: tuple[int, int, int], 
     return chunk
 
 
-def _sorted(tables: list[pa.RecordBatch]) -> tuple[pa.Table, pa.Array]:
-    """The index in its final order, and for each of its rows the place in the scratch file."""
-    if not tables:
-        tables = [_Chunk().table()]
-    table = pa.Table.from_batches(tables)
-    table = table.append_column("place", pa.array(np.arange(len(table))))
+class _Columns:
+    """The index as it grows; many small batches are joined now and then, for each costs memory of its own."""
+
+    def __init__(self) -> None:
+        self._joined: list[pa.Table] = []
+        self._batches: list[pa.RecordBatch] = [_Chunk().table()]
+
+    def append(self, batch: pa.RecordBatch) -> None:
+        self._batches.append(batch)
+        if len(self._batches) == JOINED_BATCHES:
+            self._join()
+
+    def _join(self) -> None:
+        self._joined.append(pa.Table.from_batches(self._batches).combine_chunks())
+        self._batches = []
+
+    def table(self) -> pa.Table:
+        """The whole index; the parts are given up."""
+        self._join()
+        joined, self._joined = self._joined, []
+        return pa.concat_tables(joined)
+
+
+def _final_order(table: pa.Table) -> NDArray[np.int64]:
+    """The rows of the index in their final order, without those whose path comes again later."""
     # The names of the subsets sort as test, train, unlabeled; train comes first.
     rank = pc.index_in(table["subset"], value_set=pa.array(["train", "test", "unlabeled"]))
-    keyed = pa.table({"rank": rank, "path": table["path"], "place": table["place"]})
-    order = pc.sort_indices(keyed, [("rank", "ascending"), ("path", "ascending"), ("place", "ascending")])
-    del keyed, rank
-    table = table.take(order)
-    if len(table) > 1:
-        path = table["path"]
-        last = pc.not_equal(path.slice(0, len(path) - 1).combine_chunks(), path.slice(1).combine_chunks())
-        if not pc.all(last).as_py():
-            table = table.filter(pa.concat_arrays([last, pa.array([True])]))
-    return table.drop(["place"]), table["place"].combine_chunks()
+    keyed = pa.table({"rank": rank, "path": table["path"], "place": pa.array(np.arange(len(table)))})
+    keys = [("rank", "ascending"), ("path", "ascending"), ("place", "ascending")]
+    order = pc.sort_indices(keyed, keys).to_numpy().astype(np.int64)
+    last = np.ones(len(order), bool)
+    for start in range(0, len(order) - 1, SLICE):
+        paths = table["path"].take(order[start : start + SLICE + 1]).combine_chunks()
+        last[start : start + len(paths) - 1] = pc.not_equal(paths[:-1], paths[1:]).to_numpy(zero_copy_only=False)
+    kept: NDArray[np.int64] = order[last]
+    return kept
 
 
 class _Scratch:
@@ -174,16 +200,26 @@ class _Scratch:
         self._filled = self._in_file = 0
 
     def append(self, images: list[Pixels]) -> None:
-        for image in images:
+        joined = b"".join(images)  # type: ignore[arg-type]
+        rows = np.frombuffer(joined, np.uint8).reshape(-1, self._row_bytes)
+        while len(rows):
             if self._filled == len(self._buffer):
                 self._spill()
-            self._buffer[self._filled] = image.reshape(-1)
-            self._filled += 1
+            fitting = rows[: len(self._buffer) - self._filled]
+            self._buffer[self._filled : self._filled + len(fitting)] = fitting
+            self._filled += len(fitting)
+            rows = rows[len(fitting) :]
 
     def _spill(self) -> None:
         self._file.write(self._buffer[: self._filled].data)
         self._in_file += self._filled
         self._filled = 0
+
+    def close(self) -> None:
+        """No more pictures come: the memory is given back if they are in the file."""
+        if self._in_file:
+            self._spill()
+            self._buffer = self._buffer[:0].copy()
 
     def copy(self, places: NDArray[np.int64], target: IO[bytes]) -> None:
         """Write the pictures at these places to `target`, in this order."""
@@ -192,7 +228,6 @@ class _Scratch:
             for start in range(0, len(places), step):
                 target.write(self._buffer[places[start : start + step]].data)
             return
-        self._spill()
         # By offset, not through a memory map, whose touched pages would count as memory of this process; with one
         # read for each run of pictures that follow one another here too.
         starts = np.flatnonzero(np.diff(places, prepend=-2) != 1)

@@ -1,6 +1,5 @@
 """Decode the pictures of the archive into one array and one table."""
 
-import os
 import re
 from pathlib import Path
 
@@ -14,8 +13,22 @@ from darkroom.catalog import Entry, Layout
 from darkroom.console import UserError, done, progress, run
 from darkroom.files import read_json, replacing_folder, write_csv, write_json
 from darkroom.images import looks_like_image
-from darkroom.packing import pack
+from darkroom.packing import SLICE, pack
 from darkroom.params import Extract, load
+from darkroom.runtime import cores
+
+INDEX = pa.schema(
+    {
+        "row": pa.int64(),
+        "path": pa.string(),
+        "label": pa.int32(),
+        "subset": pa.string(),
+        "sha256": pa.string(),
+        "width": pa.int32(),
+        "height": pa.int32(),
+        "channels": pa.int8(),
+    }
+)
 
 
 def main() -> None:
@@ -45,7 +58,7 @@ def extract(
 
     limits = archive.Limits(settings.max_members, settings.max_bytes)
     files = archive.files(source, wanted=wanted, may_hold=layout.may_hold, limits=limits)
-    threads = settings.threads or len(os.sched_getaffinity(0))
+    threads = settings.threads or cores()
     index, rejected = pack(
         progress(files, what="decode", unit="image"),
         layout,
@@ -57,8 +70,7 @@ def extract(
     _check(index, rejected, settings.max_rejected, source, layout, passed_over)
     labels = sorted(pc.unique(index["label"]).drop_null().to_pylist(), key=_natural)
     write_json(folder / paths.CLASSES.name, _names(labels, entry, dataset))
-    index = _finished(index, labels)
-    pq.write_table(index, folder / paths.INDEX.name)
+    _write_index(index, labels, folder / paths.INDEX.name)
     write_csv(folder / paths.REJECTED.name, pd.DataFrame(rejected, columns=["path", "reason"]))
     return index, rejected
 
@@ -107,13 +119,17 @@ def _names(labels: list[str], entry: Entry, dataset: str) -> list[str]:
     return names
 
 
-def _finished(index: pa.Table, labels: list[str]) -> pa.Table:
-    """The index as it is kept: with row numbers, and classes and hashes in their final form."""
-    numbers = pc.index_in(index["label"], value_set=pa.array(labels, pa.string()))
-    hashes = pa.array([digest.hex() for digest in index["sha256"].to_pylist()], pa.string())
-    index = index.set_column(index.schema.get_field_index("label"), "label", numbers)
-    index = index.set_column(index.schema.get_field_index("sha256"), "sha256", hashes)
-    return index.add_column(0, "row", pa.array(range(len(index)), pa.int64()))
+def _write_index(index: pa.Table, labels: list[str], path: Path) -> None:
+    """Write the index as it is kept: with row numbers, labels as numbers, hashes in hexadecimal; slice by slice."""
+    numbers = pa.array(labels, pa.string())
+    with pq.ParquetWriter(path, INDEX) as writer:
+        for start in range(0, max(1, len(index)), SLICE):
+            part = index.slice(start, SLICE)
+            hashes = pa.array([digest.hex() for digest in part["sha256"].to_pylist()], pa.string())
+            rows = pa.array(range(start, start + len(part)), pa.int64())
+            columns = {name: part[name] for name in INDEX.names if name != "row"}
+            columns |= {"row": rows, "label": pc.index_in(part["label"], value_set=numbers), "sha256": hashes}
+            writer.write_table(pa.table({name: columns[name] for name in INDEX.names}, schema=INDEX))
 
 
 def _natural(label: str) -> list[tuple[int, int, str]]:

@@ -137,6 +137,9 @@ def test_a_large_directory_is_found_by_the_zip64_record():
     assert oracle(bytes(data)) == [("a.png", b"content")]
     assert read(bytes(data)) == [("a.png", b"content")]
     assert read(b"before" + bytes(data)) == [("a.png", b"content")]
+    data[data.find(b"PK\6\6") + 3] = 0
+    with pytest.raises(BadZip, match="its zip64 directory is damaged"):
+        read(bytes(data))
 
 
 @pytest.mark.parametrize(
@@ -192,6 +195,28 @@ def test_a_directory_outside_the_file_is_refused(offset, value):
 def test_a_member_that_is_not_where_the_directory_says_is_refused():
     with pytest.raises(BadZip, match=r"a\.png is not where the archive's directory says"):
         read(patched(one(), ENTRY, 42, "<L", 3))
+
+
+def test_a_member_said_to_lie_at_the_very_end_is_refused():
+    data = write([("a.png", b"1", zipfile.ZIP_STORED)], comment=b"some text PK\3\4 and more")
+    with pytest.raises(BadZip, match=r"a\.png is not where"):
+        read(patched(data, ENTRY, 42, "<L", data.rfind(LOCAL)))
+
+
+def test_a_directory_that_ends_within_an_entry_is_refused():
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as packed:
+        info = zipfile.ZipInfo("a.png")
+        info.comment = b"PK\1\2 begins no entry"
+        packed.writestr(info, b"1")
+    data = file.getvalue()
+    with pytest.raises(BadZip, match="its directory is damaged"):
+        read(patched(data, END, 12, "<L", len(info.comment)))
+
+
+def test_the_longest_comment_there_can_be():
+    data = write([("a.png", bytes(100_000), zipfile.ZIP_STORED)], comment=b"c" * 0xFFFF)
+    assert read(data) == [("a.png", bytes(100_000))]
 
 
 BOTH = pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
