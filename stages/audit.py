@@ -8,6 +8,7 @@ from darkroom.dataset import load_classes, load_images, load_index
 from darkroom.files import replacing_folder, write_csv, write_json
 
 SAMPLES_PER_CLASS = 2
+CLASSES_SHOWN = 100  # a picture of more would take minutes to draw, and nobody could read it
 SEED = 0  # of the samples shown; nothing else depends on it
 
 
@@ -19,16 +20,18 @@ def main() -> None:
     write_json(paths.AUDIT, findings)
     write_csv(paths.DUPLICATES, copies)
     with replacing_folder(paths.AUDIT_PICTURES) as folder:
-        rows = auditing.samples(index, len(classes), SAMPLES_PER_CLASS, SEED)
+        shown = min(len(classes), CLASSES_SHOWN)
+        which = "each class" if shown == len(classes) else f"the first {shown} of {len(classes)} classes"
+        rows = auditing.samples(index, shown, SAMPLES_PER_CLASS, SEED)
         titles = [classes[label] for label in index["label"].iloc[rows]]
         columns = SAMPLES_PER_CLASS * max(1, min(6, -(-len(classes) // 5)))
         plots.save(
-            plots.image_grid(images[rows], titles, columns=columns, title="Samples of each class"),
+            plots.image_grid(images[rows], titles, columns=columns, title=f"Samples of {which}"),
             folder / "samples.png",
         )
         means_columns = 5 if len(classes) <= 50 else 12
         plots.save(
-            plots.image_grid(means, classes, columns=means_columns, title="Mean image of each class"),
+            plots.image_grid(means[:shown], classes[:shown], columns=means_columns, title=f"Mean image of {which}"),
             folder / "means.png",
         )
         counts = auditing.class_counts(index, len(classes))

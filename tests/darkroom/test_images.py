@@ -269,6 +269,13 @@ def test_a_jpeg_with_a_thumbnail_has_its_own_size():
     assert close(decoded, make.smooth(40, 60))
 
 
+def test_fill_bytes_before_the_markers_of_a_jpeg_do_not_matter():
+    at = JPEG.find(b"\xff\xdb")
+    decoded, found = decode(JPEG[:at] + b"\xff" * 3 + JPEG[at:], (64, 64, 3))
+    assert found[:3] == (64, 64, 3)
+    assert close(decoded, make.smooth(64, 64))
+
+
 @pytest.mark.parametrize("trailer", [b"\0", b"\n", b"\0" * 3000, bytes(range(256)) * 100, b"\xff\xd8junk" * 2000])
 def test_bytes_after_the_end_of_a_jpeg_do_not_matter(trailer):
     """Phones append films, scanners append zeros."""
