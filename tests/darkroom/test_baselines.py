@@ -63,3 +63,14 @@ def test_choose_draws_rows_once_each_in_order():
     assert (np.diff(some) > 0).all()
     assert np.array_equal(some, baselines.choose(rows, 30, 0))
     assert not np.array_equal(some, baselines.choose(rows, 30, 1))
+
+
+def test_a_baseline_that_does_not_converge_does_not_bother_the_user(recwarn):
+    generator = np.random.default_rng(0)
+    images, labels = generator.random((60, 500), dtype=np.float32), np.arange(60) % 3
+    settings = baselines.MODELS["logistic_regression"](0)
+    settings.set_params(logisticregression__max_iter=1, logisticregression__C=1e6)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(baselines.MODELS, "logistic_regression", lambda seed: settings)
+        baselines.accuracies("logistic_regression", 0, (images, labels), {"val": (images, labels)})
+    assert not recwarn.list
