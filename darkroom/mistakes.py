@@ -2,6 +2,8 @@
 
 import pandas as pd
 
+LINE = 20  # characters of two names that stand on one line over a small picture
+
 
 def table(predictions: pd.DataFrame, index: pd.DataFrame, classes: list[str]) -> pd.DataFrame:
     """Every mistake among `predictions`, worst (highest loss) first.
@@ -39,8 +41,8 @@ def of_pairs(mistakes: pd.DataFrame, chosen: pd.DataFrame, per_pair: int) -> dic
 
 
 def captions(mistakes: pd.DataFrame) -> list[str]:
-    """A line for each mistake: true → predicted, confidence."""
+    """For each mistake: true → predicted, and the confidence below; long names take a line each."""
     return [
-        f"{true} → {predicted}\n{confidence:.0%}"
+        f"{true}{' ' if len(true + predicted) <= LINE else chr(10)}→ {predicted}\n{confidence:.0%}"
         for true, predicted, confidence in mistakes[["true", "predicted", "confidence"]].itertuples(index=False)
     ]

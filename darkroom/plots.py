@@ -28,9 +28,7 @@ def save(figure: Figure, path: Path) -> None:
         figure.savefig(partial, format="png", dpi=DPI, metadata={"Software": None})
 
 
-def image_grid(
-    images: Images, titles: Sequence[str], *, columns: int, title: str, colours: Sequence[str] = ()
-) -> Figure:
+def image_grid(images: Images, titles: Sequence[str], *, columns: int, title: str) -> Figure:
     """Images in rows, each under its own title; `title` stands over them all."""
     rows = max(1, -(-len(images) // columns))
     lines = max((text.count("\n") + 1 for text in titles), default=1)
@@ -44,7 +42,8 @@ def image_grid(
         axis.axis("off")
         if at < len(images):
             _show(axis, images[at])
-            axis.set_title(titles[at], fontsize=7, pad=2, color=colours[at] if colours else "black")
+            lines_of_title = [_short(line) for line in titles[at].split("\n")]
+            axis.set_title("\n".join(lines_of_title), fontsize=7, pad=2)
     return figure
 
 

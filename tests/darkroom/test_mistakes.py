@@ -44,3 +44,8 @@ def test_the_worst_of_each_pair_come_first():
     assert list(groups) == ["ant taken for bee: 3", "bee taken for cow: 1"]
     assert groups["ant taken for bee: 3"]["row"].tolist() == [3, 1]
     assert mistakes.captions(table)[0] == "ant → bee\n50%"
+
+
+def test_long_names_take_a_line_each():
+    table = mistakes.table(predictions([(0, 1)]), index(1), ["a very long name", "another long name"])
+    assert mistakes.captions(table) == ["a very long name\n→ another long name\n50%"]
