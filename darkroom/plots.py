@@ -42,7 +42,7 @@ def image_grid(images: Images, titles: Sequence[str], *, columns: int, title: st
         axis.axis("off")
         if at < len(images):
             _show(axis, images[at])
-            lines_of_title = [_short(line) for line in titles[at].split("\n")]
+            lines_of_title = [_short(line, 20) for line in titles[at].split("\n")]
             axis.set_title("\n".join(lines_of_title), fontsize=7, pad=2)
     return figure
 
