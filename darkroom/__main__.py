@@ -1,4 +1,4 @@
-"""Commands beside the pipeline: python -m darkroom predict | summary | ui."""
+"""Commands beside the pipeline: python -m darkroom predict | check | summary | compare | ui."""
 
 import argparse
 import json
@@ -23,8 +23,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
     command.add_argument("--model", default=str(paths.MODEL.parent), metavar="FOLDER", help="where the model lies")
     command.set_defaults(run=predict)
 
+    command = commands.add_parser("check", help="before a long training: check data, network and learning rate")
+    command.set_defaults(run=check)
+
     command = commands.add_parser("summary", help="say what the last `dvc repro` reached, and where to look")
     command.set_defaults(run=summary)
+
+    command = commands.add_parser("compare", help="set the experiments of this commit side by side, over their seeds")
+    command.add_argument("names", nargs="*", metavar="NAME", help="experiments or their revisions (all)")
+    command.add_argument(
+        "--metric", default="val.accuracy", help="val. or test. with a figure of metrics/evaluate.json (val.accuracy)"
+    )
+    command.set_defaults(run=compare)
 
     command = commands.add_parser("ui", help="serve MLflow's pages on this machine")
     command.add_argument("--port", type=_positive, default=5000, help="5000")
@@ -59,6 +69,18 @@ def predict(options: argparse.Namespace) -> None:
         raise SystemExit(1)
 
 
+def check(options: argparse.Namespace) -> None:
+    """Print the check-list, a line as soon as it is known; exit code 1 where a check fails."""
+    from darkroom import params, runtime
+
+    settings, entry = params.load()
+    runtime.torch_for(threads=settings.train.threads, portable=settings.train.portable)
+    from darkroom import checks
+
+    if not checks.run(settings, entry):
+        raise SystemExit(1)
+
+
 def summary(options: argparse.Namespace) -> None:
     """One line with the test accuracy, then where to look and what to do next."""
     if not paths.EVALUATE.is_file() or not paths.MODEL.is_file():
@@ -70,6 +92,13 @@ def summary(options: argparse.Namespace) -> None:
         f"look at: {paths.REPORT_TEXT}, {paths.EVALUATE_PICTURES}/confusion.png, {paths.ERRORS_PICTURES}/worst.png\n"
         "next: dvc exp run -S train.lr=0.001, make ui to compare runs, python -m darkroom predict PICTURE"
     )
+
+
+def compare(options: argparse.Namespace) -> None:
+    """Print and write the table over the experiments."""
+    from darkroom import compare
+
+    compare.show(options.names, options.metric)
 
 
 def ui(options: argparse.Namespace) -> None:

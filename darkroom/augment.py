@@ -1,81 +1,211 @@
-"""Changes to a batch of training images, drawn anew for each image; on whole batches, without gradient.
+"""The list of changes to training images as one function, and what holds other changes: part of the images, choice.
 
-torchvision's transforms draw one set of values for a whole batch, and kornia's are 2 to 13 times slower on a CPU.
-A change takes and returns float images, N x channels x height x width, with values from 0 to 255, and keeps
-channels_last.
+A change takes float32 images, N x channels x height x width in channels_last, with values from 0 to 255, and gives new
+ones of the same form; N may be 0. Each image has values of its own, drawn from a `Draw` and from nothing else. A change
+draws the same numbers whichever images are its own, so that processes that share a batch stay in step.
 """
 
-import math
+import dataclasses
+import importlib
+import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import torch
-from torch import Generator, Tensor
-from torch.nn import functional
+from torch import Tensor
 
-from darkroom.params import Affine, Augmentation, Flip, Shift
+from darkroom import changes, distort, kernels
+from darkroom.changes import Augmentation
+from darkroom.console import UserError
+from darkroom.draw import Draw
 
-Change = Callable[[Tensor, Generator], Tensor]
+Change = Callable[[Tensor, Draw], Tensor]
 
 
-def build(augmentations: Sequence[Augmentation], background: Tensor) -> Change:
-    """All changes in their order as one function. `background` (one value per channel) fills what comes into view."""
-    changes = [_change(item, background) for item in augmentations]
+def build(augmentations: Sequence[Augmentation], background: Tensor, mean: Tensor) -> Change:
+    """All changes in their order as one function, which needs no gradient; call it outside autocast.
+
+    `background` and `mean` have one value per channel, 0 to 255, on the images' device: the one fills what comes into
+    view, the other what is erased. Raises UserError for a `function` that cannot be loaded; the changes raise it for
+    images they cannot work on.
+    """
+    run = _sequence([_change(item, background, mean) for item in augmentations])
 
     @torch.no_grad()
-    def augment(images: Tensor, generator: Generator) -> Tensor:
-        for change in changes:
-            images = change(images, generator)
-        return images
+    def augment(images: Tensor, draw: Draw) -> Tensor:
+        return run(images, draw)
 
     return augment
 
 
-def _change(item: Augmentation, background: Tensor) -> Change:
-    settings = item.change
-    if isinstance(settings, Affine):
-        return lambda images, generator: affine(images, settings, background, generator)
-    if isinstance(settings, Shift):
-        return lambda images, generator: shift(images, settings.pixels, background, generator)
-    assert isinstance(settings, Flip)
-    return lambda images, generator: flip(images, settings.probability, generator)
+def _sequence(run: Sequence[Change]) -> Change:
+    def sequence(images: Tensor, draw: Draw) -> Tensor:
+        for change in run:
+            images = change(images, draw)
+        return images
+
+    return sequence
 
 
-def shift(images: Tensor, pixels: int, background: Tensor, generator: Generator) -> Tensor:
-    """Move each image by a whole number of pixels, up to `pixels` along each axis."""
-    count, channels, height, width = images.shape
-    offsets = torch.randint(0, 2 * pixels + 1, (2, count), generator=generator).to(images.device)
-    padded = background.view(1, -1, 1, 1).expand(count, channels, height + 2 * pixels, width + 2 * pixels)
-    padded = padded.contiguous(memory_format=torch.channels_last).clone(memory_format=torch.preserve_format)
-    padded[:, :, pixels:-pixels, pixels:-pixels] = images
-    # One gather over windows: windows[n, y, x] is the crop whose corner lies at (y, x).
-    windows = padded.permute(0, 2, 3, 1).unfold(1, height, 1).unfold(2, width, 1)
-    chosen = windows[torch.arange(count, device=images.device), offsets[0], offsets[1]]
-    return chosen.permute(0, 2, 3, 1).contiguous().permute(0, 3, 1, 2)
+def _change(item: Augmentation, background: Tensor, mean: Tensor) -> Change:
+    match item.change:
+        case changes.Shift() as shift:
+            return lambda images, draw: kernels.crop(images, draw, shift.pixels, "background", background)
+        case changes.Crop() as crop:
+            return lambda images, draw: kernels.crop(images, draw, crop.padding, crop.fill, background)
+        case changes.Flip(alternate=True) as flip:
+            return alternate(flip.axis)
+        case changes.Flip() as flip:
+            return sometimes(lambda images, draw: kernels.mirror(images, flip.axis), flip.probability)
+        case changes.Turn():
+            return turn
+        case changes.Rotate() as rotate:
+            same = changes.Affine(degrees=rotate.degrees)
+            return lambda images, draw: kernels.affine(images, draw, same, background)
+        case changes.Affine() as affine:
+            return lambda images, draw: kernels.affine(images, draw, affine, background)
+        case changes.Perspective() as seen:
+            return sometimes(
+                lambda images, draw: distort.perspective(images, draw, seen.distortion, background), seen.probability
+            )
+        case changes.Elastic() as elastic:
+            return sometimes(
+                lambda images, draw: distort.elastic(images, draw, elastic.strength, elastic.smoothness, background),
+                elastic.probability,
+            )
+        case changes.Blur(sigma=[low, high]) as blur:
+            return sometimes(lambda images, draw: distort.blur(images, draw, low, high), blur.probability)
+        case changes.Color() as color:
+            return lambda images, draw: distort.color(images, draw, color)
+        case changes.Erase() as erase:
+            return sometimes(lambda images, draw: kernels.erase(images, draw, erase, mean), erase.probability)
+        case changes.SaltAndPepper() as salt:
+            return sometimes(lambda images, draw: kernels.salt_and_pepper(images, draw, salt.share), salt.probability)
+        case changes.Apply() as apply:
+            return sometimes(
+                _sequence([_change(inner, background, mean) for inner in apply.changes]), apply.probability
+            )
+        case changes.Choose() as chosen:
+            options = [_change(inner, background, mean) for inner in chosen.changes]
+            return choose(options, chosen.weights or [1.0] * len(options))
+        case changes.Function(name=name):
+            return function(name)
+    raise AssertionError(item)
 
 
-def flip(images: Tensor, probability: float, generator: Generator) -> Tensor:
-    """Mirror each image left to right with this probability."""
-    chosen = torch.rand(len(images), generator=generator).to(images.device) < probability
-    return torch.where(chosen.view(-1, 1, 1, 1), images.flip(3), images)
+def sometimes(change: Change, probability: float) -> Change:
+    """The change for each image with this probability; it is computed for those images alone."""
+    if probability == 1:
+        return change
+    return choose([change], [probability, 1 - probability])
 
 
-def affine(images: Tensor, settings: Affine, background: Tensor, generator: Generator) -> Tensor:
-    """Rotate by up to `degrees`, scale by a factor from 1 - `scale` to 1 + `scale`, move by a share of the side.
+def choose(options: Sequence[Change], weights: Sequence[float]) -> Change:
+    """One of the options for each image, by weight, run on its own images; a weight too many is that of no change."""
+    bounds = torch.tensor(weights, dtype=torch.float64).cumsum(0)
+    bounds = bounds[:-1] / bounds[-1]
 
-    Bilinear; values are drawn evenly and for each image.
+    def chosen(images: Tensor, draw: Draw) -> Tensor:
+        number = torch.bucketize(_on_cpu(draw).uniform()[0].double(), bounds, right=True)
+        return _each(images, draw, number, options)
+
+    return chosen
+
+
+def alternate(axis: str) -> Change:
+    """Mirror each image in every other epoch, from the first or from the second on.
+
+    Which of the two is a hash of the image's place in the training set: about half of all images are mirrored in any
+    epoch, and two epochs in a row show both sides of each. Jordan 2024, arXiv:2404.00498.
     """
-    count, _, height, width = images.shape
-    drawn = (torch.rand((4, count), generator=generator) * 2 - 1).to(images.device)
-    angle = drawn[0] * math.radians(settings.degrees)
-    factor = 1 / (1 + drawn[1] * settings.scale)  # the grid says where each output pixel comes from
-    cosine, sine = torch.cos(angle) * factor, torch.sin(angle) * factor
-    # Coordinates run from -1 to 1 along either side: a turn in an oblong image must allow for its shape.
-    rows = [
-        torch.stack([cosine, -sine * height / width, 2 * drawn[2] * settings.shift], dim=1),
-        torch.stack([sine * width / height, cosine, 2 * drawn[3] * settings.shift], dim=1),
-    ]
-    grid = functional.affine_grid(torch.stack(rows, dim=1), list(images.shape), align_corners=False)
-    ground = background.view(1, -1, 1, 1)
-    # What lies outside is sampled as zero, so the ground is taken off first and put back after.
-    moved = functional.grid_sample(images - ground, grid, mode="bilinear", align_corners=False) + ground
-    return moved.contiguous(memory_format=torch.channels_last)
+
+    def flip(images: Tensor, draw: Draw) -> Tensor:
+        start = _hash(2 * _on_cpu(draw).ours() + (axis == "vertical"))
+        return _each(images, draw, (start + draw.epoch) % 2, [lambda part, _: kernels.mirror(part, axis)])
+
+    return flip
+
+
+def turn(images: Tensor, draw: Draw) -> Tensor:
+    """Turn each image by 0, 90, 180 or 270 degrees, all alike likely. Raises UserError where it is not square."""
+    height, width = images.shape[2:]
+    if height != width:
+        raise UserError(
+            f"the change turn takes square images alone, but these are {height} x {width} pixels (height x width): "
+            "leave it out, or make the data set's size one number"
+        )
+    quarters = [_quarters(times) for times in (1, 2, 3)]
+    return _each(images, draw, _on_cpu(draw).integers(4)[0], quarters)
+
+
+def _quarters(times: int) -> Change:
+    return lambda images, _: images.rot90(times, (2, 3))
+
+
+def function(name: str) -> Change:
+    """The user's function `module:name` of (images, draw), the module found from the working folder.
+
+    It may draw as much or as little as it likes, for its draw is its own, and it is not called without images. Raises
+    UserError where there is no such function, and where what it returns is of another form than its images.
+    """
+    called = _load(name)
+
+    def run(images: Tensor, draw: Draw) -> Tensor:
+        seed = int(torch.randint(2**62, (), generator=draw.generator))
+        if len(images) == 0:
+            return images
+        changed = called(images.clone(), dataclasses.replace(draw, generator=torch.Generator().manual_seed(seed)))
+        if not isinstance(changed, Tensor) or _form(changed) != _form(images):
+            raise UserError(
+                f"the function {name} returned {_form(changed)}, but must return images of the form that it was "
+                f"given, {_form(images)}"
+            )
+        return changed.contiguous(memory_format=torch.channels_last)
+
+    return run
+
+
+def _load(name: str) -> Callable[[Tensor, Draw], object]:
+    module, _, last = name.partition(":")
+    if str(Path.cwd()) not in sys.path:
+        sys.path.insert(0, str(Path.cwd()))
+    try:
+        found = getattr(importlib.import_module(module), last, None)
+    except ImportError as error:
+        raise UserError(
+            f"the function {name} cannot be imported from {Path.cwd()}: {error}; name it module:function, the module "
+            "as in an import from the root of the repository"
+        ) from None
+    if not callable(found):
+        what = "holds no" if found is None else "has something that is not a function as"
+        raise UserError(f"the module {module} {what} {last}: write there `def {last}(images, draw)`")
+    called: Callable[[Tensor, Draw], object] = found
+    return called
+
+
+def _form(value: object) -> str:
+    if not isinstance(value, Tensor):
+        return f"a {type(value).__name__}"
+    return f"{value.dtype} of shape {tuple(value.shape)} on {value.device}"
+
+
+def _each(images: Tensor, draw: Draw, number: Tensor, options: Sequence[Change]) -> Tensor:
+    """Run on each image the option of its number (on the CPU); one with a number beyond them stays as it is."""
+    changed = images.clone()
+    for option, change in enumerate(options):
+        which = (number == option).nonzero().flatten()
+        there = which.to(images.device)
+        changed[there] = change(images[there], draw.only(which))
+    return changed
+
+
+def _on_cpu(draw: Draw) -> Draw:
+    """For numbers that decide what is run: to read them off a GPU would wait for its work."""
+    return dataclasses.replace(draw, device=torch.device("cpu"))
+
+
+def _hash(numbers: Tensor) -> Tensor:
+    """A well-mixed number from 0 to 2**32 - 1 for each: the last step of MurmurHash3, Appleby 2011, public domain."""
+    for shift, factor in ((16, 0x85EBCA6B), (13, 0xC2B2AE35)):
+        numbers = ((numbers ^ (numbers >> shift)) * factor) & 0xFFFFFFFF
+    return numbers ^ (numbers >> 16)

@@ -1,33 +1,29 @@
 """The training loop: every step of it, in one place."""
 
+import contextlib
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from darkroom.augment import Change
-from darkroom.console import UserError
-from darkroom.dataset import Images, Labels
-from darkroom.models import decayed, normalise
+from darkroom.batches import Batches, balanced, shuffled
+from darkroom.draw import Draw, seed_of
+from darkroom.mixing import mix
+from darkroom.models import normalise
+from darkroom.optimizers import AVERAGE_EVERY, Average, absolute_sum, factor, limit_norms, make_optimizer, set_rate
 from darkroom.params import Train
 
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
-@dataclass(frozen=True)
-class Data:
-    """One split on the training device, whole: uint8 images (N x height x width x channels) and class numbers."""
-
-    images: Tensor
-    labels: Tensor
-
-    @classmethod
-    def on(cls, device: torch.device, images: Images, labels: Labels) -> "Data":
-        return cls(torch.from_numpy(np.ascontiguousarray(images)).to(device), torch.from_numpy(labels).to(device))
+State = dict[str, Any]  # what a checkpoint holds: numbers, lists and tensors
 
 
 @dataclass
@@ -39,134 +35,237 @@ class Result:
     best_epoch: int = 0
     stopped_early: bool = False
 
+    @property
+    def diverged(self) -> bool:
+        """Whether the loss is no longer a number."""
+        return bool(self.history) and not math.isfinite(self.history[-1]["train_loss"])
 
-def choose_device(wish: str, *, portable: bool) -> torch.device:
-    """The device that is asked for; `auto` is the GPU if there is one, and the CPU in portable mode.
 
-    Raises UserError for a device that is not there.
-    """
-    if wish == "auto" and portable:
-        return torch.device("cpu")
-    if wish == "auto":
-        if torch.cuda.is_available():
-            return torch.device("cuda")
-        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
-    device = torch.device(wish)
-    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        raise UserError(f"train.device is {wish}, but PyTorch sees {torch.cuda.device_count()} CUDA devices: use auto")
-    if device.type == "mps" and not torch.backends.mps.is_available():
-        raise UserError("train.device is mps, but PyTorch sees no Apple GPU: use auto or cpu")
-    return device
+@dataclass(frozen=True)
+class Phase:
+    """Epochs with one optimiser and one course of the learning rate: the head alone, then everything."""
+
+    first: int
+    last: int
+    lr: float
+    frozen: bool
+
+
+def phases(settings: Train) -> Iterator[Phase]:
+    """The phases of a training, in their order."""
+    if settings.freeze_epochs:
+        yield Phase(1, settings.freeze_epochs, settings.lr, frozen=True)
+        lr = settings.lr * settings.unfreeze_lr_factor
+        yield Phase(settings.freeze_epochs + 1, settings.epochs, lr, frozen=False)
+    else:
+        yield Phase(1, settings.epochs, settings.lr, frozen=False)
 
 
 def fit(
-    model: nn.Module,
-    train: Data,
-    val: Data,
+    fabric: "Fabric",
+    network: nn.Sequential,
+    train: Batches,
+    val: Batches,
     mean: Tensor,
     std: Tensor,
     settings: Train,
     augment: Change,
     *,
-    on_step: Callable[[], object],
-    on_epoch: Callable[[dict[str, float]], object],
+    resume: State | None = None,
+    on_step: Callable[[], object] = lambda: None,
+    on_epoch: Callable[[dict[str, float], Callable[[], State]], object] = lambda figures, state: None,
 ) -> Result:
-    """Train `model` in place and return the history and the best weights.
+    """Train `network` (children `features` and `head`) in place; return the history and the best weights.
 
-    `mean` and `std` have the shape channels x 1 x 1 and the scale of the stored bytes. Best is the epoch with the
-    highest accuracy on `val`, the lower loss deciding between equals. Training ends early when the loss is no longer
-    a number. `on_step` is called after each step, `on_epoch` with each epoch's figures.
+    `mean` and `std` have the shape channels x 1 x 1 and the scale of the stored bytes. Best is the epoch with the best
+    `settings.monitor` on `val`, the other figure deciding between equals. Training ends early when the loss is no
+    longer a number. `on_step` is called after each step, `on_epoch` after each epoch with its figures and a function
+    that gives the state: a later `fit` that gets it as `resume` goes on as if nothing had happened. With several
+    processes each calls `fit` with the same arguments and gets the same result.
     """
-    count, device = len(train.labels), train.labels.device
-    steps = math.ceil(count / settings.batch_size)
-    optimizer = make_optimizer(model, settings)
-    rate = torch.optim.lr_scheduler.LambdaLR(optimizer, schedule(settings, steps * settings.epochs))
-    # Order and augmentation are drawn on the CPU, so that a run on a GPU sees the same images.
-    generator = torch.Generator().manual_seed(settings.seed)
-    result = Result()
-    best, waited, lowest = (-1.0, -math.inf), 0, math.inf
-    for epoch in range(1, settings.epochs + 1):
-        started = time.perf_counter()
-        model.train()
-        loss_sum = torch.zeros((), device=device)
-        right = torch.zeros((), device=device)
-        order = torch.randperm(count, generator=generator).to(device)
-        for batch in torch.split(order, settings.batch_size):
-            labels = train.labels[batch]
-            # Float before augmentation; normalised after it, in place.
-            images = augment(train.images[batch].permute(0, 3, 1, 2).to(mean.dtype), generator)
-            logits = model((images - mean).div_(std))
-            loss = functional.cross_entropy(logits, labels, label_smoothing=settings.label_smoothing)
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()  # type: ignore[no-untyped-call]
-            optimizer.step()
-            rate.step()
-            # Sums stay on the device: asking for a number would wait for every step.
-            loss_sum += loss.detach() * len(labels)
-            right += (logits.detach().argmax(1) == labels).sum()
-            on_step()
-        val_loss, val_accuracy = validate(model, val, mean, std, settings.batch_size)
-        figures: dict[str, float] = {
-            "epoch": epoch,
-            "train_loss": loss_sum.item() / count,
-            "train_accuracy": right.item() / count,
-            "val_loss": val_loss,
-            "val_accuracy": val_accuracy,
-            "lr": float(rate.get_last_lr()[0]),
-            "seconds": time.perf_counter() - started,
-        }
-        result.history.append(figures)
-        on_epoch(figures)
-        if (val_accuracy, -val_loss) > best:
-            best, result.best_epoch = (val_accuracy, -val_loss), epoch
-            result.weights = {name: value.detach().clone() for name, value in model.state_dict().items()}
-        waited = 0 if val_loss < lowest else waited + 1
-        lowest = min(lowest, val_loss)
-        if not math.isfinite(figures["train_loss"]):
-            break
-        if settings.patience is not None and waited >= settings.patience:
-            result.stopped_early = True
-            break
+    device, world, rank = fabric.device, fabric.world_size, fabric.global_rank
+    features, classes = network.get_submodule("features"), _classes(network)
+    result, epoch, waited, lowered = Result(), 0, 0, 1.0
+    if resume is not None:
+        network.load_state_dict(resume["network"])
+        fabric.strategy.precision.load_state_dict(resume["precision"])
+        result = Result(resume["history"], resume["weights"], resume["best_epoch"], resume["stopped_early"])
+        epoch, waited, lowered = resume["epoch"], resume["waited"], resume["lowered"]
+    steps_each = math.ceil(len(train) / settings.batch_size)
+    weights = class_weights(train.labels, classes) if settings.class_weights else None
+
+    for phase in phases(settings):
+        if epoch >= phase.last or result.stopped_early or result.diverged:
+            continue
+        if epoch < phase.first:
+            waited, lowered = 0, 1.0  # a plateau of the head is none of the whole network
+        for parameter in features.parameters():
+            parameter.requires_grad_(not phase.frozen)
+        optimizer = make_optimizer(network, settings)
+        average = Average(network, settings.ema)
+        if resume is not None and epoch >= phase.first:
+            optimizer.load_state_dict(resume["optimizer"])
+            average.values = {name: value.to(device) for name, value in resume["average"].items()}
+        compiled: nn.Module = torch.compile(network) if settings.compile else network  # type: ignore[assignment]
+        model, stepper = fabric.setup(compiled, optimizer, move_to_device=False)
+        steps = steps_each * (phase.last - phase.first + 1)
+        step = steps_each * max(0, epoch - phase.first + 1)
+
+        while epoch < phase.last:
+            epoch, started, worked = epoch + 1, time.perf_counter(), time.process_time()
+            # Everything random in an epoch follows from seed and epoch: a resumed run needs no generator's state.
+            generator = torch.Generator().manual_seed(seed_of(settings.seed, epoch))
+            torch.manual_seed(seed_of(settings.seed, epoch, rank))
+            network.train()
+            features.train(not phase.frozen)  # frozen batch norms keep their statistics
+            loss_sum, right = torch.zeros((), device=device), torch.zeros((), device=device)
+            order = (
+                balanced(train.labels, generator)
+                if settings.balanced
+                else shuffled(len(train), train.image_bytes, generator)
+            )
+            # Batches of nearly equal size; each is cut into one part for each process and accumulation.
+            whole = torch.tensor_split(order, steps_each)
+            own = [_own_parts(len(batch), world, rank, settings.accumulate) for batch in whole]
+            source = train.read([batch[part] for batch, parts in zip(whole, own, strict=True) for part in parts])
+            for batch, parts in zip(whole, own, strict=True):
+                rate = phase.lr * lowered * factor(settings, step, steps)
+                set_rate(optimizer, settings, rate, step, steps)
+                before = generator.get_state() if len(parts) > 1 else None
+                for part in parts:
+                    if before is not None:
+                        generator.set_state(before)  # every part draws the numbers of the whole batch, and uses its own
+                    draw = Draw(generator, batch, part, epoch, device)
+                    labels = train.labels[draw.ours()]
+                    # Float before augmentation; normalised after it, in place.
+                    images = augment(next(source).permute(0, 3, 1, 2).to(mean.dtype), draw)
+                    images, targets = mix(images, labels, draw, settings, classes)
+                    last = part is parts[-1]
+                    with contextlib.nullcontext() if last else fabric.no_backward_sync(model):
+                        logits = model(images.sub(mean).div_(std))
+                        losses = functional.cross_entropy(
+                            logits, targets, weights, label_smoothing=settings.label_smoothing, reduction="none"
+                        )
+                        # Processes' gradients are averaged: times `world`, the sum is over the whole batch.
+                        loss = losses.sum() * (world / len(batch))
+                        if settings.l1 and last:
+                            loss = loss + settings.l1 * absolute_sum(network)
+                        fabric.backward(loss)
+                    # Sums stay on the device: asking for a number would wait for every step.
+                    loss_sum += losses.detach().sum()
+                    right += (logits.detach().argmax(1) == labels).sum()
+                if settings.clip is not None:
+                    # A gradient that is no number ends the training after the epoch, or is skipped by 16-mixed.
+                    fabric.clip_gradients(model, stepper, max_norm=settings.clip, error_if_nonfinite=False)
+                stepper.step()
+                stepper.zero_grad(set_to_none=True)
+                if settings.max_norm is not None:
+                    limit_norms(network, settings.max_norm)
+                step += 1
+                if settings.ema and step >= steps // 2 and step % AVERAGE_EVERY == 0:
+                    average.update()
+                on_step()
+
+            average.swap()
+            val_loss, val_accuracy = validate(fabric, model, val, mean, std, settings.batch_size)
+            train_loss, train_accuracy = _shared(fabric, torch.stack([loss_sum, right]), len(train))
+            figures: dict[str, float] = {
+                "epoch": epoch,
+                "train_loss": train_loss,
+                "train_accuracy": train_accuracy,
+                "val_loss": val_loss,
+                "val_accuracy": val_accuracy,
+                "lr": rate,
+                "seconds": time.perf_counter() - started,
+                "cpu_seconds": time.process_time() - worked,
+            }
+            best = result.history[result.best_epoch - 1] if result.history else None
+            better = best is None or _rank(figures, settings) > _rank(best, settings)
+            result.history.append(figures)
+            waited = 0 if better else waited + 1
+            if better:
+                result.best_epoch = epoch
+                result.weights = {name: value.detach().clone() for name, value in network.state_dict().items()}
+            average.swap()
+            if settings.schedule == "plateau" and waited and waited % settings.plateau_epochs == 0:
+                lowered *= settings.gamma
+            result.stopped_early = settings.patience is not None and waited >= settings.patience and not phase.frozen
+
+            here = {"epoch": epoch, "waited": waited, "lowered": lowered}
+            on_epoch(figures, partial(_state, fabric, result, here, network, optimizer, average))
+            if result.stopped_early or result.diverged:
+                return result
     return result
 
 
-def validate(model: nn.Module, data: Data, mean: Tensor, std: Tensor, batch_size: int) -> tuple[float, float]:
-    """Mean cross-entropy, without label smoothing, and accuracy."""
-    logits = predict(model, data.images, mean, std, batch_size)
-    loss = functional.cross_entropy(logits, data.labels).item()
-    return loss, (logits.argmax(1) == data.labels).double().mean().item()
+def _state(
+    fabric: "Fabric",
+    result: Result,
+    here: State,
+    network: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    average: Average,
+) -> State:
+    return here | {
+        "stopped_early": result.stopped_early,
+        "history": result.history,
+        "best_epoch": result.best_epoch,
+        "weights": result.weights,
+        "network": network.state_dict(),
+        "optimizer": optimizer.state_dict(),
+        "average": average.values,
+        "precision": fabric.strategy.precision.state_dict(),  # of 16-mixed: the scale of the loss
+    }
 
 
-@torch.inference_mode()
-def predict(model: nn.Module, images: Tensor, mean: Tensor, std: Tensor, batch_size: int) -> Tensor:
-    """Logits (N x classes) of stored images (uint8, N x height x width x channels), in evaluation mode."""
+@torch.no_grad()
+def validate(
+    fabric: "Fabric", model: nn.Module, data: Batches, mean: Tensor, std: Tensor, batch_size: int
+) -> tuple[float, float]:
+    """Mean cross-entropy, without label smoothing, and accuracy; each image counts once over all processes."""
     model.eval()
-    return torch.cat([model(normalise(part.to(mean.device), mean, std)) for part in torch.split(images, batch_size)])
+    ours = torch.tensor_split(torch.arange(len(data)), fabric.world_size)[fabric.global_rank]
+    parts = torch.split(ours, batch_size)
+    exact = torch.float32 if data.device.type == "mps" else torch.float64  # which an Apple GPU does not have
+    sums = torch.zeros(2, dtype=exact, device=data.device)
+    for part, images in zip(parts, data.read(parts), strict=True):
+        logits = model(normalise(images, mean, std)).float()
+        labels = data.labels[part.to(data.device)]
+        sums[0] += functional.cross_entropy(logits, labels, reduction="none").to(exact).sum()
+        sums[1] += (logits.argmax(1) == labels).sum()
+    return _shared(fabric, sums, len(data))
 
 
-def make_optimizer(model: nn.Module, settings: Train) -> torch.optim.Optimizer:
-    """The optimiser that is asked for; weight decay on weights alone."""
-    common: dict[str, Any] = {"lr": settings.lr, "weight_decay": settings.weight_decay}
-    groups = decayed(model)
-    if settings.optimizer == "sgd":
-        return torch.optim.SGD(groups, momentum=settings.momentum, nesterov=settings.momentum > 0, **common)
-    if settings.optimizer == "adam":
-        return torch.optim.Adam(groups, **common)
-    return torch.optim.AdamW(groups, **common)
+def _shared(fabric: "Fabric", sums: Tensor, count: int) -> tuple[float, float]:
+    """Sums over all processes, as means over `count` images."""
+    total = fabric.all_reduce(sums, reduce_op="sum")
+    assert isinstance(total, Tensor)
+    loss, right = total.tolist()
+    return loss / count, right / count
 
 
-def schedule(settings: Train, steps: int) -> Callable[[int], float]:
-    """The factor on the learning rate at each step: a linear rise, then constant or half a cosine down to zero.
+def _classes(network: nn.Module) -> int:
+    *_, last = network.modules()
+    assert isinstance(last, nn.Linear)
+    return last.out_features
 
-    Cosine: Loshchilov and Hutter 2017, arXiv:1608.03983, without restarts.
-    """
-    rise = settings.warmup * steps
 
-    def factor(step: int) -> float:
-        if step < rise:
-            return (step + 1) / (rise + 1)
-        if settings.schedule == "constant":
-            return 1.0
-        return 0.5 * (1 + math.cos(math.pi * min(1.0, (step - rise) / max(1.0, steps - rise))))
+def class_weights(labels: Tensor, classes: int) -> Tensor:
+    """Weights inverse to the classes' shares of the labels; their mean over the labels is 1."""
+    counts = torch.bincount(labels, minlength=classes).float()
+    return torch.where(counts > 0, len(labels) / (counts.clamp(min=1) * (counts > 0).sum()), 0.0)
 
-    return factor
+
+def _own_parts(count: int, world: int, rank: int, accumulate: int) -> list[Tensor]:
+    """This process's places in a batch, in as many parts as are worked off one after another."""
+    mine = torch.tensor_split(torch.arange(count), world)[rank]
+    # As many as the smallest share allows: processes that wait for one another must have equally many.
+    return list(torch.tensor_split(mine, max(1, min(accumulate, count // world))))
+
+
+def _rank(figures: dict[str, float], settings: Train) -> tuple[float, float]:
+    """Epochs compare by this: the higher, the better."""
+    loss = figures["val_loss"] if math.isfinite(figures["val_loss"]) else math.inf  # nan is neither more nor less
+    if settings.monitor == "val_loss":
+        return -loss, figures["val_accuracy"]
+    return figures["val_accuracy"], -loss

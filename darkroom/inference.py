@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from darkroom import engine, models
+from darkroom import models
 from darkroom.console import UserError
 from darkroom.dataset import Images
 from darkroom.files import read_json
@@ -63,7 +63,7 @@ class Classifier:
     def probabilities(self, images: Images, batch_size: int = 512) -> NDArray[np.float32]:
         """Probabilities (N x classes) of images as the data set stores them: uint8, N x height x width x channels."""
         stored = torch.from_numpy(np.ascontiguousarray(images))
-        logits = engine.predict(self.network, stored, self.mean, self.std, batch_size)
+        logits = predict(self.network, stored, self.mean, self.std, batch_size)
         result: NDArray[np.float32] = logits.float().softmax(1).cpu().numpy()
         return result
 
@@ -104,6 +104,14 @@ class Classifier:
         grey = array.ndim == 2 or array.shape[2] == 1
         png = cv2.imencode(".png", array if grey else cv2.cvtColor(array, cv2.COLOR_RGB2BGR))[1]
         return decode(png.tobytes(), self.shape)[0]
+
+
+@torch.inference_mode()
+def predict(network: nn.Module, images: Tensor, mean: Tensor, std: Tensor, batch_size: int) -> Tensor:
+    """Logits (N x classes) of stored images (uint8, N x height x width x channels), in evaluation mode."""
+    network.eval()
+    parts = torch.split(images, batch_size)
+    return torch.cat([network(models.normalise(part.to(mean.device), mean, std)) for part in parts])
 
 
 def to_bytes_scale(values: Sequence[float]) -> Tensor:

@@ -1,9 +1,15 @@
-"""The network: blocks of convolutions, then fully connected layers. Any size of image, channels and classes."""
+"""The networks: features, then a head that classifies them. Any size of image, channels and classes."""
 
+import copy
+import math
+import re
 from collections import OrderedDict
-from typing import Any
+from typing import Any, Literal
 
+import torch
+import torchinfo
 from torch import Tensor, nn
+from torch.nn import functional
 
 from darkroom.params import Activation, Model
 
@@ -15,13 +21,47 @@ ACTIVATIONS: dict[Activation, type[nn.Module]] = {
 }
 
 
-def build(settings: Model, shape: tuple[int, int, int], classes: int) -> nn.Sequential:
-    """A network from images (N x channels x height x width, normalised) to logits (N x classes).
+class GlobalMax(nn.Module):
+    """The largest value of each map: N x C x H x W to N x C x 1 x 1.
 
-    `shape` is height, width, channels. Each number in `settings.layers` is a convolution of that width, padded so
-    that the image keeps its size; a P after it halves the image. A block runs convolution, max-pool, batch norm,
-    activation, in this order: after the pool the last two have a quarter of the work, and the functions that can be
-    learned are the same.
+    On a GPU `amax`, where equal maxima share the gradient, for AdaptiveMaxPool2d has no deterministic backward pass
+    there; on a CPU AdaptiveMaxPool2d, forward and backward several times as fast.
+    """
+
+    def forward(self, maps: Tensor) -> Tensor:
+        return maps.amax((2, 3), keepdim=True) if maps.is_cuda else functional.adaptive_max_pool2d(maps, 1)
+
+
+def build(settings: Model, shape: tuple[int, int, int], classes: int) -> nn.Sequential:
+    """A network with random weights, from images (N x channels x height x width, normalised) to logits (N x classes).
+
+    `shape` is height, width, channels. The network has two children: `features`, from images to vectors, and `head`,
+    from those to logits. Nothing is loaded: pretrained weights come from `zoo.load_pretrained`.
+
+    Raises UserError for a name that torchvision does not know either, or a size that its network cannot take.
+    """
+    if settings.name == "cnn":
+        features, width = _cnn(settings, shape)
+        head = _head(settings, width, classes)
+    elif settings.name == "mlp":
+        features, width = _mlp(settings, shape)
+        head = nn.Sequential(OrderedDict(classes=nn.Linear(width, classes)))
+    else:
+        from darkroom import zoo  # torchvision takes seconds to load
+
+        features, width = zoo.body(settings.name, shape)
+        head = _head(settings, width, classes)
+    network = nn.Sequential(OrderedDict(features=features, head=head))
+    # A body that gets pretrained weights needs no others.
+    initialise(head if settings.weights else network, settings.init)
+    return network
+
+
+def _cnn(settings: Model, shape: tuple[int, int, int]) -> tuple[nn.Module, int]:
+    """Each number in `settings.layers` is a convolution of that width, padded so that the image keeps its size.
+
+    A P after it halves the image. A block runs convolution, max-pool, batch norm, activation, in this order: after
+    the pool the last two have a quarter of the work, and the functions that can be learned are the same.
     """
     height, width, channels = shape
     features: OrderedDict[str, nn.Module] = OrderedDict()
@@ -38,12 +78,30 @@ def build(settings: Model, shape: tuple[int, int, int], classes: int) -> nn.Sequ
         features[f"act{number}"] = ACTIVATIONS[settings.activation]()
         channels = wide
     if settings.pooling == "max":
-        features["pool"] = nn.AdaptiveMaxPool2d(1)
+        features["pool"] = GlobalMax()
     elif settings.pooling == "mean":
         features["pool"] = nn.AdaptiveAvgPool2d(1)
     features["flatten"] = nn.Flatten()
-    inputs = channels * (height * width if settings.pooling == "flatten" else 1)
-    return nn.Sequential(OrderedDict(features=nn.Sequential(features), head=_head(settings, inputs, classes)))
+    return nn.Sequential(features), channels * (height * width if settings.pooling == "flatten" else 1)
+
+
+def _mlp(settings: Model, shape: tuple[int, int, int]) -> tuple[nn.Module, int]:
+    """Fully connected layers on the values of the image, channel by channel, in each channel row by row.
+
+    For each width in `settings.hidden`: linear layer, batch norm, activation, dropout. Without any, the network is
+    logistic regression.
+    """
+    inputs = math.prod(shape)
+    features: OrderedDict[str, nn.Module] = OrderedDict(flatten=nn.Flatten())
+    for number, wide in enumerate(settings.hidden, 1):
+        features[f"hidden{number}"] = nn.Linear(inputs, wide, bias=not settings.batch_norm)
+        if settings.batch_norm:
+            features[f"norm{number}"] = nn.BatchNorm1d(wide)
+        features[f"act{number}"] = ACTIVATIONS[settings.hidden_activation]()
+        if settings.dropout:
+            features[f"dropout{number}"] = nn.Dropout(settings.dropout)
+        inputs = wide
+    return nn.Sequential(features), inputs
 
 
 def _head(settings: Model, inputs: int, classes: int) -> nn.Sequential:
@@ -60,11 +118,71 @@ def _head(settings: Model, inputs: int, classes: int) -> nn.Sequential:
     return nn.Sequential(layers)
 
 
+def initialise(part: nn.Module, scheme: Literal["default", "kaiming", "xavier"]) -> None:
+    """Draw the weights of all convolutions and linear layers anew, and set their biases to zero; `default`: neither.
+
+    kaiming: normal with the gain of ReLU, by outgoing connections for convolutions, as in ResNet, and incoming ones
+    for linear layers (He et al. 2015, arXiv:1502.01852). xavier: uniform (Glorot and Bengio 2010,
+    https://proceedings.mlr.press/v9/glorot10a.html).
+    """
+    if scheme == "default":
+        return
+    for module in part.modules():
+        if not isinstance(module, nn.Conv2d | nn.Linear):
+            continue
+        if scheme == "kaiming":
+            mode: Literal["fan_in", "fan_out"] = "fan_out" if isinstance(module, nn.Conv2d) else "fan_in"
+            nn.init.kaiming_normal_(module.weight, mode=mode, nonlinearity="relu")
+        else:
+            nn.init.xavier_uniform_(module.weight)
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)
+
+
 def decayed(model: nn.Module) -> list[dict[str, Any]]:
-    """Parameters in two groups: weights, which weight decay shrinks, and biases and norms, which it leaves alone."""
-    weights = [parameter for parameter in model.parameters() if parameter.ndim > 1]
-    others = [parameter for parameter in model.parameters() if parameter.ndim <= 1]
-    return [{"params": weights}, {"params": others, "weight_decay": 0.0}]
+    """Parameters to train, in two groups: weights, which weight decay shrinks, and all others, which it leaves alone.
+
+    Others are biases, norms, and a transformer's class token, position embeddings and scales. Frozen parameters
+    (without gradient) are in neither group.
+    """
+    groups: dict[bool, list[nn.Parameter]] = {True: [], False: []}
+    for name, parameter in model.named_parameters():
+        if parameter.requires_grad:
+            groups[parameter.ndim > 1 and name.endswith("weight")].append(parameter)
+    return [{"params": groups[True]}, {"params": groups[False], "weight_decay": 0.0}]
+
+
+def table(network: nn.Module, shape: tuple[int, int, int]) -> str:
+    """The layers with output shapes, parameters and multiply-adds for one image (`shape`: height, width, channels).
+
+    As deep as some 60 lines allow. The network is not run: a copy without data is, on the meta device.
+    """
+    height, width, channels = shape
+    summary = torchinfo.summary(
+        _shadow(network),
+        input_data=torch.empty(1, channels, height, width, device="meta"),
+        depth=_depth(network, lines=60),
+        device="meta",
+        col_names=("output_size", "num_params", "mult_adds"),
+        row_settings=("ascii_only", "var_names"),
+        verbose=0,
+    )
+    # From Python 3.11 on torchinfo shows the unit M as Units.MEGABYTES.
+    text = re.sub(r"Units\.([A-Z])[A-Z]*", r"\1", str(summary))
+    return "\n".join(line.rstrip() for line in text.splitlines()) + "\n"
+
+
+def _shadow(network: nn.Module) -> nn.Module:
+    """A copy in evaluation mode whose tensors have shapes alone; the parameters' data is never copied."""
+    memo = {id(one): nn.Parameter(one.detach().to("meta"), one.requires_grad) for one in network.parameters()}
+    return copy.deepcopy(network, memo).to("meta").eval()
+
+
+def _depth(network: nn.Module, lines: int) -> int:
+    """How many levels of modules can be listed in so many lines, two at least."""
+    levels = [name.count(".") + 1 for name, _ in network.named_modules() if name]
+    fitting = [depth for depth in range(2, max(levels) + 1) if sum(level <= depth for level in levels) <= lines]
+    return max(fitting, default=2)
 
 
 def parameter_count(model: nn.Module) -> int:

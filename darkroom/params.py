@@ -7,6 +7,7 @@ from pydantic import Field, field_validator, model_validator
 
 from darkroom import catalog
 from darkroom.catalog import Entry
+from darkroom.changes import Augmentation
 from darkroom.console import UserError
 from darkroom.paths import DATASETS, PARAMS
 from darkroom.schema import Section, check, keys, read_yaml
@@ -14,6 +15,8 @@ from darkroom.schema import Section, check, keys, read_yaml
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Count = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(gt=0, lt=1)]
+Positive = Annotated[float, Field(gt=0)]
+NotNegative = Annotated[float, Field(ge=0)]
 Activation = Literal["relu", "gelu", "tanh", "sigmoid"]
 Width = Annotated[int, Field(ge=1, le=65536)]
 
@@ -43,6 +46,8 @@ class Baseline(Section):
 
 
 class Model(Section):
+    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+    weights: Annotated[str, Field(min_length=1)] | None
     layers: Annotated[str, Field(pattern=r"^[1-9]\d{0,4}P?(-[1-9]\d{0,4}P?)*$")]
     kernel: Annotated[int, Field(ge=1, le=15)]
     batch_norm: bool
@@ -51,6 +56,12 @@ class Model(Section):
     hidden: list[Width]
     hidden_activation: Activation
     dropout: Annotated[float, Field(ge=0, lt=1)]
+    init: Literal["default", "kaiming", "xavier"]
+
+    @property
+    def own(self) -> bool:
+        """Whether the network is one of Darkroom's, not one of torchvision's."""
+        return self.name in ("cnn", "mlp")
 
     @field_validator("layers", mode="before")
     @classmethod
@@ -64,59 +75,82 @@ class Model(Section):
             raise ValueError(f"kernel is {self.kernel}, but must be odd, so that the image keeps its size")
         return self
 
-
-class Affine(Section):
-    degrees: Annotated[float, Field(ge=0, le=180)] = 0.0
-    scale: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    shift: Annotated[float, Field(ge=0, lt=1)] = 0.0
-
-
-class Shift(Section):
-    pixels: Annotated[int, Field(ge=1, le=1024)]
-
-
-class Flip(Section):
-    probability: Annotated[float, Field(ge=0, le=1)] = 0.5
-
-
-class Augmentation(Section):
-    """One change, by its name."""
-
-    affine: Affine | None = None
-    shift: Shift | None = None
-    flip: Flip | None = None
-
     @model_validator(mode="after")
-    def _one(self) -> "Augmentation":
-        if len(self.model_fields_set) != 1 or self.change is None:
-            raise ValueError(f"each item must name exactly one change: {', '.join(type(self).model_fields)}")
+    def _weights(self) -> "Model":
+        if self.own and self.weights is not None:
+            raise ValueError(
+                f"weights are {self.weights!r}, but must be null where name is {self.name}: only networks of "
+                "torchvision have weights to start from"
+            )
         return self
-
-    @property
-    def change(self) -> Affine | Shift | Flip | None:
-        """The settings of the one change that is named."""
-        return self.affine or self.shift or self.flip
 
 
 class Train(Section):
     seed: Seed
     epochs: Count
     batch_size: Count
+    accumulate: Count
     optimizer: Literal["sgd", "adam", "adamw"]
     lr: Annotated[float, Field(gt=0, le=1000)]
     momentum: Annotated[float, Field(ge=0, lt=1)]
+    nesterov: bool
     weight_decay: Annotated[float, Field(ge=0, le=1)]
-    schedule: Literal["cosine", "constant"]
+    l1: NotNegative
+    max_norm: Positive | None
+    clip: Positive | None
+    schedule: Literal["constant", "linear", "cosine", "onecycle", "multistep", "plateau"]
     warmup: Annotated[float, Field(ge=0, lt=1)]
+    milestones: list[Share]
+    gamma: Share
+    plateau_epochs: Count
     label_smoothing: Annotated[float, Field(ge=0, lt=1)]
+    class_weights: bool
+    balanced: bool
+    mixup: NotNegative
+    cutmix: NotNegative
+    ema: Annotated[float, Field(ge=0, lt=1)]
+    monitor: Literal["val_accuracy", "val_loss"]
     patience: Count | None
+    freeze_epochs: Annotated[int, Field(ge=0)]
+    unfreeze_lr_factor: Annotated[float, Field(gt=0, le=1)]
+    keep_epochs: bool
     device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda|cuda:\d+|mps)$")]
+    devices: Annotated[int, Field(ge=1, le=1024)]
+    num_nodes: Annotated[int, Field(ge=1, le=1024)]
+    strategy: Literal["auto", "ddp"]
+    precision: Literal["auto", "32", "bf16-mixed", "16-mixed"]
+    compile: bool
+    memory_share: Annotated[float, Field(ge=0, le=1)]
     threads: Annotated[int, Field(ge=0, le=1024)]
     portable: bool
+
+    @field_validator("precision", mode="before")
+    @classmethod
+    def _text(cls, precision: Any) -> Any:
+        # `-S train.precision=32` arrives as a number.
+        return str(precision) if isinstance(precision, int) and not isinstance(precision, bool) else precision
+
+    @model_validator(mode="after")
+    def _together(self) -> "Train":
+        if self.freeze_epochs >= self.epochs:
+            raise ValueError(
+                f"freeze_epochs is {self.freeze_epochs}, but must be less than epochs, which is {self.epochs}"
+            )
+        if self.accumulate > self.batch_size:
+            raise ValueError(f"accumulate is {self.accumulate}, but a batch has only {self.batch_size} images")
+        if self.portable and (self.precision not in ("auto", "32") or self.devices * self.num_nodes > 1):
+            raise ValueError("portable is true, but then precision must be 32 or auto, devices and num_nodes 1")
+        return self
+
+
+class Tta(Section):
+    copies: Annotated[int, Field(ge=0, le=1000)]
+    changes: list[Augmentation] | None
 
 
 class Evaluate(Section):
     batch_size: Count
+    tta: Tta
 
 
 class Errors(Section):
@@ -150,6 +184,7 @@ def rules(entry: Entry) -> dict[str, Any]:
     """What `auto` means for each key that may be `auto`, where the data set's recipe says nothing."""
     return {
         "split.use_given_test": False,
+        "model.name": "cnn",
         "model.layers": _layers(min(entry.shape[:2])),
         "model.batch_norm": True,
         "model.activation": "relu",
@@ -166,6 +201,9 @@ def rules(entry: Entry) -> dict[str, Any]:
         "train.schedule": "cosine",
         "train.warmup": 0.2,
         "train.label_smoothing": 0.1,
+        "train.mixup": 0.0,
+        "train.ema": 0.0,
+        "train.freeze_epochs": 0,
         "train.threads": 0,
         "train.portable": False,
     }
@@ -214,7 +252,7 @@ def load(params: Path = PARAMS, datasets: Path = DATASETS) -> tuple[Params, Entr
 
     checked = check(Params, content, name=name, may_be_auto=defaults.keys() - from_recipe)
     side, halvings = min(entry.shape[:2]), checked.model.layers.count("P")
-    if side >> halvings == 0:
+    if checked.model.name == "cnn" and side >> halvings == 0:
         raise UserError(
             f"{name('model.layers')} is {checked.model.layers!r}, which halves the image {halvings} times, but one "
             f"of {dataset} is only {side} pixels on its shorter side: leave out a P"

@@ -26,7 +26,9 @@ BASELINE = Path("metrics/baseline.json")
 
 WEIGHTS = Path("models/model.safetensors")
 MODEL = Path("models/model.json")
+EPOCHS = Path("models/epochs")
 TRAIN = Path("metrics/train.json")
+LAYERS = Path("metrics/model.txt")
 HISTORY = Path("metrics/history.csv")
 TRAIN_PICTURES = Path("metrics/train")
 

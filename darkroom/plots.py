@@ -105,8 +105,29 @@ def sizes(widths: Sequence[int], heights: Sequence[int], stored: tuple[int, int]
     return figure
 
 
-def curves(history: pd.DataFrame, best: int) -> Figure:
-    """Loss, accuracy and learning rate by epoch; the epoch whose weights were kept is marked."""
+def before_after(before: Images, after: Images, *, columns: int, title: str) -> Figure:
+    """Rows of images, each with the row of what became of them under it."""
+    pairs = -(-len(before) // columns)
+    figure = _figure(max(6.5, 0.8 * columns + 1), 1.75 * pairs + 0.4)
+    figure.suptitle(title, fontsize=10)
+    axes = figure.subplots(2 * pairs, columns, squeeze=False)
+    for axis in axes.ravel():
+        axis.axis("off")
+    for at in range(len(before)):
+        row, column = divmod(at, columns)
+        _show(axes[2 * row, column], before[at])
+        _show(axes[2 * row + 1, column], after[at])
+    for row in range(2 * pairs):
+        words = "before" if row % 2 == 0 else "after"
+        axes[row, 0].text(-0.15, 0.5, words, fontsize=7, va="center", ha="right", transform=axes[row, 0].transAxes)
+    return figure
+
+
+def curves(history: pd.DataFrame, best: int, boundary: int = 0) -> Figure:
+    """Loss, accuracy and learning rate by epoch; the epoch whose weights were kept is marked.
+
+    `boundary` is the number of first epochs in which the head alone was trained.
+    """
     figure = _figure(11, 3.4)
     loss, accuracy, rate = figure.subplots(1, 3)
     for axis, name, scale, unit in (
@@ -126,6 +147,13 @@ def curves(history: pd.DataFrame, best: int) -> Figure:
     for axis in (loss, accuracy, rate):
         axis.set_xlabel("epoch")
         axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+        if boundary:
+            axis.axvspan(0.5, boundary + 0.5, color="#eeeeee", zorder=0)
+            axis.text(
+                boundary + 0.5, 1.0, "head alone ◂ ▸ all layers", fontsize=6, color=GREY, ha="center", va="bottom",
+                transform=axis.get_xaxis_transform(),
+            )  # fmt: skip
+            axis.title.set_y(1.04)
         _open(axis)
     return figure
 
@@ -173,6 +201,33 @@ def per_class(table: pd.DataFrame, split: str) -> Figure:
     axis.set_ylabel("class")
     axis.set_title(f"Precision, recall and F1 by class, {split} split", fontsize=10)
     axis.legend(fontsize=8, frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
+    _open(axis)
+    return figure
+
+
+def learning_rates(
+    rates: Sequence[float],
+    losses: Sequence[float],
+    smoothed: NDArray[np.float64],
+    suggestion: float | None,
+    present: float,
+) -> Figure:
+    """Loss over learning rate in a range test, with the rate that it suggests and the present one."""
+    figure = _figure(6.5, 4)
+    axis = figure.subplots()
+    axis.plot(rates, losses, color=BLUE, alpha=0.3, linewidth=0.8, label="each batch")
+    axis.plot(rates, smoothed, color=BLUE, label="smoothed")
+    if suggestion is not None:
+        axis.axvline(suggestion, color=GREEN, linewidth=1.2, label=f"suggested: {suggestion:g}")
+    axis.axvline(present, color=ORANGE, linewidth=1.2, linestyle="--", label=f"train.lr: {present:g}")
+    axis.set_xscale("log")
+    # The last, diverging losses would flatten all others.
+    low, first = float(smoothed.min()), float(smoothed[0])
+    axis.set_ylim(max(0.0, low - 0.15 * first), 1.4 * first)
+    axis.set_xlabel("learning rate")
+    axis.set_ylabel("training loss, cross-entropy in nats")
+    axis.set_title("Learning-rate range test", fontsize=10)
+    axis.legend(fontsize=8, frameon=False)
     _open(axis)
     return figure
 

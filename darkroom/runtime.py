@@ -22,15 +22,18 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
-def threads_for(threads: int, portable: bool) -> int:
-    """The number of CPU threads to use; 0 asks for one in portable mode and for every core otherwise."""
+def threads_for(threads: int, portable: bool, processes: int = 1) -> int:
+    """The number of CPU threads to use; 0 asks for one in portable mode, else for this process's share of the cores."""
     if portable and threads == 0:
         return 1
-    return threads or cores()
+    return threads or max(1, cores() // processes)
 
 
-def torch_for(*, threads: int, portable: bool) -> ModuleType:
-    """Import torch with the settings of this run. The first import in a process decides."""
+def torch_for(*, threads: int, portable: bool, processes: int = 1) -> ModuleType:
+    """Import torch with the settings of this run, which so many processes on this machine share.
+
+    The first import in a process decides.
+    """
     # Threads that wait for one another by spinning stand still when a neighbour holds their core.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     if portable:
@@ -38,7 +41,7 @@ def torch_for(*, threads: int, portable: bool) -> ModuleType:
     keep_memory()
     import torch
 
-    torch.set_num_threads(threads_for(threads, portable))
+    torch.set_num_threads(threads_for(threads, portable, processes))
     torch.backends.cudnn.benchmark = True  # shapes hardly change, so trying each kernel once pays
     return torch
 

@@ -120,8 +120,9 @@ def _key(location: tuple[int | str, ...], known: list[str]) -> str:
 
 
 def _starred(key: str) -> str:
-    """`augment.0.affine` as `augment.*.affine`, the form that `keys` gives."""
-    return re.sub(r"\.\d+(?=\.|$)", ".*", key)
+    """`augment.0.affine` as `augment.*.affine`, the form that `keys` gives; deep nesting as the second level."""
+    starred = re.sub(r"\.\d+(?=\.|$)", ".*", key)
+    return re.sub(r"((?:\.(?:apply|choose)\.changes\.\*)){2,}", r"\1", starred)
 
 
 def _printable(key: str) -> str:
@@ -145,11 +146,22 @@ def _nearest(key: str, known: list[str]) -> str:
     return f": known here are {', '.join(siblings)}"
 
 
-def keys(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
-    """All dotted keys of a model, sections included; the place of a list's item is written `*`."""
+def keys(model: type[BaseModel], prefix: str = "", within: tuple[type[BaseModel], ...] = ()) -> Iterator[str]:
+    """All dotted keys of a model, sections included; the place of a list's item is written `*`.
+
+    A model that may hold itself is followed twice. `within` are the models on the way to this one.
+    """
+    if within.count(model) > 1:
+        return
     for field, info in model.model_fields.items():
         yield prefix + field
-        for kind in (info.annotation, *get_args(info.annotation)):
-            if isinstance(kind, type) and issubclass(kind, BaseModel):
-                star = "*." if get_origin(info.annotation) is list else ""
-                yield from keys(kind, f"{prefix}{field}.{star}")
+        for kind, star in _models(info.annotation):
+            yield from keys(kind, f"{prefix}{field}.{star}", (*within, model))
+
+
+def _models(annotation: Any, star: str = "") -> Iterator[tuple[type[BaseModel], str]]:
+    """The models that an annotation speaks of, each with `*.` where it stands in a list."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation, star
+    for part in get_args(annotation):
+        yield from _models(part, "*." if get_origin(annotation) is list else star)

@@ -26,7 +26,7 @@ from darkroom.files import read_json, sha256
 from darkroom.params import Params, flatten
 
 MODEL_TAG = "model_sha256"
-EPOCH_METRICS = ("train_loss", "train_accuracy", "val_loss", "val_accuracy", "lr", "seconds")
+EPOCH_METRICS = ("train_loss", "train_accuracy", "val_loss", "val_accuracy", "lr", "seconds", "cpu_seconds")
 SERVED = (
     "numpy",
     "opencv-python-headless",
@@ -38,17 +38,25 @@ SERVED = (
     "safetensors",
     "torch",
 )
+TRAINED = [paths.TRAIN, paths.HISTORY, paths.MODEL, paths.TRAIN_PICTURES]
 MAX_PARAM = 6000  # characters that MLflow keeps of a parameter
 
 
 class Run:
     """One MLflow run that takes figures and files; it takes nothing once the store has failed."""
 
-    def __init__(self, run_id: str | None) -> None:
-        self._run_id = run_id
+    def __init__(self, run_id: str | None, known_epochs: int = 0) -> None:
+        self._run_id, self._known_epochs = run_id, known_epochs
+
+    @property
+    def run_id(self) -> str | None:
+        """MLflow's name of the run; None once nothing is recorded any more."""
+        return self._run_id
 
     def epoch(self, figures: dict[str, float]) -> None:
-        """All figures of one epoch, in one request."""
+        """All figures of one epoch, in one request; an epoch that the run already knows is left out."""
+        if figures["epoch"] <= self._known_epochs:
+            return
         self._metrics({name: figures[name] for name in EPOCH_METRICS if name in figures}, step=int(figures["epoch"]))
 
     def trained(self, digest: str) -> None:
@@ -56,7 +64,7 @@ class Run:
 
         def action(client: Any, run_id: str) -> None:
             client.set_tag(run_id, MODEL_TAG, digest)
-            _log_files(client, run_id, [paths.TRAIN, paths.HISTORY, paths.MODEL, paths.TRAIN_PICTURES])
+            _log_files(client, run_id, TRAINED)
             _log_model(run_id)
 
         self._do(action)
@@ -86,18 +94,24 @@ class Run:
 
 
 @contextmanager
-def training(params: Params, facts: dict[str, Any], model_summary: str) -> Iterator[Run]:
-    """Open the run of a training and close it at the end, as failed where the training failed."""
-    run_id = None
+def training(params: Params, facts: dict[str, Any], layers: str, run_id: str | None = None) -> Iterator[Run]:
+    """Open the run of a training and close it at the end, as failed where the training failed.
+
+    `run_id` is the run that a killed training had opened; it goes on, if the store still has it.
+    """
+    known_epochs = 0
     if params.tracking.enabled:
         try:
-            run_id = _start(params, facts)
-            _client().log_text(run_id, model_summary + "\n", "model.txt")
+            run_id, known_epochs = _start(params, facts, run_id)
+            _client().log_text(run_id, layers + "\n", "model.txt")
         except Exception as error:
+            run_id = None
             _warn(error)
+    else:
+        run_id = None
     status = "FAILED"
     try:
-        yield Run(run_id)
+        yield Run(run_id, known_epochs)
         status = "FINISHED"
     except KeyboardInterrupt:
         status = "KILLED"
@@ -152,9 +166,14 @@ def prepare() -> str:
     for name in ("mlflow", "alembic"):
         logging.getLogger(name).setLevel(logging.WARNING)
     mlflow.set_tracking_uri(uri())
-    with FileLock(paths.root() / "mlflow.db.lock"):
+    with _store_lock():
         mlflow.MlflowClient().search_experiments(max_results=1)
     return uri()
+
+
+def _store_lock() -> FileLock:
+    """One process at a time creates what the store lacks."""
+    return FileLock(paths.root() / "mlflow.db.lock")
 
 
 @cache
@@ -168,7 +187,7 @@ def _experiment(params: Params) -> str:
     """The id of the MLflow experiment, made when it is missing."""
     prepare()
     client, name = _client(), params.tracking.experiment or params.dataset
-    with FileLock(paths.root() / "mlflow.db.lock"):
+    with _store_lock():
         found = client.get_experiment_by_name(name)
         if found is None:
             # Left to itself MLflow would put the files into the folder in which it runs, which may be temporary.
@@ -177,16 +196,20 @@ def _experiment(params: Params) -> str:
     return str(found.experiment_id)
 
 
-def _start(params: Params, facts: dict[str, Any]) -> str:
-    """Open a run with its parameters and tags."""
+def _start(params: Params, facts: dict[str, Any], run_id: str | None) -> tuple[str, int]:
+    """Open a run with its parameters and tags, or go on with this one; give its id and the epochs that it knows."""
     experiment = _experiment(params)
     import mlflow
 
     mlflow.set_system_metrics_sampling_interval(2)
     mlflow.set_system_metrics_samples_before_logging(1)
+    if run_id is not None and _client().search_runs([experiment], f"attributes.run_id = '{run_id}'"):
+        mlflow.start_run(run_id, log_system_metrics=True)
+        known = _client().get_metric_history(run_id, EPOCH_METRICS[0])
+        return run_id, max((metric.step for metric in known), default=0)
     run = mlflow.start_run(experiment_id=experiment, run_name=_name(), tags=_tags(params), log_system_metrics=True)
     _log_params(run.info.run_id, params, facts)
-    return str(run.info.run_id)
+    return str(run.info.run_id), 0
 
 
 def _find(params: Params, digest: str) -> str | None:
@@ -209,7 +232,7 @@ def _rebuild(params: Params, digest: str) -> str:
     record = Run(run_id)
     for figures in pd.read_csv(paths.HISTORY).to_dict("records"):
         record.epoch({str(name): value for name, value in figures.items()})
-    _log_files(client, run_id, [paths.TRAIN, paths.HISTORY, paths.MODEL, paths.TRAIN_PICTURES])
+    _log_files(client, run_id, TRAINED)
     client.set_terminated(run_id, "FINISHED")
     return run_id
 
@@ -217,7 +240,7 @@ def _rebuild(params: Params, digest: str) -> str:
 def _log_params(run_id: str, params: Params, facts: dict[str, Any]) -> None:
     from mlflow.entities import Param
 
-    values = flatten(params) | {f"train.{name}": facts["train"][name] for name in ("device", "threads")}
+    values = flatten(params) | {f"train.{name}": facts["train"][name] for name in ("device", "threads", "precision")}
     values |= {"classes": len(facts["classes"]), "parameters": facts["parameters"]}
     _client().log_batch(run_id, params=[Param(key, _text(value)) for key, value in values.items()])
 
@@ -232,7 +255,7 @@ def _name() -> str:
 
 
 def _tags(params: Params) -> dict[str, str]:
-    tags = {"dataset": params.dataset, "data_sha256": sha256(paths.IMAGES), "split_sha256": sha256(paths.SPLIT)}
+    tags = {"dataset": params.dataset, "data_sha256": sha256(paths.INDEX), "split_sha256": sha256(paths.SPLIT)}
     commit = _commit()
     return tags | ({"mlflow.source.git.commit": commit} if commit else {})
 

@@ -1,10 +1,12 @@
 """Measure the model on validation and test, and keep every prediction."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
 from darkroom import paths, plots, runtime
-from darkroom.console import bar, done, run
+from darkroom.console import UserError, bar, done, run
 from darkroom.dataset import labels_of, load_classes, load_images, load_index, load_split
 from darkroom.files import read_json, replacing_folder, write_csv, write_json, write_parquet, write_text
 from darkroom.params import Params, load
@@ -17,15 +19,28 @@ def main() -> None:
     facts = read_json(paths.MODEL)
     portable = facts["train"]["portable"]
     runtime.torch_for(threads=facts["train"]["threads"] if portable else 0, portable=portable)
-    evaluate(params, portable=portable)
+    evaluate(params, facts)
 
 
-def evaluate(params: Params, *, portable: bool) -> None:
+def evaluate(params: Params, facts: dict[str, Any]) -> None:
     """Write predictions, figures, tables and pictures of both splits; add them to the record of the run."""
-    from darkroom import engine, metrics, tracking
-    from darkroom.inference import Classifier
+    from darkroom import augment, devices, metrics, tracking, voting
+    from darkroom.changes import Augmentation
+    from darkroom.inference import Classifier, to_bytes_scale
 
-    classifier = Classifier.load(paths.MODEL.parent, engine.choose_device("auto", portable=portable))
+    device = devices.choose_device("auto", portable=facts["train"]["portable"])
+    classifier = Classifier.load(paths.MODEL.parent, device)
+    tta = params.evaluate.tta
+    changes = tta.changes
+    if changes is None:
+        changes = [Augmentation.model_validate(item) for item in facts["augment"]]
+    border = to_bytes_scale(facts["border"]).flatten().to(device)
+    change = augment.build(changes, border, classifier.mean.flatten())
+    if tta.copies and not changes:
+        raise UserError(
+            f"evaluate.tta.copies is {tta.copies}, but there is nothing to change the copies by: training had no "
+            "augment. List changes in evaluate.tta.changes"
+        )
     images, index, classes = load_images(), load_index(), load_classes()
     batch_size = params.evaluate.batch_size
     figures, predictions = {}, []
@@ -36,7 +51,15 @@ def evaluate(params: Params, *, portable: bool) -> None:
         parts = range(0, len(rows), step)
         probabilities = np.concatenate(
             [
-                classifier.probabilities(images[rows[start : start + step]], batch_size)
+                voting.probabilities(
+                    classifier,
+                    images[rows[start : start + step]],
+                    rows[start : start + step],
+                    change,
+                    copies=tta.copies,
+                    seed=facts["train"]["seed"],
+                    batch_size=batch_size,
+                )
                 for start in bar(what=split, unit="part", items=parts)
             ]
         )

@@ -1,4 +1,4 @@
-"""Mean and standard deviation of each channel over the training images, for normalisation."""
+"""Mean and standard deviation of each channel over the training images, for normalisation; and their border."""
 
 import numpy as np
 
@@ -6,6 +6,18 @@ from darkroom import paths
 from darkroom.console import done, run
 from darkroom.dataset import Images, Rows, chunks, load_images, load_split
 from darkroom.files import write_json
+
+
+def border(images: Images, rows: Rows) -> list[float]:
+    """The median of the outermost pixels per channel, scaled to [0, 1]: what an image that is moved is filled with."""
+    outermost = np.ones(images.shape[1:3], bool)
+    outermost[1:-1, 1:-1] = False
+    histogram = np.zeros((images.shape[-1], 256), np.int64)
+    for _, part in chunks(images, rows):
+        for channel in range(images.shape[-1]):
+            histogram[channel] += np.bincount(part[:, outermost, channel].ravel(), minlength=256)
+    halves = histogram.sum(axis=1) / 2
+    return [float(np.searchsorted(counts.cumsum(), half)) / 255 for counts, half in zip(histogram, halves, strict=True)]
 
 
 def mean_and_std(images: Images, rows: Rows) -> tuple[list[float], list[float]]:
@@ -28,10 +40,12 @@ def mean_and_std(images: Images, rows: Rows) -> tuple[list[float], list[float]]:
 
 
 def main() -> None:
-    means, deviations = mean_and_std(load_images(), load_split("train"))
+    images, rows = load_images(), load_split("train")
+    means, deviations = mean_and_std(images, rows)
     # At least one grey level, so that a channel of one value can be divided by it.
     mean, std = [round(value, 6) for value in means], [round(max(value, 1 / 255), 6) for value in deviations]
-    write_json(paths.STATS, {"mean": mean, "std": std, "split": "train"})
+    edge = [round(value, 6) for value in border(images, rows)]
+    write_json(paths.STATS, {"mean": mean, "std": std, "border": edge, "split": "train"})
     done(f"wrote {paths.STATS}: mean {mean}, std {std}", "dvc repro train")
 
 

@@ -1,43 +1,63 @@
 """Train the network, and keep the weights of the epoch that is best on validation."""
 
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
 import pandas as pd
 
-from darkroom import paths, plots, runtime
+from darkroom import diagnosis, paths, plots, runtime
 from darkroom.catalog import Entry
 from darkroom.console import UserError, bar, done, run
 from darkroom.dataset import labels_of, load_classes, load_images, load_index, load_split
-from darkroom.files import read_json, replacing, replacing_folder, sha256, write_csv, write_json
+from darkroom.files import read_json, replacing, replacing_folder, sha256, write_csv, write_json, write_text
 from darkroom.params import Params, load
 
+if TYPE_CHECKING:
+    from torch import Tensor
+    from torch.nn import Sequential
+
+    from darkroom.augment import Change
+    from darkroom.batches import Batches
+
 HISTORY = ["epoch", "train_loss", "train_accuracy", "val_loss", "val_accuracy", "lr"]
+SAVE_SECONDS = 5  # between checkpoints, at least
+SHOWN = 32  # images in the picture of the augmentation
 
 
 def main() -> None:
     params, entry = load()
+    settings = params.train
     # Before any import of torch: some settings are read when it loads.
-    runtime.torch_for(threads=params.train.threads, portable=params.train.portable)
+    runtime.torch_for(threads=settings.threads, portable=settings.portable, processes=settings.devices)
     train(params, entry)
 
 
 def train(params: Params, entry: Entry) -> None:
-    """Train on the packed data set and write model, metrics and curves; record the run."""
-    import torch
-    from safetensors.torch import save_file
+    """Train on the packed data set and write model, metrics and pictures; record the run.
 
-    from darkroom import augment, engine, models, tracking
+    With several processes each runs this, and only the first writes.
+    """
+    import torch
+
+    from darkroom import augment, devices, engine, models, precision, tracking
+    from darkroom.batches import Batches
+    from darkroom.checkpoint import Checkpoint, fingerprint
     from darkroom.inference import to_bytes_scale
 
     settings = params.train
-    device = engine.choose_device(settings.device, portable=settings.portable)
-    images, index, classes = load_images(), load_index(), load_classes()
-    stats = read_json(paths.STATS)
-    mean, std = (to_bytes_scale(stats[name]).to(device) for name in ("mean", "std"))
-    rows = {name: load_split(name) for name in ("train", "val")}
-    data = {name: engine.Data.on(device, images[part], labels_of(index, part)) for name, part in rows.items()}
+    images, index, classes, stats = load_images(), load_index(), load_classes(), read_json(paths.STATS)
 
+    def build() -> torch.nn.Sequential:
+        return models.build(params.model, entry.shape, len(classes))
+
+    device = devices.place(settings)
+    chosen = precision.choose(settings, device, build, entry.shape)
     torch.manual_seed(settings.seed)
-    model = models.build(params.model, entry.shape, len(classes))
-    model = model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    network = build()
+    pretrained = _start_from(network, params)
+    layers = models.table(network, entry.shape)
     facts = {
         "dataset": params.dataset,
         "classes": classes,
@@ -46,40 +66,74 @@ def train(params: Params, entry: Entry) -> None:
         "channels": entry.shape[2],
         "mean": stats["mean"],
         "std": stats["std"],
+        "border": stats["border"],
         "model": params.model.model_dump(),
-        "parameters": models.parameter_count(model),
+        "weights_sha256": pretrained,
+        "parameters": models.parameter_count(network),
         "augment": [item.model_dump(exclude_none=True) for item in params.augment],
         "train": settings.model_dump()
-        | {"device": device.type, "threads": runtime.threads_for(settings.threads, settings.portable)},
+        | {"device": device.type, "threads": torch.get_num_threads(), "precision": chosen},
     }
-    steps = settings.epochs * -(-len(rows["train"]) // settings.batch_size)
+    fabric = devices.fabric(settings, device, chosen)
+    fabric.launch()
+    if fabric.world_size > 1:
+        devices.share_statistics(network, fabric.device)
+    network = network.to(fabric.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    mean, std, border = (to_bytes_scale(stats[name]).to(fabric.device) for name in ("mean", "std", "border"))
+    data = {
+        name: Batches(images, rows, labels_of(index, rows), fabric.device, memory_share=settings.memory_share)
+        for name in ("train", "val")
+        for rows in [load_split(name)]
+    }
+    change = augment.build(params.augment, border.flatten(), mean.flatten())
+
+    def fit(resume: engine.State | None, **calls: Callable[..., object]) -> engine.Result:
+        return engine.fit(
+            fabric, network, data["train"], data["val"], mean, std, settings, change, resume=resume, **calls
+        )
+
+    if not fabric.is_global_zero:
+        fit(fabric.broadcast(None))
+        return
+    checkpoint = Checkpoint(fingerprint([facts, torch.__version__], _decisive_files(facts["augment"])))
+    resume = fabric.broadcast(checkpoint.load())
+    kept = checkpoint.folder / "epochs"
+    print(layers)
+    if resume:
+        print(f"an earlier run of this training was cut off: going on after epoch {resume['epoch']}")
+    steps = settings.epochs * -(-len(data["train"]) // settings.batch_size)
     with (
-        tracking.training(params, facts, model_summary=str(model)) as record,
+        tracking.training(params, facts, layers, run_id=resume["run_id"] if resume else None) as record,
         bar(what="train", unit="step", total=steps) as shown,
     ):
+        if resume:
+            shown.update(steps // settings.epochs * resume["epoch"])
+        saved = time.monotonic()
 
-        def on_epoch(figures: dict[str, float]) -> None:
-            shown.set_description(f"epoch {figures['epoch']}/{settings.epochs}, val {figures['val_accuracy']:.2%}")
+        def on_epoch(figures: dict[str, float], state: Callable[[], dict[str, Any]]) -> None:
+            nonlocal saved
+            epoch = int(figures["epoch"])
+            shown.set_description(f"epoch {epoch}/{settings.epochs}, val {figures['val_accuracy']:.2%}")
             record.epoch(figures)
+            if settings.keep_epochs:
+                _save_weights(kept / f"epoch-{epoch:03}.safetensors", network.state_dict())
+            if epoch == settings.epochs or time.monotonic() - saved >= SAVE_SECONDS:
+                checkpoint.save(state() | {"run_id": record.run_id})
+                saved = time.monotonic()
 
-        result = engine.fit(
-            model,
-            data["train"],
-            data["val"],
-            mean,
-            std,
-            settings,
-            augment.build(params.augment, mean.flatten()),
-            on_step=shown.update,
-            on_epoch=on_epoch,
-        )
+        result = fit(resume, on_step=shown.update, on_epoch=on_epoch)
         history = pd.DataFrame(result.history)[HISTORY].round(6)
-        _check_finite(history)
-        with replacing(paths.WEIGHTS) as partial:
-            save_file({name: value.contiguous().cpu() for name, value in result.weights.items()}, partial)
+        if result.diverged:
+            checkpoint.clear()
+            raise UserError(
+                f"training diverged: the loss is no longer a number after epoch {len(history)}. Lower train.lr, "
+                "or raise train.warmup; nothing was written"
+            )
+        best, words = history.iloc[result.best_epoch - 1], diagnosis.fit_in_words(history)
+        _save_weights(paths.WEIGHTS, result.weights)
         write_json(paths.MODEL, facts)
+        write_text(paths.LAYERS, layers + "\n")
         write_csv(paths.HISTORY, history)
-        best = history.iloc[result.best_epoch - 1]
         write_json(
             paths.TRAIN,
             {
@@ -88,25 +142,74 @@ def train(params: Params, entry: Entry) -> None:
                 "stopped_early": result.stopped_early,
                 "parameters": facts["parameters"],
                 **{name: round(float(best[name]), 4) for name in HISTORY[1:5]},
+                "fit": words,
             },
         )
+        with replacing_folder(paths.EPOCHS) as folder:
+            # Never empty, for DVC warns of an empty output.
+            write_csv(folder / "index.csv", history if settings.keep_epochs else history.head(0))
+            for file in kept.glob("*.safetensors") if settings.keep_epochs else []:
+                (folder / file.name).write_bytes(file.read_bytes())
         with replacing_folder(paths.TRAIN_PICTURES) as folder:
-            plots.save(plots.curves(history, result.best_epoch), folder / "curves.png")
+            curves = plots.curves(history, result.best_epoch, boundary=settings.freeze_epochs)
+            plots.save(curves, folder / "curves.png")
+            before, after = _augmented(data["train"], change, settings.seed)
+            title = f"Training images before and after augmentation, {len(before)} of one batch"
+            plots.save(plots.before_after(before, after, columns=8, title=title), folder / "augmented.png")
         record.trained(sha256(paths.WEIGHTS))
+    checkpoint.clear()
     done(
-        f"wrote {paths.WEIGHTS} ({facts['parameters']:,} parameters, best of {len(history)} epochs: "
+        f"{words}\nwrote {paths.WEIGHTS} ({facts['parameters']:,} parameters, best of {len(history)} epochs: "
         f"{result.best_epoch}, {best['val_accuracy']:.2%} on val) and {paths.TRAIN_PICTURES}/curves.png",
         "dvc repro evaluate",
     )
 
 
-def _check_finite(history: pd.DataFrame) -> None:
-    last = history.iloc[-1]
-    if not pd.notna(last["train_loss"]) or last["train_loss"] == float("inf"):
-        raise UserError(
-            f"training diverged: the loss is no longer a number after epoch {int(last['epoch'])}. Lower train.lr, "
-            "or raise train.warmup; nothing was written"
-        )
+def _start_from(network: "Sequential", params: Params) -> str | None:
+    """Load the weights to start from, if any; give their sha256."""
+    if params.model.weights is None:
+        return None
+    from darkroom import zoo  # imports torchvision, which takes seconds
+
+    return zoo.load_pretrained(network, params.model)
+
+
+def _save_weights(path: Path, weights: "dict[str, Tensor]") -> None:
+    from safetensors.torch import save_file
+
+    with replacing(path) as partial:
+        save_file({name: value.contiguous().cpu() for name, value in weights.items()}, partial)
+
+
+def _augmented(data: "Batches", change: "Change", seed: int) -> tuple[Any, Any]:
+    """Some training images as they are stored, and as the network gets them (uint8, N x H x W x C)."""
+    import torch
+
+    from darkroom.draw import Draw, seed_of
+
+    generator = torch.Generator().manual_seed(seed_of(seed, 0))
+    positions = torch.randperm(len(data), generator=generator)[:SHOWN]
+    (images,) = data.read([positions])
+    draw = Draw(generator, positions, torch.arange(len(positions)), 1, data.device)
+    after = change(images.permute(0, 3, 1, 2).float(), draw).permute(0, 2, 3, 1)
+    return images.cpu().numpy(), after.round().clamp(0, 255).to(torch.uint8).cpu().numpy()
+
+
+def _decisive_files(augment: Any) -> list[Path]:
+    """Files that decide what a training gives, besides its parameters."""
+    files = [paths.INDEX, paths.CLASSES, paths.SPLIT, paths.STATS, Path(__file__)]
+    files += Path(runtime.__file__).parent.glob("*.py")
+    own = [Path(name.partition(":")[0].replace(".", "/") + ".py") for name in _functions(augment)]
+    return files + [file for file in own if file.is_file()]
+
+
+def _functions(augment: Any) -> Iterator[str]:
+    """Names of the user's own functions in a list of changes, nested ones included."""
+    for value in augment if isinstance(augment, list) else augment.values():
+        if isinstance(value, dict | list):
+            yield from _functions(value)
+    if isinstance(augment, dict) and isinstance(augment.get("function"), dict):
+        yield augment["function"]["name"]
 
 
 if __name__ == "__main__":

@@ -4,8 +4,10 @@ import hashlib
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import mlflow
@@ -75,6 +77,14 @@ def repository(tmp_path_factory):
     return folder
 
 
+def wait_for(condition, seconds):
+    """Wait until `condition` holds; fail after so many seconds."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
 def outputs(repository):
     """sha256 of every output of every stage."""
     files = {}
@@ -121,6 +131,45 @@ def test_another_machine_gets_the_same_bytes(repository, tmp_path):
     run(other, "dvc", "repro", MLFLOW_TRACKING_URI="http://127.0.0.1:9")
     assert outputs(other) == outputs(repository)
     assert not list(other.rglob("*.partial"))
+
+
+def test_a_training_that_was_killed_goes_on_and_ends_with_the_same_bytes(repository, tmp_path):
+    # Slow enough to be met in the middle, and a checkpoint after every epoch.
+    stage = repository / "stages" / "train.py"
+    kept = {path: path.read_bytes() for path in (stage, repository / "params.yaml")}
+    try:
+        stage.write_text(stage.read_text().replace("SAVE_SECONDS = 5", "SAVE_SECONDS = 0"))
+        make.edit(repository / "params.yaml", {"train.epochs": 300, "train.ema": 0.9, "train.keep_epochs": False})
+        command = [sys.executable, "-m", "stages.train"]
+        run(repository, *command)
+        whole = outputs(repository)
+        killed = subprocess.Popen(command, cwd=repository, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        wait_for(lambda: list(repository.glob(".checkpoints/*/state")), 60)
+        time.sleep(0.5)
+        killed.kill()
+        assert killed.wait() == -signal.SIGKILL
+        assert list(repository.glob(".checkpoints/*/state")), "it had ended before it was killed"
+        assert "going on after epoch" in run(repository, *command)
+        assert outputs(repository) == whole
+        assert not list(repository.glob(".checkpoints/*/state"))
+        client, (latest, *_) = runs(repository)
+        assert latest.info.status == "FINISHED"
+        steps = [metric.step for metric in client.get_metric_history(latest.info.run_id, "val_loss")]
+        assert sorted(steps) == list(range(1, 301))
+    finally:
+        for path, content in kept.items():
+            path.write_bytes(content)
+        run(repository, "dvc", "checkout", "--force")
+        run(repository, "git", "checkout", "metrics")
+
+
+def test_two_processes_train_as_one(repository):
+    printed = run(repository, "dvc", "exp", "run", "--temp", "-n", "pair", "-S", "train.devices=2", "-S", "train.portable=false")  # fmt: skip
+    assert printed.count("next: dvc repro evaluate") == 1
+    _, found = runs(repository)
+    (named,) = [item for item in found if item.info.run_name == "pair"]
+    assert named.data.params["train.devices"] == "2"
+    assert named.data.metrics["test_accuracy"] == 1.0
 
 
 def test_a_store_that_is_down_costs_no_model(repository, tmp_path):

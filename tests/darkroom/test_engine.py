@@ -1,148 +1,539 @@
+import functools
 import math
+from collections import OrderedDict
 
 import numpy as np
 import pytest
 import torch
+from torch import nn
+from torch.nn import functional
 
-from darkroom import augment, engine, models
-from darkroom.console import UserError
-from darkroom.params import Model, Train
+from darkroom import devices, engine
+from darkroom.batches import Batches
+from darkroom.checkpoint import Checkpoint
+from darkroom.params import Train
 
-MODEL = Model.model_validate(
-    {
-        "layers": "8P-8",
-        "kernel": 3,
-        "batch_norm": True,
-        "activation": "relu",
-        "pooling": "max",
-        "hidden": [],
-        "hidden_activation": "relu",
-        "dropout": 0.0,
-    }
-)
+CPU = torch.device("cpu")
+MEAN, STD = torch.full((1, 1, 1), 100.0), torch.full((1, 1, 1), 60.0)
 TRAIN = {
     "seed": 1,
     "epochs": 4,
     "batch_size": 16,
+    "accumulate": 1,
     "optimizer": "sgd",
     "lr": 0.05,
     "momentum": 0.9,
+    "nesterov": True,
     "weight_decay": 0.0,
+    "l1": 0.0,
+    "max_norm": None,
+    "clip": None,
     "schedule": "cosine",
     "warmup": 0.2,
+    "milestones": [0.5, 0.75],
+    "gamma": 0.1,
+    "plateau_epochs": 5,
     "label_smoothing": 0.0,
+    "class_weights": False,
+    "balanced": False,
+    "mixup": 0.0,
+    "cutmix": 0.0,
+    "ema": 0.0,
+    "monitor": "val_accuracy",
     "patience": None,
+    "freeze_epochs": 0,
+    "unfreeze_lr_factor": 0.1,
+    "keep_epochs": False,
     "device": "cpu",
+    "devices": 1,
+    "num_nodes": 1,
+    "strategy": "auto",
+    "precision": "32",
+    "compile": False,
+    "memory_share": 1.0,
     "threads": 1,
     "portable": False,
 }
+STEADY = {"schedule": "constant", "warmup": 0.0}
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    """Networks this small gain nothing by a second one."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
 
 
 def settings(**changes):
     return Train.model_validate(TRAIN | changes)
 
 
-def data(count=60, seed=0):
-    """Two classes told apart by which half is bright."""
+def unchanged(images, draw):
+    return images
+
+
+def noisy(images, draw):
+    """A change that draws for each image and for each pixel."""
+    _, channels, height, width = images.shape
+    return images + 30 * draw.uniform()[0][:, None, None, None] + 10 * draw.field(channels, height, width)
+
+
+def batches(images, labels):
+    labels = np.asarray(labels, np.int64)
+    return Batches(np.asarray(images, np.uint8), np.arange(len(labels)), labels, CPU, memory_share=1)
+
+
+@functools.cache
+def data(count=60, seed=0, bright=120, turned=False):
+    """Two classes told apart by which half is bright; `turned`: with the labels exchanged."""
     generator = np.random.default_rng(seed)
     labels = np.arange(count) % 2
     images = generator.integers(0, 90, (count, 8, 8, 1), dtype=np.uint8)
     for image, label in zip(images, labels, strict=True):
-        image[:, 4 * label : 4 * label + 4] += 120
-    return engine.Data.on(torch.device("cpu"), images, labels)
+        image[:, 4 * label : 4 * label + 4] += np.uint8(bright)
+    return batches(images, 1 - labels if turned else labels)
 
 
-def fit(chosen, train=None, val=None, epochs=None):
-    torch.manual_seed(chosen.seed)
-    model = models.build(MODEL, (8, 8, 1), 2).to(memory_format=torch.channels_last)
-    mean, std = torch.full((1, 1, 1), 100.0), torch.full((1, 1, 1), 60.0)
-    seen = [] if epochs is None else epochs
-    steps = []
-    result = engine.fit(
-        model,
-        train or data(),
-        val or data(20, seed=1),
-        mean,
-        std,
-        chosen,
-        augment.build([], mean.flatten()),
-        on_step=lambda: steps.append(1),
-        on_epoch=seen.append,
-    )
-    return result, model, steps, (mean, std)
+def build(seed=1, norm=True, dropout=0.0, classes=2):
+    torch.manual_seed(seed)
+    features = [nn.Conv2d(1, 6, 3, padding=1), nn.MaxPool2d(2), nn.BatchNorm2d(6), nn.ReLU()]
+    if not norm:
+        del features[2]
+    features += [nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Dropout(dropout)]
+    head = nn.Sequential(nn.Linear(24, classes))
+    network = nn.Sequential(OrderedDict(features=nn.Sequential(*features), head=head))
+    return network.to(memory_format=torch.channels_last)
+
+
+def fit(chosen, *, train=None, val=None, change=unchanged, network=None, fabric=None, **calls):
+    network = network or build(chosen.seed)
+    fabric = fabric or devices.fabric(chosen, CPU, "32")
+    train, val = train or data(), val or data(20, seed=1)
+    return engine.fit(fabric, network, train, val, MEAN, STD, chosen, change, **calls), network
+
+
+def copied(network):
+    return {name: value.clone() for name, value in network.state_dict().items()}
+
+
+def same(first, second):
+    return first.keys() == second.keys() and all(torch.equal(first[name], second[name]) for name in first)
+
+
+def figures(result):
+    return [{name: value for name, value in row.items() if "seconds" not in name} for row in result.history]
+
+
+def judged(weights, val, **options):
+    """Loss and accuracy of weights, by the definition of both."""
+    network = build(**options).eval()
+    network.load_state_dict(weights)
+    (images,) = val.read([torch.arange(len(val))])
+    with torch.no_grad():
+        logits = network((images.permute(0, 3, 1, 2).float() - MEAN) / STD)
+    return float(functional.cross_entropy(logits, val.labels)), float((logits.argmax(1) == val.labels).float().mean())
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "adam", "adamw"])
-@pytest.mark.parametrize("schedule", ["cosine", "constant"])
+@pytest.mark.parametrize("schedule", ["constant", "linear", "cosine", "onecycle", "multistep", "plateau"])
 def test_it_learns(optimizer, schedule):
-    lr = 0.05 if optimizer == "sgd" else 0.01
-    result, *_ = fit(settings(optimizer=optimizer, schedule=schedule, lr=lr, epochs=8))
+    lr = 0.05 if optimizer == "sgd" else 0.02
+    result, _ = fit(settings(optimizer=optimizer, schedule=schedule, lr=lr, epochs=8))
     assert result.history[-1]["val_accuracy"] == 1.0
     assert result.history[-1]["train_loss"] < result.history[0]["train_loss"]
+    assert not result.diverged
 
 
-def test_every_image_is_seen_once_in_an_epoch_and_the_last_batch_may_be_short():
-    _, _, steps, _ = fit(settings(epochs=3))
-    assert len(steps) == 3 * math.ceil(60 / 16)
+@pytest.mark.parametrize(
+    "changes", [{"mixup": 0.4}, {"cutmix": 1.0}, {"mixup": 0.4, "cutmix": 1.0, "label_smoothing": 0.1}], ids=str
+)
+def test_it_learns_from_mixed_images(changes):
+    result, _ = fit(settings(epochs=8, **changes))
+    assert result.history[-1]["val_accuracy"] == 1.0
+    assert result.history[-1]["train_loss"] > fit(settings(epochs=8))[0].history[-1]["train_loss"]
+
+
+@pytest.mark.parametrize(("count", "size", "accumulate"), [(60, 16, 1), (17, 16, 1), (33, 8, 3), (5, 4, 4), (1, 1, 1)])
+def test_every_image_is_seen_once_in_an_epoch_in_batches_of_nearly_equal_size(count, size, accumulate):
+    seen, steps, ends = [], [], []
+
+    def watched(images, draw):
+        assert len(images) == len(draw.ours())
+        seen.append((draw.epoch, len(draw.positions), draw.ours()))
+        return images
+
+    fit(
+        settings(epochs=2, batch_size=size, accumulate=accumulate),
+        train=data(count),
+        change=watched,
+        on_step=lambda: steps.append(1),
+        on_epoch=lambda figures, state: ends.append(figures["epoch"]),
+    )
+    orders = [torch.cat([ours for at, _, ours in seen if at == epoch]) for epoch in (1, 2)]
+    assert all(torch.equal(order.sort().values, torch.arange(count)) for order in orders)
+    assert count < 5 or not torch.equal(*orders)
+    whole = [length for _, length, _ in seen]
+    assert max(whole) - min(whole) <= 1
+    assert max(whole) <= size
+    assert min(whole) > 1 or count == 1
+    assert len(steps) == 2 * math.ceil(count / size)
+    assert ends == [1, 2]
 
 
 def test_two_runs_give_the_same_weights_and_another_seed_others():
-    first, second, third = (fit(settings(seed=seed))[0].weights for seed in (1, 1, 2))
-    assert all(torch.equal(first[name], second[name]) for name in first)
-    assert any(not torch.equal(first[name], third[name]) for name in first)
+    runs = [
+        fit(settings(seed=seed, mixup=0.4), network=build(seed, dropout=0.3), change=noisy)[0].weights
+        for seed in (1, 1, 2)
+    ]
+    assert same(runs[0], runs[1])
+    assert not same(runs[0], runs[2])
 
 
-def test_the_weights_kept_are_those_of_the_best_epoch():
-    val = data(20, seed=1)
-    result, model, _, (mean, std) = fit(settings(epochs=5), val=val)
-    best = max(result.history, key=lambda row: (row["val_accuracy"], -row["val_loss"]))
+def test_another_seed_gives_other_weights_from_the_same_start():
+    first, second = (fit(settings(seed=seed), network=build(7))[0].weights for seed in (1, 2))
+    assert not same(first, second)
+
+
+@pytest.mark.parametrize("ema", [0.0, 0.9])
+@pytest.mark.parametrize("monitor", ["val_accuracy", "val_loss"])
+@pytest.mark.parametrize("hard", [False, True])
+def test_the_weights_kept_are_those_of_the_best_epoch(monitor, ema, hard):
+    # Hard: classes that hardly differ, so that figures go up and down.
+    train, val = (data(60, bright=12), data(30, 1, bright=12)) if hard else (data(), data(20, 1))
+    rate = 0.3 if hard else 0.05
+    result, _ = fit(settings(epochs=8, monitor=monitor, ema=ema, lr=rate, **STEADY), train=train, val=val)
+    figure = {
+        "val_accuracy": lambda row: (row["val_accuracy"], -row["val_loss"]),
+        "val_loss": lambda row: (-row["val_loss"], row["val_accuracy"]),
+    }[monitor]
+    best = max(result.history, key=figure)
     assert result.best_epoch == best["epoch"]
-    model.load_state_dict(result.weights)
-    loss, accuracy = engine.validate(model, val, mean, std, 16)
-    assert (loss, accuracy) == (pytest.approx(best["val_loss"]), best["val_accuracy"])
+    assert judged(result.weights, val) == pytest.approx((best["val_loss"], best["val_accuracy"]), rel=1e-5)
 
 
-def test_early_stopping_waits_for_its_patience():
-    # Labels of the validation images are turned round: the better the training, the higher its loss.
-    turned = data(20, seed=1)
-    turned = engine.Data(turned.images, 1 - turned.labels)
-    result, *_ = fit(settings(epochs=50, patience=3), val=turned)
-    assert result.stopped_early
+def test_of_epochs_with_equal_accuracy_the_one_with_the_lower_loss_is_best():
+    result, _ = fit(settings(epochs=10))
+    perfect = [row for row in result.history if row["val_accuracy"] == 1.0]
+    assert len(perfect) > 1
+    assert result.best_epoch == min(perfect, key=lambda row: row["val_loss"])["epoch"] > perfect[0]["epoch"]
+
+
+def test_no_loss_is_worse_than_one_that_is_no_number():
+    rows = [{"val_loss": loss, "val_accuracy": 0.5} for loss in (math.nan, math.inf, 0.1)]
+    for monitor in ("val_loss", "val_accuracy"):
+        ranks = [engine._rank(row, settings(monitor=monitor)) for row in rows]
+        assert ranks[2] > ranks[0]
+        assert ranks[2] > ranks[1]
+        assert not ranks[0] > ranks[2]
+
+
+@pytest.mark.parametrize("patience", [1, 3])
+def test_early_stopping_waits_for_its_patience(patience):
+    # The better the training, the higher the loss.
+    result, _ = fit(settings(epochs=50, patience=patience, monitor="val_loss"), val=data(20, 1, turned=True))
     losses = [row["val_loss"] for row in result.history]
-    lowest = losses.index(min(losses))
-    assert len(losses) == lowest + 1 + 3
+    assert result.stopped_early
+    assert len(losses) == losses.index(min(losses)) + 1 + patience
 
 
-def test_training_ends_when_the_loss_is_no_number():
-    result, *_ = fit(settings(lr=1000.0, optimizer="sgd", warmup=0.0, epochs=30, weight_decay=1.0))
-    assert len(result.history) < 30
+def test_without_patience_all_epochs_are_run():
+    result, _ = fit(settings(epochs=6, monitor="val_loss"), val=data(20, 1, turned=True))
+    assert len(result.history) == 6
+    assert not result.stopped_early
+
+
+def frozen_run(**changes):
+    """A training whose first two epochs are frozen, and its weights after each epoch."""
+    states = [copied(build())]
+    chosen = settings(freeze_epochs=2, **changes)
+    result, network = fit(chosen, on_epoch=lambda figures, state: states.append(copied(state()["network"])))
+    return result, network, states
+
+
+def copied_state(state):
+    return {name: value.clone() for name, value in state.items()}
+
+
+def test_frozen_features_keep_weights_and_statistics_while_the_head_learns():
+    result, network, states = frozen_run(**STEADY)
+    features, head = ([name for name in states[0] if name.startswith(part)] for part in ("features", "head"))
+    assert len([name for name in features if "running" in name]) == 2
+    for before, after in zip(states[:2], states[1:3], strict=True):
+        assert all(torch.equal(before[name], after[name]) for name in features)
+        assert not any(torch.equal(before[name], after[name]) for name in head)
+    assert not any(torch.equal(states[2][name], states[3][name]) for name in states[0])
+    assert [row["lr"] for row in result.history] == pytest.approx([0.05, 0.05, 0.005, 0.005])
+    assert all(parameter.requires_grad for parameter in network.parameters())
+
+
+def test_each_phase_has_its_own_course_of_the_learning_rate():
+    chosen = settings(epochs=5, freeze_epochs=2, schedule="multistep", milestones=[0.5], warmup=0.0)
+    result, _ = fit(chosen)
+    assert [row["lr"] for row in result.history] == pytest.approx([0.05, 0.005, 0.005, 0.0005, 0.0005])
+
+
+def test_patience_is_for_the_phase_in_which_everything_is_trained():
+    chosen = settings(epochs=50, freeze_epochs=4, patience=2, monitor="val_loss", unfreeze_lr_factor=1.0, **STEADY)
+    result, _ = fit(chosen, val=data(20, 1, turned=True))
+    assert result.best_epoch == 1
+    assert result.stopped_early
+    assert len(result.history) == 4 + 2
+
+
+@pytest.mark.parametrize("freeze", [0, 3])
+def test_a_plateau_lowers_the_learning_rate(freeze):
+    chosen = settings(
+        epochs=9,
+        schedule="plateau",
+        gamma=0.5,
+        plateau_epochs=2,
+        monitor="val_loss",
+        freeze_epochs=freeze,
+        unfreeze_lr_factor=1.0,
+        warmup=0.0,
+    )
+    result, _ = fit(chosen, val=data(20, 1, turned=True))
+    assert result.best_epoch == 1
+    expected = [1, 1, 1, 0.5, 0.5, 0.25, 0.25, 0.125, 0.125]
+    if freeze:  # what was a plateau for the head is none for the whole network
+        expected = [1, 1, 1, 1, 1, 0.5, 0.5, 0.25, 0.25]
+    assert [row["lr"] / 0.05 for row in result.history] == pytest.approx(expected)
+
+
+def test_averaged_weights_are_judged_and_kept_but_do_not_change_the_training():
+    chosen = settings(epochs=6, batch_size=10, ema=0.8)  # 36 steps
+    network, average, steps, ends = build(), {}, [], []
+
+    def on_step():
+        steps.append(1)
+        if len(steps) >= 18 and len(steps) % 5 == 0:
+            for name, value in network.state_dict().items():
+                if name in average and value.is_floating_point():
+                    average[name] = 0.8 * average[name] + 0.2 * value
+                else:
+                    average[name] = value.clone()
+
+    def on_epoch(figures, state):
+        kept = state()["average"]
+        assert kept.keys() == average.keys()
+        assert all(torch.allclose(kept[name], average[name], atol=1e-6) for name in average)
+        ends.append(judged(average or network.state_dict(), data(20, 1))[0])
+
+    averaged, _ = fit(chosen, network=network, on_step=on_step, on_epoch=on_epoch)
+    plain, other = fit(settings(epochs=6, batch_size=10))
+    assert same(network.state_dict(), other.state_dict())
+    assert [row["val_loss"] for row in averaged.history] == pytest.approx(ends, rel=1e-4)
+    losses = [[row["val_loss"] for row in result.history] for result in (averaged, plain)]
+    assert losses[0][:3] == losses[1][:3]
+    assert losses[0][3:] != losses[1][3:]
+    assert averaged.best_epoch == 6
+    assert all(torch.allclose(averaged.weights[name], average[name], atol=1e-6) for name in average)
+
+
+def rare():
+    """150 images of one class and 12 of another, hard to tell apart."""
+    generator = np.random.default_rng(3)
+    labels = np.repeat([0, 1], [150, 12])
+    images = generator.normal(100 + 10 * labels[:, None, None, None], 40, (162, 8, 8, 1)).clip(0, 255)
+    return batches(images, labels)
+
+
+@pytest.mark.parametrize("change", ["class_weights", "balanced"])
+def test_a_rare_class_is_recalled_better(change):
+    train, drawn = rare(), []
+
+    def watched(images, draw):
+        drawn.append(train.labels[draw.ours()])
+        return images
+
+    def recall(chosen):
+        _, network = fit(chosen, train=train, change=watched)
+        (images,) = train.read([torch.arange(len(train))])
+        with torch.no_grad():
+            found = network.eval()((images.permute(0, 3, 1, 2).float() - MEAN) / STD).argmax(1)
+        return float((found[train.labels == 1] == 1).float().mean())
+
+    before = recall(settings(epochs=3, **STEADY))
+    drawn.clear()
+    after = recall(settings(epochs=3, **STEADY, **{change: True}))
+    assert after > before + 0.2
+    share = float(torch.cat(drawn).float().mean())
+    assert share == pytest.approx(0.5 if change == "balanced" else 12 / 162, abs=0.08)
+
+
+def test_class_weights_are_inverse_to_the_shares_and_one_in_the_mean():
+    labels = torch.tensor([0] * 30 + [1] * 10 + [3] * 2)
+    weights = engine.class_weights(labels, 5)
+    assert weights[[2, 4]].tolist() == [0, 0]
+    assert float(weights[labels].mean()) == pytest.approx(1)
+    assert (weights[[0, 1, 3]] * torch.tensor([30, 10, 2])).tolist() == pytest.approx([14, 14, 14])
+
+
+def weights_of(network):
+    return [parameter.detach() for parameter in network.parameters() if parameter.ndim > 1]
+
+
+def test_the_l1_penalty_shrinks_weights():
+    sums = [
+        sum(float(weight.abs().sum()) for weight in weights_of(fit(settings(l1=l1, epochs=8))[1]))
+        for l1 in (0.0, 0.02)
+    ]
+    assert sums[1] < 0.5 * sums[0]
+
+
+@pytest.mark.parametrize("accumulate", [1, 4])
+def test_the_l1_penalty_counts_once_for_each_step(accumulate):
+    """With no learning from images, each step moves each weight by rate times penalty."""
+    chosen = settings(l1=0.01, epochs=1, lr=0.1, momentum=0.0, accumulate=accumulate, **STEADY)
+    network = build(norm=False)
+    with torch.no_grad():
+        network.head[0].weight.zero_()  # no gradient goes back to the features
+        network.head[0].weight[:, :] = 0.0
+    before = network.features[0].weight.detach().clone()
+    first = []
+    fit(chosen, network=network, on_step=lambda: first or first.append(network.features[0].weight.detach().clone()))
+    assert torch.allclose(first[0], before - 0.1 * 0.01 * before.sign(), atol=1e-7)
+
+
+def test_no_unit_has_a_weight_vector_longer_than_max_norm():
+    lengths = []
+    network = build()
+    fit(
+        settings(max_norm=0.3, lr=0.2, epochs=3),
+        network=network,
+        on_step=lambda: lengths.extend(weight.flatten(1).norm(dim=1) for weight in weights_of(network)),
+    )
+    assert float(torch.cat(lengths).max()) <= 0.3 + 1e-6
+    assert any(float(weight.flatten(1).norm(dim=1).max()) > 0.3 for weight in weights_of(fit(settings(lr=0.2))[1]))
+
+
+def test_a_clipped_gradient_moves_the_weights_by_no_more():
+    network, path = build(), []
+    path.append(nn.utils.parameters_to_vector(network.parameters()).detach().clone())
+    fit(
+        settings(clip=0.01, lr=1.0, momentum=0.0, epochs=1, **STEADY),
+        network=network,
+        on_step=lambda: path.append(nn.utils.parameters_to_vector(network.parameters()).detach().clone()),
+    )
+    moved = [float((after - before).norm()) for before, after in zip(path[:-1], path[1:], strict=True)]
+    assert moved == pytest.approx([0.01] * 4, rel=1e-3)
+
+
+@pytest.mark.parametrize("change", [unchanged, noisy])
+@pytest.mark.parametrize("parts", [2, 4, 16])
+def test_a_batch_in_parts_gives_the_same_weights(change, parts):
+    extra = {"l1": 0.001, "clip": 1.0, "class_weights": True, "label_smoothing": 0.1, "epochs": 3}
+    one, other = (
+        fit(settings(accumulate=accumulate, **extra), network=build(norm=False), change=change, train=data(61))[0]
+        for accumulate in (1, parts)
+    )
+    assert all(torch.allclose(one.weights[name], other.weights[name], atol=1e-5) for name in one.weights)
+    assert other.history[-1]["train_loss"] == pytest.approx(one.history[-1]["train_loss"], rel=1e-4)
+
+
+def test_all_processes_work_off_a_batch_in_equally_many_parts():
+    for count in range(1, 20):
+        for world in range(1, 5):
+            for accumulate in range(1, 6):
+                own = [engine._own_parts(count, world, rank, accumulate) for rank in range(world)]
+                assert len({len(parts) for parts in own}) == 1
+                assert 1 <= len(own[0]) <= accumulate
+                assert torch.cat([part for parts in own for part in parts]).tolist() == list(range(count))
+                assert count < world or all(len(part) for parts in own for part in parts)
+
+
+def test_label_smoothing_is_no_part_of_the_validation_loss():
+    smooth, network = fit(settings(label_smoothing=0.3))
+    assert smooth.history[-1]["train_loss"] > fit(settings())[0].history[-1]["train_loss"] + 0.1
+    loss, accuracy = judged(network.state_dict(), data(20, 1))
+    assert (smooth.history[-1]["val_loss"], smooth.history[-1]["val_accuracy"]) == pytest.approx((loss, accuracy))
+
+
+@pytest.mark.parametrize("clip", [None, 1.0])
+def test_training_ends_when_the_loss_is_no_number(clip):
+    def broken(images, draw):
+        return images * (math.nan if draw.epoch == 3 else 1)
+
+    result, _ = fit(settings(epochs=30, clip=clip), change=broken)
+    assert len(result.history) == 3
+    assert result.diverged
     assert not math.isfinite(result.history[-1]["train_loss"])
+    assert result.best_epoch < 3
 
 
-@pytest.mark.parametrize("schedule", ["cosine", "constant"])
-def test_the_learning_rate_rises_and_then_follows_its_schedule(schedule):
-    factor = engine.schedule(settings(schedule=schedule, warmup=0.2), 100)
-    values = [factor(step) for step in range(101)]
-    assert values[:20] == sorted(values[:20])
-    assert 0 < values[0] < 0.1
-    assert max(values) == 1.0
-    assert values[100] == pytest.approx(0 if schedule == "cosine" else 1)
+def test_a_learning_rate_far_too_high_is_told():
+    result, _ = fit(settings(lr=1000.0, weight_decay=1.0, warmup=0.0, epochs=30))
+    assert result.diverged
+    assert len(result.history) < 30
 
 
-def test_label_smoothing_and_validation_loss_are_kept_apart():
-    plain, smooth = fit(settings())[0], fit(settings(label_smoothing=0.3))[0]
-    assert smooth.history[-1]["train_loss"] > plain.history[-1]["train_loss"] + 0.1
+@pytest.mark.parametrize("size", [1, 7, 64])
+def test_validation_does_not_depend_on_the_batch_size(size):
+    network = build()
+    found = engine.validate(devices.fabric(settings(), CPU, "32"), network, data(30, 5), MEAN, STD, size)
+    assert found == pytest.approx(judged(network.state_dict(), data(30, 5)), rel=1e-5)
+    assert not network.training
 
 
-def test_a_device_that_is_not_there_is_named():
-    assert engine.choose_device("cpu", portable=False).type == "cpu"
-    assert engine.choose_device("auto", portable=True).type == "cpu"
-    with pytest.raises(UserError, match="cuda:99"):
-        engine.choose_device("cuda:99", portable=False)
+def test_half_precision_learns():
+    chosen = settings(epochs=6)
+    result, network = fit(chosen, fabric=devices.fabric(chosen, CPU, "bf16-mixed"))
+    assert result.history[-1]["val_accuracy"] == 1.0
+    assert {value.dtype for value in network.parameters()} == {torch.float32}
 
 
-def test_predict_does_not_depend_on_the_batch_size():
-    _, model, _, (mean, std) = fit(settings())
-    images = data(37).images
-    one, all_at_once = (engine.predict(model, images, mean, std, size) for size in (1, 64))
-    assert torch.allclose(one, all_at_once, atol=1e-5)
+RESUMED = {
+    "sgd, average": {"ema": 0.9, "epochs": 6, "batch_size": 8},
+    "adamw, onecycle": {"optimizer": "adamw", "schedule": "onecycle", "lr": 0.01},
+    "sgd, onecycle, clip": {"schedule": "onecycle", "clip": 0.5},
+    "plateau": {"schedule": "plateau", "plateau_epochs": 1, "gamma": 0.5, "monitor": "val_loss"},
+    "frozen, adam, average": {"freeze_epochs": 2, "optimizer": "adam", "ema": 0.9, "epochs": 5, "batch_size": 6},
+    "frozen, plateau, patience": {
+        "freeze_epochs": 3,
+        "schedule": "plateau",
+        "plateau_epochs": 1,
+        "patience": 2,
+        "epochs": 9,
+        "monitor": "val_loss",
+    },
+    "patience": {"patience": 2, "epochs": 12, "monitor": "val_loss"},
+    "mixed": {"mixup": 0.4, "cutmix": 1.0, "accumulate": 2},
+    "balanced": {"balanced": True, "max_norm": 1.0, "l1": 0.001},
+    "diverging": {"lr": 1000.0, "weight_decay": 1.0, "warmup": 0.0, "epochs": 12},
+}
+
+
+@pytest.mark.parametrize("changes", RESUMED.values(), ids=RESUMED)
+def test_a_training_that_is_resumed_after_any_epoch_ends_as_if_nothing_had_happened(changes, tmp_path, monkeypatch):
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
+    chosen = settings(**changes)
+    val = data(20, 1, turned=chosen.monitor == "val_loss")  # the loss rises: plateaus, and a stop
+    checkpoint, states = Checkpoint("mine"), []
+
+    def keep(figures, state):
+        checkpoint.save(state())
+        states.append(checkpoint.load())
+
+    def train(**options):
+        torch.manual_seed(123)  # a seed that decides nothing
+        return fit(chosen, change=noisy, val=val, **options)
+
+    whole, network = train(network=build(1, dropout=0.2))
+    watched, _ = train(network=build(1, dropout=0.2), on_epoch=keep)
+    assert repr(figures(watched)) == repr(figures(whole))  # nan is not equal to itself
+    assert len(states) == len(whole.history)
+    for state in states:
+        epochs = []
+        resumed, other = train(
+            network=build(99, dropout=0.2),
+            resume=state,
+            on_epoch=lambda figures, state, epochs=epochs: epochs.append(figures["epoch"]),
+        )
+        assert epochs == list(range(int(state["epoch"]) + 1, len(whole.history) + 1))
+        assert repr(figures(resumed)) == repr(figures(whole))
+        assert (resumed.best_epoch, resumed.stopped_early) == (whole.best_epoch, whole.stopped_early)
+        assert same(resumed.weights, whole.weights)
+        if not whole.diverged:
+            assert same(other.state_dict(), network.state_dict())

@@ -38,7 +38,7 @@ def test_the_parameters_fit_every_entry_of_the_catalogue(project, dataset):
     settings, entry = params.load()
     assert settings.dataset == dataset
     assert entry == load_entry(dataset)
-    assert "auto" not in [value for key, value in params.flatten(settings).items() if key != "train.device"]
+    assert "auto" not in [value for key, value in params.flatten(settings).items() if key not in ("train.device", "train.precision", "train.strategy")]
 
 
 @pytest.mark.parametrize(
@@ -73,6 +73,19 @@ def test_the_parameters_fit_every_entry_of_the_catalogue(project, dataset):
         ("augment", [{"flip": {"p": 1}}], "params.yaml: augment.0.flip.p is not a known key: "),
         ("augment", [{"flip": {}, "shift": {"pixels": 1}}], "each item must name exactly one change"),
         ("augment", [{}], "each item must name exactly one change"),
+        ("augment", [{"blur": {"sigma": [2, 1]}}], "sigma is [2.0, 1.0], but the first must not be above the second"),
+        ("augment", [{"apply": {"changes": [{"flipp": {}}]}}], "augment.0.apply.changes.0.flipp is not a known key: did"),
+        ("augment", [{"apply": {"changes": [{"choose": {"changes": [{"flip": {}}, {"blurr": {}}]}}]}}], "did you mean blur?"),
+        ("augment", [{"choose": {"changes": [{"flip": {}}, {"turn": {}}], "weights": [1]}}], "one number for each of the 2"),
+        ("augment", [{"function": {"name": "mine"}}], "params.yaml: augment.0.function.name is 'mine', but must be text of"),
+        ("evaluate.tta.changes", [{"flipp": {}}], "evaluate.tta.changes.0.flipp is not a known key: did you mean flip?"),
+        ("evaluate.tta.changes", [999], "params.yaml: evaluate.tta.changes.0 is 999, but must be"),
+        ("train.freeze_epochs", 99, "freeze_epochs is 99, but must be less than epochs, which is 30"),
+        ("train.precision", 16, "params.yaml: train.precision is '16', but must be 'auto', '32', 'bf16-mixed' or '16-mixed'"),
+        ("train.schedule", "step", "train.schedule is 'step', but must be 'constant', 'linear', 'cosine', 'onecycle', "),
+        ("train.milestones", [0.5, 2], "params.yaml: train.milestones.1 is 2, but must be less than 1"),
+        ("train.devices", 2, "portable is true, but then precision must be 32 or auto, devices and num_nodes 1"),
+        ("model.weights", "DEFAULT", "but must be null where name is cnn: only networks of torchvision have weights"),
         ("augment", [{"shift": {}}], "params.yaml: augment.0.shift.pixels is missing: add it"),
         ("tracking.experiment", "", "params.yaml: tracking.experiment is '', but must "),
         ("fetch.archive", "", "params.yaml: fetch.archive is '', but must "),
@@ -102,6 +115,8 @@ def test_a_bad_value_names_key_value_and_what_is_allowed(project, key, value, sa
         ("train.lr", 1, 1.0),
         ("train.device", "cuda:1", "cuda:1"),
         ("train.patience", 3, 3),
+        ("train.precision", 32, "32"),
+        ("model.name", "resnet18", "resnet18"),
         ("model.hidden", [], []),
         ("augment", [], []),
         ("extract.max_rejected", 0, 0.0),

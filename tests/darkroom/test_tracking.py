@@ -53,6 +53,20 @@ def test_a_store_that_fails_is_asked_once_and_warned_of_once(monkeypatch, capsys
     assert "secret" not in printed
 
 
+def test_a_run_that_goes_on_leaves_out_what_it_knows(monkeypatch):
+    asked = []
+
+    class Client:
+        def log_batch(self, run_id, metrics):
+            asked.extend(metric.step for metric in metrics)
+
+    monkeypatch.setattr(tracking, "_client", Client)
+    run = Run("id", known_epochs=2)
+    for epoch in (1, 2, 3, 4):
+        run.epoch({"epoch": epoch, "val_loss": 0.5})
+    assert asked == [3, 4]
+
+
 def test_the_figures_of_an_epoch_go_in_one_request(monkeypatch):
     asked = []
 
