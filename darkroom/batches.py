@@ -133,7 +133,12 @@ def free_memory(device: torch.device) -> int:
         return int(torch.cuda.mem_get_info(device)[0])
     free = int(psutil.virtual_memory().available)
     try:
-        limit, used = ((CGROUP / name).read_text().strip() for name in ("memory.max", "memory.current"))
-        return free if limit == "max" else max(0, min(free, int(limit) - int(used)))
+        limit, used, table = ((CGROUP / f"memory.{name}").read_text().strip() for name in ("max", "current", "stat"))
     except OSError:  # no cgroup of version 2
         return free
+    if limit == "max":
+        return free
+    # Files that were read lately count as used, but make room.
+    numbers = dict(line.split() for line in table.splitlines())
+    cached = int(numbers.get("active_file", 0)) + int(numbers.get("inactive_file", 0))
+    return max(0, min(free, int(limit) - int(used) + cached))

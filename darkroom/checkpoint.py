@@ -4,6 +4,7 @@ It lies under `.checkpoints/<fingerprint>` at the root of the repository. The fi
 decides the result, so that a checkpoint is never taken up by another training.
 """
 
+import contextlib
 import hashlib
 import io
 import json
@@ -43,15 +44,17 @@ class Checkpoint:
         self._lock = FileLock(self.folder / "lock")
         try:
             self._lock.acquire(timeout=0)
-            _forget_old(self.folder)
         except Timeout:
-            pass
+            return
+        with contextlib.suppress(OSError):  # another process may be tidying up, too
+            _forget_old(self.folder)
 
     def load(self) -> dict[str, Any] | None:
         """The state that was saved last; None, with a warning, if it is damaged or of another training."""
         if not self._state.is_file() or not self._lock.is_locked:
             return None
-        digest, content = self._state.read_bytes()[:32], self._state.read_bytes()[32:]
+        whole = self._state.read_bytes()
+        digest, content = whole[:32], whole[32:]
         reason = "is damaged"
         if hashlib.sha256(content).digest() == digest:
             try:

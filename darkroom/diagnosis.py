@@ -1,5 +1,6 @@
 """What the curves of a training say, in words. The rule stands in docs/parameters.md."""
 
+import math
 from statistics import mean
 
 import pandas as pd
@@ -14,17 +15,21 @@ def fit_in_words(history: pd.DataFrame) -> str:
     """One sentence from train_loss, train_accuracy, val_loss and val_accuracy by epoch.
 
     Over-fitting from epoch n: the validation loss was lowest at n, ended at least 5 % and 0.02 nats higher, and the
-    training loss fell further. Under-fitting: training accuracy ended below 90 % and less than 5 points above validation's. Still
-    improving: the mean validation loss of the last tenth of the epochs is at least 2 % under that of the tenth before.
+    training loss fell further. Unstable: the same, but the training loss fell no further, or the validation loss is no
+    number at the end. Under-fitting: training accuracy ended below 90 % and less than 5 points above validation's.
+    Still improving: the mean validation loss of the last tenth of the epochs is at least 2 % under that of the tenth
+    before.
     """
     column = {name: history[name].tolist() for name in ("train_loss", "train_accuracy", "val_loss", "val_accuracy")}
-    losses = column["val_loss"]
+    losses = [loss if math.isfinite(loss) else math.inf for loss in column["val_loss"]]
     lowest = losses.index(min(losses))
     found = []
-    risen = losses[-1] > (1 + RISE) * losses[lowest] and losses[-1] > losses[lowest] + RISE_NATS
-    if risen and column["train_loss"][-1] < column["train_loss"][lowest]:
-        rise = losses[-1] / losses[lowest] - 1
-        found.append(f"over-fitting from epoch {lowest + 1}: validation loss rose by {rise:.0%} after it")
+    if losses[-1] == math.inf or losses[-1] > max((1 + RISE) * losses[lowest], losses[lowest] + RISE_NATS):
+        fell = column["train_loss"][-1] < column["train_loss"][lowest] and losses[-1] < math.inf
+        found.append(
+            f"{'over-fitting' if fell else 'unstable'} from epoch {lowest + 1}: "
+            f"validation loss rose from {losses[lowest]:.3g} to {losses[-1]:.3g} after it"
+        )
     reached = column["train_accuracy"][-1]
     if reached < LOW and reached - column["val_accuracy"][-1] < GAP:
         found.append(f"under-fitting: only {reached:.0%} of the training images are classified right")

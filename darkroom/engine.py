@@ -56,7 +56,8 @@ def phases(settings: Train) -> Iterator[Phase]:
     if settings.freeze_epochs:
         yield Phase(1, settings.freeze_epochs, settings.lr, frozen=True)
         lr = settings.lr * settings.unfreeze_lr_factor
-        yield Phase(settings.freeze_epochs + 1, settings.epochs, lr, frozen=False)
+        if settings.epochs > settings.freeze_epochs:
+            yield Phase(settings.freeze_epochs + 1, settings.epochs, lr, frozen=False)
     else:
         yield Phase(1, settings.epochs, settings.lr, frozen=False)
 

@@ -13,6 +13,7 @@ from torch.nn import functional
 
 from darkroom.params import Activation, Model
 
+IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # docs.pytorch.org/vision, models
 ACTIVATIONS: dict[Activation, type[nn.Module]] = {
     "relu": nn.ReLU,
     "gelu": nn.GELU,
@@ -188,6 +189,20 @@ def _depth(network: nn.Module, lines: int) -> int:
 def parameter_count(model: nn.Module) -> int:
     """Trainable numbers in the model."""
     return sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
+
+
+def statistics(settings: Model, mean: list[float], std: list[float]) -> tuple[list[float], list[float]]:
+    """Mean and deviation per channel, in [0, 1], by which images are normalised.
+
+    The training images' own, which are given; where training starts from weights, those of ImageNet, for which
+    torchvision's weights were made. Images of other than three channels get the average over its three.
+    """
+    if settings.weights is None:
+        return mean, std
+    if len(mean) == len(IMAGENET_MEAN):
+        return list(IMAGENET_MEAN), list(IMAGENET_STD)
+    count = len(mean)
+    return [sum(IMAGENET_MEAN) / 3] * count, [sum(IMAGENET_STD) / 3] * count
 
 
 def normalise(images: Tensor, mean: Tensor, std: Tensor) -> Tensor:

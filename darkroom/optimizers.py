@@ -32,17 +32,16 @@ def factor(settings: Train, step: int, steps: int) -> float:
     and down to 1/250,000 (Smith and Topin 2018, arXiv:1708.07120, in the form of torch.optim.lr_scheduler.OneCycleLR).
     """
     rise = settings.warmup * steps
+    if settings.schedule == "onecycle":
+        low = 1 / 25 if step < rise else 4e-6
+        return low + (1 - low) * _cycle(step, rise, steps)
     if step < rise:
-        if settings.schedule == "onecycle":
-            return 1 + (1 / 25 - 1) * _wave(step / rise)
         return (step + 1) / (rise + 1)
     after = min(1.0, (step - rise) / max(1.0, steps - rise))
     if settings.schedule == "linear":
         return 1 - after
     if settings.schedule == "cosine":
         return _wave(after)
-    if settings.schedule == "onecycle":
-        return 4e-6 + (1 - 4e-6) * _wave(after)
     if settings.schedule == "multistep":
         return float(settings.gamma ** sum(step >= milestone * steps for milestone in settings.milestones))
     return 1.0
@@ -53,7 +52,7 @@ def set_rate(optimizer: torch.optim.Optimizer, settings: Train, rate: float, ste
     for group in optimizer.param_groups:
         group["lr"] = rate
         if settings.schedule == "onecycle":
-            momentum = 0.95 - 0.1 * factor(settings, step, steps)
+            momentum = 0.95 - 0.1 * _cycle(step, settings.warmup * steps, steps)
             if "momentum" in group:
                 group["momentum"] = momentum
             else:
@@ -71,6 +70,11 @@ def limit_norms(network: nn.Module, longest: float) -> None:
     """Shorten each unit's vector of incoming weights to at most `longest` (Srivastava et al. 2014, JMLR 15, 5.1)."""
     for weight in decayed(network)[0]["params"]:
         weight.copy_(torch.renorm(weight, p=2, dim=0, maxnorm=longest))
+
+
+def _cycle(step: int, rise: float, steps: int) -> float:
+    """Half waves from 0 up to 1 at `rise`, and down to 0 at `steps`."""
+    return 1 - _wave(step / rise) if step < rise else _wave((step - rise) / max(1.0, steps - rise))
 
 
 def _wave(share: float) -> float:

@@ -132,9 +132,9 @@ class Train(Section):
 
     @model_validator(mode="after")
     def _together(self) -> "Train":
-        if self.freeze_epochs >= self.epochs:
+        if self.freeze_epochs > self.epochs:
             raise ValueError(
-                f"freeze_epochs is {self.freeze_epochs}, but must be less than epochs, which is {self.epochs}"
+                f"freeze_epochs is {self.freeze_epochs}, but must be at most epochs, which is {self.epochs}"
             )
         if self.accumulate > self.batch_size:
             raise ValueError(f"accumulate is {self.accumulate}, but a batch has only {self.batch_size} images")

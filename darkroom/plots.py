@@ -153,7 +153,7 @@ def curves(history: pd.DataFrame, best: int, boundary: int = 0) -> Figure:
                 boundary + 0.5, 1.0, "head alone ◂ ▸ all layers", fontsize=6, color=GREY, ha="center", va="bottom",
                 transform=axis.get_xaxis_transform(),
             )  # fmt: skip
-            axis.title.set_y(1.04)
+            axis.set_title(axis.get_title(), fontsize=10, pad=16)
         _open(axis)
     return figure
 
@@ -209,18 +209,21 @@ def learning_rates(
     rates: Sequence[float],
     losses: Sequence[float],
     smoothed: NDArray[np.float64],
-    suggestion: float | None,
+    suggestion: tuple[float, float] | None,
     present: float,
 ) -> Figure:
-    """Loss over learning rate in a range test, with the rate that it suggests and the present one."""
+    """Loss over learning rate in a range test, with the rates that it suggests and the present one."""
     figure = _figure(6.5, 4)
     axis = figure.subplots()
     axis.plot(rates, losses, color=BLUE, alpha=0.3, linewidth=0.8, label="each batch")
     axis.plot(rates, smoothed, color=BLUE, label="smoothed")
     if suggestion is not None:
-        axis.axvline(suggestion, color=GREEN, linewidth=1.2, label=f"suggested: {suggestion:g}")
+        low_rate, high_rate = suggestion
+        axis.axvspan(low_rate, high_rate, color=GREEN, alpha=0.15, label=f"suggested: {low_rate:g} to {high_rate:g}")
     axis.axvline(present, color=ORANGE, linewidth=1.2, linestyle="--", label=f"train.lr: {present:g}")
     axis.set_xscale("log")
+    axis.xaxis.set_major_formatter(lambda value, _: f"{value:g}")  # powers of ten would need math text
+    axis.xaxis.set_minor_formatter("")
     # The last, diverging losses would flatten all others.
     low, first = float(smoothed.min()), float(smoothed[0])
     axis.set_ylim(max(0.0, low - 0.15 * first), 1.4 * first)

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -58,14 +59,15 @@ def train(params: Params, entry: Entry) -> None:
     network = build()
     pretrained = _start_from(network, params)
     layers = models.table(network, entry.shape)
+    mean_values, std_values = models.statistics(params.model, stats["mean"], stats["std"])
     facts = {
         "dataset": params.dataset,
         "classes": classes,
         "height": entry.shape[0],
         "width": entry.shape[1],
         "channels": entry.shape[2],
-        "mean": stats["mean"],
-        "std": stats["std"],
+        "mean": mean_values,
+        "std": std_values,
         "border": stats["border"],
         "model": params.model.model_dump(),
         "weights_sha256": pretrained,
@@ -79,7 +81,7 @@ def train(params: Params, entry: Entry) -> None:
     if fabric.world_size > 1:
         devices.share_statistics(network, fabric.device)
     network = network.to(fabric.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    mean, std, border = (to_bytes_scale(stats[name]).to(fabric.device) for name in ("mean", "std", "border"))
+    mean, std, border = (to_bytes_scale(facts[name]).to(fabric.device) for name in ("mean", "std", "border"))
     data = {
         name: Batches(images, rows, labels_of(index, rows), fabric.device, memory_share=settings.memory_share)
         for name in ("train", "val")
@@ -88,9 +90,10 @@ def train(params: Params, entry: Entry) -> None:
     change = augment.build(params.augment, border.flatten(), mean.flatten())
 
     def fit(resume: engine.State | None, **calls: Callable[..., object]) -> engine.Result:
-        return engine.fit(
-            fabric, network, data["train"], data["val"], mean, std, settings, change, resume=resume, **calls
-        )
+        with _batches_of_one_explained():
+            return engine.fit(
+                fabric, network, data["train"], data["val"], mean, std, settings, change, resume=resume, **calls
+            )
 
     if not fabric.is_global_zero:
         fit(fabric.broadcast(None))
@@ -163,6 +166,19 @@ def train(params: Params, entry: Entry) -> None:
         f"{result.best_epoch}, {best['val_accuracy']:.2%} on val) and {paths.TRAIN_PICTURES}/curves.png",
         "dvc repro evaluate",
     )
+
+
+@contextmanager
+def _batches_of_one_explained() -> Iterator[None]:
+    try:
+        yield
+    except ValueError as error:
+        if "more than 1 value per channel" not in str(error):
+            raise
+        raise UserError(
+            "batch norm cannot work on one image at a time: raise train.batch_size, lower train.accumulate, or set "
+            "model.batch_norm to false"
+        ) from None
 
 
 def _start_from(network: "Sequential", params: Params) -> str | None:

@@ -7,11 +7,13 @@ from safetensors.torch import save_file
 
 from darkroom import models
 from darkroom.console import UserError
-from darkroom.inference import Classifier
+from darkroom.inference import Classifier, predict
 from darkroom.params import Model
 from tests import make
 
 MODEL = {
+    "name": "cnn",
+    "weights": None,
     "layers": "4P",
     "kernel": 3,
     "batch_norm": True,
@@ -20,6 +22,7 @@ MODEL = {
     "hidden": [],
     "hidden_activation": "relu",
     "dropout": 0.0,
+    "init": "default",
 }
 
 
@@ -104,3 +107,15 @@ def test_weights_of_another_model_are_refused(folder):
     (folder / "model.json").write_text(json.dumps(facts))
     with pytest.raises(UserError, match="another model"):
         Classifier.load(folder)
+
+
+def test_predict_does_not_depend_on_the_batch_size_nor_on_training_mode():
+    torch.manual_seed(0)
+    network = models.build(Model.model_validate(MODEL | {"dropout": 0.5}), (8, 10, 1), 4).train()
+    mean, std = torch.full((1, 1, 1), 100.0), torch.full((1, 1, 1), 60.0)
+    images = torch.from_numpy(np.stack([make.pixels(8, 10, 1, seed) for seed in range(37)]))
+    one, all_at_once = (predict(network, images, mean, std, size) for size in (1, 64))
+    assert one.shape == (37, 4)
+    assert torch.allclose(one, all_at_once, atol=1e-5)
+    assert not network.training
+    assert [int(value) for name, value in network.state_dict().items() if "tracked" in name] == [0]

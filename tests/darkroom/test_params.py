@@ -38,7 +38,11 @@ def test_the_parameters_fit_every_entry_of_the_catalogue(project, dataset):
     settings, entry = params.load()
     assert settings.dataset == dataset
     assert entry == load_entry(dataset)
-    assert "auto" not in [value for key, value in params.flatten(settings).items() if key not in ("train.device", "train.precision", "train.strategy")]
+    assert "auto" not in [
+        value
+        for key, value in params.flatten(settings).items()
+        if key not in ("train.device", "train.precision", "train.strategy")
+    ]
 
 
 @pytest.mark.parametrize(
@@ -80,7 +84,7 @@ def test_the_parameters_fit_every_entry_of_the_catalogue(project, dataset):
         ("augment", [{"function": {"name": "mine"}}], "params.yaml: augment.0.function.name is 'mine', but must be text of"),
         ("evaluate.tta.changes", [{"flipp": {}}], "evaluate.tta.changes.0.flipp is not a known key: did you mean flip?"),
         ("evaluate.tta.changes", [999], "params.yaml: evaluate.tta.changes.0 is 999, but must be"),
-        ("train.freeze_epochs", 99, "freeze_epochs is 99, but must be less than epochs, which is 30"),
+        ("train.freeze_epochs", 99, "freeze_epochs is 99, but must be at most epochs, which is 30"),
         ("train.precision", 16, "params.yaml: train.precision is '16', but must be 'auto', '32', 'bf16-mixed' or '16-mixed'"),
         ("train.schedule", "step", "train.schedule is 'step', but must be 'constant', 'linear', 'cosine', 'onecycle', "),
         ("train.milestones", [0.5, 2], "params.yaml: train.milestones.1 is 2, but must be less than 1"),

@@ -1,0 +1,51 @@
+import numpy as np
+import pytest
+import torch
+
+from darkroom import augment, models, voting
+from darkroom.changes import Augmentation
+from darkroom.inference import Classifier, to_bytes_scale
+from tests.darkroom.test_models import settings
+
+
+@pytest.fixture(scope="module")
+def classifier():
+    torch.manual_seed(0)
+    network = models.build(settings(layers="4P-8"), (8, 8, 1), 3).eval()
+    return Classifier(network, ["a", "b", "c"], (8, 8, 1), to_bytes_scale([0.5]), to_bytes_scale([0.2]))
+
+
+IMAGES = np.random.default_rng(0).integers(0, 256, (7, 8, 8, 1), dtype=np.uint8)
+ROWS = np.arange(10, 17)
+
+
+def vote(classifier, *changes, copies, images=IMAGES, rows=ROWS, seed=1, batch_size=4):
+    zero = torch.zeros(1)
+    change = augment.build([Augmentation.model_validate(item) for item in changes], zero, zero)
+    return voting.probabilities(
+        classifier, images, rows, change, copies=copies, seed=seed, batch_size=batch_size
+    )  # fmt: skip
+
+
+def test_without_copies_it_is_the_classifiers_own_answer(classifier):
+    assert np.array_equal(vote(classifier, {"turn": {}}, copies=0), classifier.probabilities(IMAGES, 4))
+
+
+def test_copies_that_do_not_differ_change_nothing(classifier):
+    assert vote(classifier, copies=3) == pytest.approx(vote(classifier, copies=0), abs=1e-6)
+
+
+def test_the_mean_of_the_picture_and_its_mirror(classifier):
+    found = vote(classifier, {"flip": {"probability": 1.0}}, copies=1)
+    both = [classifier.probabilities(np.ascontiguousarray(images)) for images in (IMAGES, IMAGES[:, :, ::-1])]
+    assert found == pytest.approx(np.mean(both, axis=0), abs=1e-5)
+    assert found.sum(axis=1) == pytest.approx(1)
+
+
+def test_equal_seeds_vote_alike_and_copies_differ(classifier):
+    change = {"salt_and_pepper": {"share": 0.5}}
+    first = vote(classifier, change, copies=2)
+    assert np.array_equal(first, vote(classifier, change, copies=2))
+    assert not np.array_equal(first, vote(classifier, change, copies=2, seed=2))
+    same = np.repeat(IMAGES[:1], 4, axis=0)
+    assert len(np.unique(vote(classifier, change, copies=1, images=same, rows=ROWS[:4])[:, 0])) == 4
