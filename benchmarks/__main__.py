@@ -1,6 +1,6 @@
 """Darkroom beside the usual way, measured on this machine: python -m benchmarks [NAME ...] [--repeats N] [--quick].
 
-With real MNIST it needs some 5 GB in the temporary folder (TMPDIR), for what is written stays until the end.
+With real MNIST it needs some 7 GB in the temporary folder (TMPDIR), for what is written stays until the end.
 Deleting it takes a minute, and for some minutes after that new files may be slow to make (table.Setting.folder says
 why): a second run right after the first favours us.
 """
@@ -10,31 +10,45 @@ import tempfile
 import time
 from pathlib import Path
 
-from benchmarks import archives, data_path, dvc_tree, epoch, extract, settings
+from benchmarks import archives, augmentation, data_path, dvc_tree, epoch, extract, loop, settings, streaming, tracking
 from benchmarks.table import Setting
 from darkroom.console import UserError, run
 
 BENCHMARKS = {
-    module.__name__.rpartition(".")[2]: module.run for module in (extract, data_path, epoch, settings, dvc_tree)
+    module.__name__.rpartition(".")[2]: module.run
+    for module in (extract, data_path, epoch, loop, augmentation, streaming, tracking, settings, dvc_tree)
 }
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Darkroom beside the usual way.")
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"what to run: {', '.join(BENCHMARKS)} (all)")
-    parser.add_argument("--repeats", type=int, default=3, metavar="N", help="runs of each side, the best counts (3)")
-    parser.add_argument("--quick", action="store_true", help="few pictures: shows that it runs, measures little")
+    parser.add_argument("--repeats", type=int, metavar="N", help="runs of each side, the best counts (3, quick: 1)")
+    parser.add_argument("--quick", action="store_true", help="little work: shows that it runs, measures little")
+    parser.add_argument(
+        "--stream-mb", type=int, metavar="MB", help="size of the set that streaming reads (2048, quick: 64)"
+    )
+    parser.add_argument(
+        "--lightning", type=Path, metavar="DIR", help="folder with pytorch_lightning, imported by its side alone"
+    )
     options = parser.parse_args()
     unknown = [name for name in options.names if name not in BENCHMARKS]
     if unknown:
         raise UserError(f"there is no benchmark {unknown[0]!r}: known are {', '.join(BENCHMARKS)}")
-    if options.repeats < 1:
-        raise UserError(f"--repeats is {options.repeats}, but must be 1 or more")
+    repeats = (1 if options.quick else 3) if options.repeats is None else options.repeats
+    stream_mb = (64 if options.quick else 2048) if options.stream_mb is None else options.stream_mb
+    for option, value in (("--repeats", repeats), ("--stream-mb", stream_mb)):
+        if value < 1:
+            raise UserError(f"{option} is {value}, but must be 1 or more")
+    lightning = options.lightning.absolute() if options.lightning else None
+    if lightning and not (lightning / "pytorch_lightning").is_dir():
+        raise UserError(f"--lightning is {lightning}, but there is no pytorch_lightning in it: correct it, or leave it")
     with tempfile.TemporaryDirectory(prefix="darkroom-bench-") as folder:
         archive, title = archives.choose(Path(folder), quick=options.quick)
+        setting = Setting(archive, title, Path(folder), repeats, options.quick, stream_mb, lightning)
         for name in options.names or BENCHMARKS:
             started = time.perf_counter()
-            for table in BENCHMARKS[name](Setting(archive, title, Path(folder), options.repeats)):
+            for table in BENCHMARKS[name](setting):
                 print(f"{table}\n")
             print(f"({name} took {time.perf_counter() - started:.0f} s)\n", flush=True)
 

@@ -3,7 +3,8 @@
 Set-up is what is done once: S1 unpacks the archives and copies each file into the tree of its split; ours runs the
 functions of the stages `extract` and `split`. Then each epoch is only fed: every training image once, in random
 order, in normalised batches of 128; nothing is trained. S1 reads each file again, through a Dataset and a
-DataLoader without workers; ours indexes the array, as darkroom.engine does. The files were just written, so S1 reads
+DataLoader without workers; ours indexes the array, through darkroom.batches as
+darkroom.engine does. The files were just written, so S1 reads
 them from the system's cache and not from a disk. Each side has all cores; S1's way uses one of them.
 """
 
@@ -70,12 +71,13 @@ def feed_packed(folder: str) -> Figures:
 
     mean, std = torch.full((1, 1, 1), MEAN * 255), torch.full((1, 1, 1), STD * 255)
     data, load = packed.load_train(folder)
-    normalise(data.images[:BATCH], mean, std)  # the first call of a process is slower
+    normalise(next(data.read([torch.arange(BATCH)])), mean, std)  # the first call of a process is slower
     seen = 0
     with clock() as figures:
-        for batch in torch.split(torch.randperm(len(data.labels)), BATCH):
-            normalise(data.images[batch], mean, std)
-            seen += len(data.labels[batch])
+        parts = torch.split(torch.randperm(len(data)), BATCH)
+        for part, images in zip(parts, data.read(parts), strict=True):
+            normalise(images, mean, std)
+            seen += len(data.labels[part])
     return _with_load(figures, load, seen)
 
 

@@ -8,10 +8,12 @@ calls one function and prints the figures that it returns, as JSON.
 import importlib
 import json
 import os
+import resource
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -23,12 +25,23 @@ Figures = dict[str, float]
 ROOT = Path(__file__).absolute().parents[1]
 
 
-def fresh(function: Callable[..., Figures], *arguments: str | int, one_core: bool = False) -> Figures:
-    """Call a function of a module in a new process, on one core if asked for, and return its figures."""
+def fresh(
+    function: Callable[..., Figures], *arguments: str | int, one_core: bool = False, packages: Path | None = None
+) -> Figures:
+    """Call a function of a module in a new process, on one core if asked for, and return its figures.
+
+    `packages` is a folder of further packages, which this process alone can import.
+    """
     call = [function.__module__, function.__name__, json.dumps(arguments), str(int(one_core))]
+    environment = os.environ | ({"PYTHONPATH": str(packages)} if packages else {})
     # Both outputs are caught: a progress bar on a terminal would be part of what is measured.
     done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.fresh", *call], cwd=ROOT, capture_output=True, text=True, check=False
+        [sys.executable, "-m", "benchmarks.fresh", *call],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     if done.returncode:
         raise RuntimeError(f"{call[0]}.{call[1]} failed:\n{done.stderr}")
@@ -36,25 +49,36 @@ def fresh(function: Callable[..., Figures], *arguments: str | int, one_core: boo
     return figures
 
 
-def best(sides: Mapping[str, Callable[[], Figures]], repeats: int) -> dict[str, Figures]:
-    """Run the sides in turn, so that a busy minute hits each of them; the smallest value of each figure counts."""
+def best(sides: Mapping[str, Callable[[], Figures]], repeats: int, together: int = 1) -> dict[str, Figures]:
+    """Run the sides in turn, so that a busy minute hits each of them; the smallest value of each figure counts.
+
+    More than one `together` disturb one another, and show only that they run.
+    """
     found: dict[str, Figures] = {name: {} for name in sides}
     turns = [name for _ in range(repeats) for name in sides]
-    shown = bar(what="measure", unit="run", items=turns)
-    for name in shown:
-        shown.set_description(name)
-        for key, value in sides[name]().items():
-            found[name][key] = min(value, found[name].get(key, value))
+    with ThreadPoolExecutor(together) as pool:
+        runs = pool.map(lambda name: sides[name](), turns)
+        for name, figures in zip(turns, bar(what="measure", unit="run", items=runs, total=len(turns)), strict=True):
+            for key, value in figures.items():
+                found[name][key] = min(value, found[name].get(key, value))
     return found
 
 
 @contextmanager
 def clock() -> Iterator[Figures]:
-    """Seconds of the block, by the clock on the wall and of CPU time in all threads of this process."""
+    """Seconds of the block, by the clock on the wall and of CPU time in all threads of this process.
+
+    CPU time of other processes that this one started, as a DataLoader's workers, counts if they end in the block.
+    """
     figures: Figures = {}
-    wall, cpu = time.perf_counter(), time.process_time()
+    wall, cpu = time.perf_counter(), _cpu_seconds()
     yield figures
-    figures["cpu"], figures["wall"] = time.process_time() - cpu, time.perf_counter() - wall
+    figures["cpu"], figures["wall"] = _cpu_seconds() - cpu, time.perf_counter() - wall
+
+
+def _cpu_seconds() -> float:
+    ended = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return time.process_time() + ended.ru_utime + ended.ru_stime
 
 
 def peak_mb() -> float:
@@ -67,6 +91,14 @@ def peak_mb() -> float:
         if line.startswith("VmHWM:"):
             return int(line.split()[1]) * 1024 / 1e6
     raise RuntimeError("/proc/self/status has no VmHWM")
+
+
+def abilities() -> Figures:
+    """What torch can do here: half precision in the CPU's own instructions (bf16), a GPU (cuda)."""
+    import torch
+
+    half = hasattr(torch.cpu, "_is_avx512_bf16_supported") and torch.cpu._is_avx512_bf16_supported()
+    return {"bf16": float(half), "cuda": float(torch.cuda.is_available())}
 
 
 def main() -> None:

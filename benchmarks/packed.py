@@ -9,10 +9,11 @@ from benchmarks.fresh import Figures, clock
 from darkroom.params import Extract
 
 if TYPE_CHECKING:
-    from darkroom.engine import Data
+    from darkroom.batches import Batches
 
 # As shipped; not from params.yaml, which is the user's to change.
 EXTRACT = Extract(max_rejected=0.01, max_members=10_000_000, max_bytes=10**12, max_pixels=50_000_000, threads=0)
+MEMORY_SHARE = 0.5
 
 
 def extract(archive: str, folder: str, unlabelled: int = True) -> Figures:
@@ -43,16 +44,18 @@ def set_up(archive: str, folder: str) -> Figures:
     return figures | {"train": int((table["split"] == "train").sum())}
 
 
-def load_train(folder: str) -> "tuple[Data, Figures]":
-    """The training images in memory, as the train stage loads them. Torch must have been imported."""
+def load_train(folder: str, device: str = "cpu", count: int | None = None) -> "tuple[Batches, Figures]":
+    """The training images, or the first `count`, as the train stage loads them. Torch must have been imported."""
     import pyarrow.parquet  # noqa: F401, pandas imports it at the first call, and imports are not counted
     import torch
 
+    from darkroom.batches import Batches
     from darkroom.dataset import labels_of, load_images, load_index, load_split
-    from darkroom.engine import Data
 
     os.chdir(folder)
     with clock() as figures:
-        rows = load_split("train")
-        data = Data.on(torch.device("cpu"), load_images()[rows], labels_of(load_index(), rows))
+        rows = load_split("train")[:count]
+        data = Batches(
+            load_images(), rows, labels_of(load_index(), rows), torch.device(device), memory_share=MEMORY_SHARE
+        )
     return data, figures

@@ -18,6 +18,14 @@ class Setting:
     title: str
     work: Path
     repeats: int
+    quick: bool  # little work: shows that it runs
+    stream_mb: int  # megabytes of images that `streaming` writes and reads
+    lightning: Path | None  # a folder with pytorch_lightning, for its side alone
+
+    @property
+    def together(self) -> int:
+        """Sides to run at the same time, where they do not build on one another: quick runs measure little anyway."""
+        return cores() if self.quick else 1
 
     def folder(self) -> Path:
         """A new, empty folder. Nothing in it is deleted before all benchmarks have ended.
