@@ -31,6 +31,7 @@ def run(setting: Setting) -> list[Table]:
         choices |= {
             "bf16, one thread, memory kept": (1, "", 1, 1),
             "bf16, memory kept": (both, "", 1, 1),
+            "bf16, passive, memory kept": (both, "PASSIVE", 1, 1),
         }
     steps_each = STEPS // 4 if setting.quick else STEPS
     sides = {

@@ -19,21 +19,18 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from darkroom import augment, devices, engine, models, paths, plots, precision
-from darkroom.augment import Change
-from darkroom.batches import Batches, balanced, shuffled
+from darkroom import augment, devices, engine, models, paths, plots, precision, range_test
+from darkroom.batches import Batches, balanced
 from darkroom.catalog import Entry
 from darkroom.console import UserError, bar, done
 from darkroom.dataset import Images, Labels, Rows, labels_of, load_classes, load_images, load_index, load_split
-from darkroom.draw import Draw, seed_of
 from darkroom.files import read_json
 from darkroom.inference import to_bytes_scale
-from darkroom.mixing import mix
-from darkroom.optimizers import absolute_sum, limit_norms, make_optimizer
 from darkroom.params import Params, Train
+from darkroom.range_test import RangeTest, Setup
 
 if TYPE_CHECKING:
-    from lightning_fabric import Fabric
+    pass
 
 PICTURE = Path("metrics/check/learning_rates.png")
 
@@ -48,10 +45,6 @@ ADAM = (1e-3, 1e-4, 1e-2)  # learning rates with which one batch is tried, in tu
 STEPS = 200  # for each of them
 EPOCHS, SMOKE_STEPS = 3, 60  # of the smoke run: so many epochs, or as many as make so many steps
 SMOKE_TRAIN, SMOKE_VAL = 10_000, 1_000  # images: of larger sets a share is taken, of val at least so many
-RANGE = {"sgd": (1e-5, 10.0), "adam": (1e-6, 1.0), "adamw": (1e-6, 1.0)}  # learning rates of the range test
-RANGE_STEPS = 100
-DIVERGED = 4  # times the lowest smoothed loss
-FALL = 0.05  # of the smoothed loss, without which no rate is suggested
 FACTOR = 10  # beyond the suggested rates, within which the present one counts as near
 
 Batch = tuple[Tensor, Tensor]  # normalised images, N x channels x height x width, and int64 labels
@@ -68,51 +61,6 @@ class Check:
     def __str__(self) -> str:
         word = {True: "pass", False: "FAIL", None: "note"}[self.passed]
         return f"{word}  {self.name:<13}  {self.text}"
-
-
-@dataclass(frozen=True)
-class Setup:
-    """A training that is ready to start, as `stages.train` sets it up, in one process."""
-
-    fabric: "Fabric"
-    network: nn.Sequential
-    train: Batches
-    val: Batches
-    mean: Tensor
-    std: Tensor
-    settings: Train
-    change: Change
-    classes: int
-
-
-@dataclass(frozen=True)
-class RangeTest:
-    """Loss by learning rate, step after step."""
-
-    rates: list[float]
-    losses: list[float]
-
-    @property
-    def smoothed(self) -> NDArray[np.float64]:
-        """The losses, averaged over their neighbours with Gaussian weights of three steps' deviation."""
-        steps = np.arange(len(self.losses))
-        weights = np.exp(-0.5 * ((steps[:, None] - steps) / 3) ** 2)
-        averaged: NDArray[np.float64] = weights @ np.array(self.losses, float) / weights.sum(axis=1)
-        return averaged
-
-    @property
-    def suggestion(self) -> tuple[float, float] | None:
-        """The rates between which to look, to two digits; None where no rate lowered the loss.
-
-        The lower one, for a constant rate, is a tenth of the rate with the lowest smoothed loss (Howard and Gugger
-        2020, Deep Learning for Coders with fastai and PyTorch, chapter 5). The upper one is that rate itself, where
-        the loss begins to rise: the peak of a schedule that rises and falls (Smith 2017, section 3.3).
-        """
-        smoothed = self.smoothed
-        if not len(smoothed) or smoothed.min() > (1 - FALL) * smoothed[0]:
-            return None
-        lowest = self.rates[int(smoothed.argmin())]
-        return float(f"{lowest / 10:.2g}"), float(f"{lowest:.2g}")
 
 
 def run(params: Params, entry: Entry) -> bool:
@@ -224,8 +172,8 @@ def _checks(params: Params, entry: Entry, tested: Callable[[RangeTest], object])
         check = smoke_run(smoke, loss, len(rows["train"]), shown.update)
     yield check
     whole = smoke if len(smoke.train) == len(rows["train"]) else setup(rows)
-    with bar(what="learning rates", unit="step", total=RANGE_STEPS) as shown:
-        test = range_test(whole, shown.update)
+    with bar(what="learning rates", unit="step", total=range_test.STEPS) as shown:
+        test = range_test.range_test(whole, shown.update)
     if test.rates:
         figure = plots.learning_rates(test.rates, test.losses, test.smoothed, test.suggestion, settings.lr)
         plots.save(figure, PICTURE)
@@ -468,18 +416,9 @@ def smoke_run(setup: Setup, before: float, whole: int, on_step: Callable[[], obj
     frozen = epochs if wanted.freeze_epochs == wanted.epochs else min(wanted.freeze_epochs, epochs - 1)
     settings = wanted.model_copy(update={"epochs": epochs, "freeze_epochs": frozen, "patience": None})
     network = copy.deepcopy(setup.network)
-    try:
-        result = engine.fit(
-            setup.fabric, network, setup.train, setup.val, setup.mean, setup.std, settings, setup.change,
-            on_step=on_step,
-        )  # fmt: skip
-    except ValueError as error:
-        if "more than 1 value per channel" not in str(error):
-            raise
-        raise UserError(
-            "batch norm cannot work on one image at a time: raise train.batch_size, lower train.accumulate, or set "
-            "model.batch_norm to false"
-        ) from None
+    result = engine.fit(
+        setup.fabric, network, setup.train, setup.val, setup.mean, setup.std, settings, setup.change, on_step=on_step
+    )
     history = result.history
     majority = int(torch.bincount(setup.train.labels).argmax())
     chance = float((setup.val.labels == majority).float().mean())
@@ -505,64 +444,6 @@ def smoke_run(setup: Setup, before: float, whole: int, on_step: Callable[[], obj
     return Check("smoke run", True, f"{seen}; {estimate}")
 
 
-def range_test(setup: Setup, on_step: Callable[[], object] = lambda: None) -> RangeTest:
-    """Train with a learning rate that grows exponentially, step by step, and note the loss (Smith 2017).
-
-    Batches, augmentation, loss, optimiser and penalties are those of the training; with `train.freeze_epochs` those of
-    its first phase, for that is where `train.lr` holds. It ends when the smoothed loss is four times its lowest value,
-    or no longer a number.
-    """
-    settings, train, device = setup.settings, setup.train, setup.fabric.device
-    network = copy.deepcopy(setup.network).train()
-    features, classes = network.get_submodule("features"), setup.classes
-    for parameter in features.parameters():
-        parameter.requires_grad_(not settings.freeze_epochs)
-    features.train(not settings.freeze_epochs)
-    optimizer = make_optimizer(network, settings)
-    model, stepper = setup.fabric.setup(network, optimizer, move_to_device=False)
-    weights = engine.class_weights(train.labels, classes) if settings.class_weights else None
-    generator = torch.Generator().manual_seed(seed_of(settings.seed, 0))
-    torch.manual_seed(seed_of(settings.seed, 0))
-
-    low, high = RANGE[settings.optimizer]
-    rates = np.geomspace(min(low, settings.lr / 10), max(high, settings.lr * 10), RANGE_STEPS).tolist()
-    batches = _batches(train, settings, generator)
-    parts = [batch.tensor_split(min(settings.accumulate, len(batch))) for batch in batches]
-    source = train.read([part for batch in parts for part in batch])
-    test = RangeTest([], [])
-    for rate, batch in zip(rates, parts, strict=True):
-        for group in optimizer.param_groups:
-            group["lr"] = rate
-        count, total = sum(map(len, batch)), 0.0
-        for part in batch:
-            draw = Draw(generator, part, torch.arange(len(part)), 1, device)
-            labels = train.labels[part.to(device)]
-            images = setup.change(next(source).permute(0, 3, 1, 2).to(setup.mean.dtype), draw)
-            images, targets = mix(images, labels, draw, settings, classes)
-            logits = model(images.sub(setup.mean).div_(setup.std))
-            loss = functional.cross_entropy(
-                logits, targets, weights, label_smoothing=settings.label_smoothing, reduction="none"
-            ).sum()
-            total += float(loss.detach()) / count
-            penalty = settings.l1 * absolute_sum(network) if settings.l1 and part is batch[-1] else 0.0
-            setup.fabric.backward(loss / count + penalty)
-        if not math.isfinite(total):
-            break
-        test.rates.append(rate)
-        test.losses.append(total)
-        smoothed = test.smoothed
-        if smoothed[-1] > DIVERGED * smoothed.min():
-            break
-        if settings.clip is not None:
-            setup.fabric.clip_gradients(model, stepper, max_norm=settings.clip)
-        stepper.step()
-        stepper.zero_grad(set_to_none=True)
-        if settings.max_norm is not None:
-            limit_norms(network, settings.max_norm)
-        on_step()
-    return test
-
-
 def learning_rate(test: RangeTest, settings: Train) -> Check:
     """What the range test says of `train.lr`; a note, for a long warm-up bears more."""
     if test.suggestion is None:
@@ -576,19 +457,6 @@ def learning_rate(test: RangeTest, settings: Train) -> Check:
         return Check("learning rate", None, f"{seen}{low / lr:.0f} times as low: training is slower than it could be")
     near = "between them" if low <= lr <= high else f"within a factor of {FACTOR}"
     return Check("learning rate", None, f"{seen}{near}")
-
-
-def _batches(train: Batches, settings: Train, generator: torch.Generator) -> list[Tensor]:
-    """Positions of the batches of the range test: pass after pass over the training images, as in training."""
-    each = math.ceil(len(train) / settings.batch_size)
-    found: list[Tensor] = []
-    while len(found) < RANGE_STEPS:
-        if settings.balanced:
-            order = balanced(train.labels, generator)
-        else:
-            order = shuffled(len(train), train.image_bytes, generator)
-        found += torch.tensor_split(order, each)
-    return found[:RANGE_STEPS]
 
 
 def _by(shape: Sequence[int]) -> str:

@@ -14,6 +14,7 @@ from torch.nn import functional
 
 from darkroom.augment import Change
 from darkroom.batches import Batches, balanced, shuffled
+from darkroom.console import UserError
 from darkroom.draw import Draw, seed_of
 from darkroom.mixing import mix
 from darkroom.models import normalise
@@ -62,6 +63,21 @@ def phases(settings: Train) -> Iterator[Phase]:
         yield Phase(1, settings.epochs, settings.lr, frozen=False)
 
 
+@contextlib.contextmanager
+def _explained() -> Iterator[None]:
+    """PyTorch's complaint about a batch of one image, in our words."""
+    try:
+        yield
+    except ValueError as error:
+        if "more than 1 value per channel" not in str(error):
+            raise
+        raise UserError(
+            "batch norm cannot work on one image at a time: raise train.batch_size, lower train.accumulate, or set "
+            "model.batch_norm to false"
+        ) from None
+
+
+@_explained()
 def fit(
     fabric: "Fabric",
     network: nn.Sequential,

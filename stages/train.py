@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -90,10 +89,9 @@ def train(params: Params, entry: Entry) -> None:
     change = augment.build(params.augment, border.flatten(), mean.flatten())
 
     def fit(resume: engine.State | None, **calls: Callable[..., object]) -> engine.Result:
-        with _batches_of_one_explained():
-            return engine.fit(
-                fabric, network, data["train"], data["val"], mean, std, settings, change, resume=resume, **calls
-            )
+        return engine.fit(
+            fabric, network, data["train"], data["val"], mean, std, settings, change, resume=resume, **calls
+        )
 
     if not fabric.is_global_zero:
         fit(fabric.broadcast(None))
@@ -166,19 +164,6 @@ def train(params: Params, entry: Entry) -> None:
         f"{result.best_epoch}, {best['val_accuracy']:.2%} on val) and {paths.TRAIN_PICTURES}/curves.png",
         "dvc repro evaluate",
     )
-
-
-@contextmanager
-def _batches_of_one_explained() -> Iterator[None]:
-    try:
-        yield
-    except ValueError as error:
-        if "more than 1 value per channel" not in str(error):
-            raise
-        raise UserError(
-            "batch norm cannot work on one image at a time: raise train.batch_size, lower train.accumulate, or set "
-            "model.batch_norm to false"
-        ) from None
 
 
 def _start_from(network: "Sequential", params: Params) -> str | None:

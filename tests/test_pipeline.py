@@ -164,7 +164,8 @@ def test_a_training_that_was_killed_goes_on_and_ends_with_the_same_bytes(reposit
 
 
 def test_two_processes_train_as_one(repository):
-    printed = run(repository, "dvc", "exp", "run", "--temp", "-n", "pair", "-S", "train.devices=2", "-S", "train.portable=false")  # fmt: skip
+    changes = ["-S", "train.devices=2", "-S", "train.portable=false"]
+    printed = run(repository, "dvc", "exp", "run", "--temp", "-n", "pair", *changes)
     assert printed.count("next: dvc repro evaluate") == 1
     _, found = runs(repository)
     (named,) = [item for item in found if item.info.run_name == "pair"]

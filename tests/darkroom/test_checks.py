@@ -14,13 +14,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from darkroom import augment, checks, devices, paths, plots
+from darkroom import augment, checks, devices, paths, plots, range_test
 from darkroom.__main__ import main
 from darkroom.batches import Batches
 from darkroom.changes import Augmentation
-from darkroom.checks import RangeTest, Setup
 from darkroom.console import UserError
 from darkroom.params import load
+from darkroom.range_test import RangeTest, Setup
 from tests import make
 from tests.conftest import ROOT
 
@@ -492,8 +492,8 @@ def test_the_range_test_runs_with_every_recipe_and_finds_rates_that_learn(projec
     setup = ready(project, changes=[{"shift": {"pixels": 1}}], **RECIPES[name])
     before = copied(setup.network)
     steps = []
-    test = checks.range_test(setup, lambda: steps.append(1))
-    assert len(steps) <= len(test.rates) == len(test.losses) <= checks.RANGE_STEPS
+    test = range_test.range_test(setup, lambda: steps.append(1))
+    assert len(steps) <= len(test.rates) == len(test.losses) <= range_test.STEPS
     assert np.isfinite(test.losses).all()
     assert np.allclose(np.diff(np.log(test.rates)), np.log(test.rates[1] / test.rates[0]))
     assert test.suggestion
@@ -501,30 +501,30 @@ def test_the_range_test_runs_with_every_recipe_and_finds_rates_that_learn(projec
 
 
 def test_two_range_tests_are_alike_and_another_seed_gives_another(project):
-    tests = [checks.range_test(ready(project, mixup=0.2, seed=seed)) for seed in (1, 1, 2)]
+    tests = [range_test.range_test(ready(project, mixup=0.2, seed=seed)) for seed in (1, 1, 2)]
     assert tests[0] == tests[1]
     assert tests[0].losses != tests[2].losses
 
 
 def test_the_range_test_ends_where_the_loss_has_grown_fourfold(project):
-    test = checks.range_test(ready(project))
+    test = range_test.range_test(ready(project))
     smoothed = test.smoothed
-    assert len(test.rates) < checks.RANGE_STEPS
-    assert smoothed[-1] > checks.DIVERGED * smoothed.min()
+    assert len(test.rates) < range_test.STEPS
+    assert smoothed[-1] > range_test.DIVERGED * smoothed.min()
 
 
 def test_the_range_test_ends_where_the_loss_is_no_number(project):
     setup = ready(project)
     with torch.no_grad():
         setup.network.head.weight.fill_(math.nan)
-    assert checks.range_test(setup).rates == []
+    assert range_test.range_test(setup).rates == []
 
 
 @pytest.mark.parametrize("lr", [1e-9, 900.0])
 def test_the_range_holds_the_present_rate(project, lr):
-    test = checks.range_test(ready(project, lr=lr))
+    test = range_test.range_test(ready(project, lr=lr))
     growth = test.rates[1] / test.rates[0]
-    assert test.rates[0] < lr < test.rates[0] * growth ** (checks.RANGE_STEPS - 1)
+    assert test.rates[0] < lr < test.rates[0] * growth ** (range_test.STEPS - 1)
 
 
 @pytest.mark.parametrize("test", [parabola(0.01), RangeTest([1e-5], [2.0]), RangeTest([0.1, 0.2], [2.0, 900.0])])

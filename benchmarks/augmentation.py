@@ -1,0 +1,167 @@
+"""Changes to training images: ours beside kornia's and torchvision's, microseconds for each image.
+
+Ours and kornia's work on a batch of 128 float32 images, with values of its own for each image; one thread, best of many
+calls. torchvision's draw one set of values for a whole batch, so they are run as they must be: image by image (uint8)
+in a Dataset, fetched by a DataLoader with two workers, which costs what the row `none` shows; second epoch of workers
+that stay. Settings are the same where the libraries have the same, and otherwise near: kornia moves and torchvision
+shifts between pixels, ours by whole ones; elastic displacements have another scale in each. Where a library has no
+equal, there is a dash.
+"""
+
+import math
+import time
+from collections.abc import Callable
+from typing import Any
+
+from benchmarks.fresh import Figures, best, fresh
+from benchmarks.table import Setting, Table
+from darkroom.changes import Augmentation
+
+BATCH = 128
+SHAPES = ((28, 1), (64, 3))  # side, channels
+GREY = {"brightness": 0.3, "contrast": 0.3}
+COLOR = {1: GREY, 3: GREY | {"saturation": 0.3, "hue": 0.05}}
+KERNEL = 13  # of a blur with a deviation of 2 pixels at most: three deviations each way
+CHANGES: dict[str, dict[str, Any]] = {
+    "none": {},
+    "shift": {"pixels": 2},
+    "affine": {"degrees": 10, "scale": 0.1, "shear": 5, "shift": 0.1},
+    "erase": {"probability": 0.5, "fill": "black"},
+    "salt_and_pepper": {"share": 0.05},
+    "flip": {"probability": 0.5},
+    "crop": {"padding": 4},
+    "perspective": {"distortion": 0.3},
+    "elastic": {"strength": 2.0, "smoothness": 4.0},
+    "blur": {"sigma": [0.1, 2.0]},
+    "color": {},  # by the number of channels
+}
+
+
+def run(setting: Setting) -> list[Table]:
+    milliseconds, batches = (20, 2) if setting.quick else (500, 16)
+    tables = []
+    for side, channels in SHAPES[-1:] if setting.quick else SHAPES:
+        found = best(
+            {
+                "ours": lambda side=side, channels=channels: fresh(ours, side, channels, milliseconds),  # type: ignore[misc]
+                "kornia": lambda side=side, channels=channels: fresh(kornia, side, channels, milliseconds),  # type: ignore[misc]
+                "torchvision": lambda side=side, channels=channels: fresh(torchvision, side, channels, batches),  # type: ignore[misc]
+            },
+            setting.repeats,
+            setting.together,
+        )
+        rows = []
+        for name in CHANGES:
+            mine = found["ours"].get(name)
+            cells = [f"{mine:.2f}" if mine else "-"]
+            for other in ("kornia", "torchvision"):
+                theirs = found[other].get(name)
+                cells.append(f"{theirs:.2f}" if theirs else "-")
+                cells.append(f"{theirs / mine:.1f}" if theirs and mine else "-")
+            rows.append([name, *cells])
+        columns = ("change", "ours µs", "kornia µs", "ratio", "torchvision v2, loader µs", "ratio")
+        data = f"made images, {side}x{side}x{channels}, batches of {BATCH}"
+        notes = ("Ours and kornia: one thread. torchvision: image by image in a DataLoader with two workers.",)
+        tables.append(Table("augmentation: µs for each image", data, setting.repeats, columns, rows, notes=notes))
+    return tables
+
+
+def ours(side: int, channels: int, milliseconds: int) -> Figures:
+    """darkroom.augment on batches."""
+    from darkroom import runtime
+
+    torch = runtime.torch_for(threads=1, portable=False)
+    from darkroom import augment
+    from darkroom.draw import whole
+
+    images = torch.rand((BATCH, side, side, channels)).mul_(255).permute(0, 3, 1, 2)
+    ground, generator = torch.zeros(channels), torch.Generator().manual_seed(0)
+    figures: Figures = {}
+    for name, settings in CHANGES.items():
+        if name != "none":
+            item = Augmentation.model_validate({name: COLOR[channels] if name == "color" else settings})
+            change = augment.build([item], ground, ground)
+            figures[name] = _best(
+                lambda change=change: change(images, whole(generator, BATCH, images.device)),  # type: ignore[misc]
+                milliseconds,
+            )
+    return figures
+
+
+def kornia(side: int, channels: int, milliseconds: int) -> Figures:
+    """kornia's random augmentations on batches, in the process settings that ours has."""
+    from darkroom import runtime
+
+    torch = runtime.torch_for(threads=1, portable=False)
+    from kornia import augmentation as random
+
+    move = (-2 / side, 2 / side)
+    known: dict[str, Any] = {
+        "shift": random.RandomTranslate(move, move, p=1.0),
+        "affine": random.RandomAffine(10.0, translate=(0.1, 0.1), scale=(0.9, 1.1), shear=5.0, p=1.0),
+        "erase": random.RandomErasing(p=0.5),
+        "salt_and_pepper": random.RandomSaltAndPepperNoise(amount=(0.0, 0.05), p=1.0),
+        "flip": random.RandomHorizontalFlip(p=0.5),
+        "crop": random.RandomCrop((side, side), padding=4, padding_mode="reflect"),
+        "perspective": random.RandomPerspective(0.3, p=1.0),
+        "elastic": random.RandomElasticTransform((33, 33), sigma=(4.0, 4.0), p=1.0),
+        "blur": random.RandomGaussianBlur((KERNEL, KERNEL), (0.1, 2.0), p=1.0),
+        "color": random.ColorJitter(**COLOR[channels]),
+    }
+    images = torch.rand((BATCH, channels, side, side))
+    with torch.no_grad():
+        return {name: _best(lambda change=change: change(images), milliseconds) for name, change in known.items()}  # type: ignore[misc]
+
+
+def torchvision(side: int, channels: int, batches: int) -> Figures:
+    """torchvision's transforms, version 2, on one image at a time, in a DataLoader."""
+    import torch
+    from torch import Tensor, nn
+    from torch.utils.data import DataLoader, Dataset
+    from torchvision.transforms import InterpolationMode, v2
+
+    bilinear, move = InterpolationMode.BILINEAR, 2 / side
+    known: dict[str, nn.Module] = {
+        "none": nn.Identity(),
+        "shift": v2.RandomAffine(0, translate=(move, move)),
+        "affine": v2.RandomAffine(10, translate=(0.1, 0.1), scale=(0.9, 1.1), shear=5, interpolation=bilinear),
+        "erase": v2.RandomErasing(p=0.5),
+        "flip": v2.RandomHorizontalFlip(p=0.5),
+        "crop": v2.RandomCrop(side, padding=4, padding_mode="reflect"),
+        "perspective": v2.RandomPerspective(0.3, p=1.0),
+        "elastic": v2.ElasticTransform(alpha=50.0, sigma=4.0),
+        "blur": v2.GaussianBlur(KERNEL, (0.1, 2.0)),
+        "color": v2.ColorJitter(**COLOR[channels]),
+    }
+    images = torch.randint(0, 256, (batches * BATCH, channels, side, side), dtype=torch.uint8)
+
+    class Changed(Dataset[Tensor]):
+        def __init__(self, change: nn.Module) -> None:
+            self.change = change
+
+        def __len__(self) -> int:
+            return len(images)
+
+        def __getitem__(self, at: int) -> Tensor:
+            return self.change(images[at])  # type: ignore[no-any-return]
+
+    figures: Figures = {}
+    for name, change in known.items():
+        loader = DataLoader(Changed(change), BATCH, shuffle=True, num_workers=2, persistent_workers=True)
+        for _ in loader:
+            pass
+        started = time.perf_counter()
+        for _ in loader:
+            pass
+        figures[name] = (time.perf_counter() - started) / len(images) * 1e6
+    return figures
+
+
+def _best(call: Callable[[], object], milliseconds: int) -> float:
+    """Microseconds for an image, of the fastest call of some that take so long together."""
+    call()
+    fastest, end = math.inf, time.perf_counter() + milliseconds / 1000
+    while (started := time.perf_counter()) < end or math.isinf(fastest):
+        call()
+        fastest = min(fastest, time.perf_counter() - started)
+    return fastest / BATCH * 1e6
