@@ -42,7 +42,7 @@ def choose(folder: Path, *, quick: bool) -> tuple[Path, str]:
 def entry(archive: Path, *, unlabelled: bool = True) -> Entry:
     """What the catalogue would say of any archive here."""
     sets = {"train": LABELLED} | ({"unlabeled": UNLABELLED} if unlabelled else {})
-    return Entry.model_validate({"path": str(archive), **sets, "channels": 1, "size": SIDE})
+    return Entry.model_validate({"path": str(archive), **sets, "channels": 1, "image_size": SIDE})
 
 
 def flat(nested: Path, target: Path) -> Path:

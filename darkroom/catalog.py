@@ -37,7 +37,7 @@ class Entry(Section):
     unlabeled: str | None = None
 
     channels: Literal[1, 3]
-    size: Side | list[Side]
+    image_size: Side | list[Side]  # not `size`: DVC's run cache is blind to keys of that name
     classes: dict[str, str] = Field(default_factory=dict)
     recipe: dict[str, Any] = Field(default_factory=dict)
 
@@ -55,7 +55,7 @@ class Entry(Section):
             raise ValueError(f"{url!r} must begin with http:// or https:// and name a file")
         return url
 
-    @field_validator("size")
+    @field_validator("image_size")
     @classmethod
     def _two_sides(cls, size: int | list[int]) -> int | list[int]:
         if isinstance(size, list) and len(size) != 2:
@@ -77,7 +77,7 @@ class Entry(Section):
     @property
     def shape(self) -> tuple[int, int, int]:
         """Height, width and channels of one stored image."""
-        height, width = self.size if isinstance(self.size, list) else (self.size, self.size)
+        height, width = self.image_size if isinstance(self.image_size, list) else (self.image_size, self.image_size)
         return height, width, self.channels
 
 

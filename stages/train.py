@@ -48,6 +48,11 @@ def train(params: Params, entry: Entry) -> None:
 
     settings = params.train
     images, index, classes, stats = load_images(), load_index(), load_classes(), read_json(paths.STATS)
+    if images.shape[1:] != entry.shape:
+        raise UserError(
+            f"the images in {paths.IMAGES} are {images.shape[1:]} (height, width, channels), but {paths.DATASETS} asks "
+            f"for {entry.shape}: `dvc repro` brings them to it"
+        )
 
     def build() -> torch.nn.Sequential:
         return models.build(params.model, entry.shape, len(classes))

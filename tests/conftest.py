@@ -56,7 +56,7 @@ class Project:
 
     def add(self, name="mine", **settings):
         """Add an entry to the catalogue, and choose it."""
-        content = {"train": "train", "channels": 1, "size": 8} | settings
+        content = {"train": "train", "channels": 1, "image_size": 8} | settings
         make.edit(self.datasets, {name: content})
         self.set(dataset=name)
 

@@ -75,7 +75,7 @@ def pictures(classes=("cat", "dog"), each=10, folder="train/", seed=0, height=8,
 
 def entry(**changes):
     """A catalogue entry; give None to leave a key out."""
-    settings = {"path": "archive.zip", "train": "train", "channels": 1, "size": 8} | changes
+    settings = {"path": "archive.zip", "train": "train", "channels": 1, "image_size": 8} | changes
     return Entry.model_validate({key: value for key, value in settings.items() if value is not None})
 
 

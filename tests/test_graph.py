@@ -6,7 +6,9 @@ import pytest
 import yaml
 
 from darkroom import paths
+from darkroom.catalog import Entry
 from darkroom.params import Params
+from darkroom.schema import keys
 from tests.imports import imported_files
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -50,6 +52,12 @@ def test_no_path_is_spelled_out_elsewhere():
         if module.name != "paths.py":
             code = "\n".join(line for line in module.read_text().splitlines() if '"""' not in line)
             assert not [name for name in names if f'"{name}"' in code], module
+
+
+def test_no_key_has_a_name_to_which_the_run_cache_is_blind():
+    # DVC leaves `size` and `nfiles` out of the hash by which it finds earlier results, wherever they stand.
+    for model in (Params, Entry):
+        assert not {key.rpartition(".")[2] for key in keys(model)} & {"size", "nfiles"}
 
 
 def test_parameters_of_a_stage_exist():

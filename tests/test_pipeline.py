@@ -53,7 +53,7 @@ def make_repository(folder):
         "train": "set/train",
         "unlabeled": "set/new",
         "channels": 3,
-        "size": [8, 9],
+        "image_size": [8, 9],
     }
     (folder / "datasets.yaml").write_text(yaml.safe_dump({"tiny": entry}))
     shutil.copy(ROOT / "params.yaml", folder)

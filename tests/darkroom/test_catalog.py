@@ -13,7 +13,7 @@ NAMES = list(yaml.safe_load((ROOT / "datasets.yaml").read_text(encoding="utf-8")
 
 
 def refusal(tmp_path, **changes):
-    settings = {"path": "a.zip", "train": "train", "channels": 1, "size": 8} | changes
+    settings = {"path": "a.zip", "train": "train", "channels": 1, "image_size": 8} | changes
     content = {"mine": {key: value for key, value in settings.items() if value is not ...}}
     path = tmp_path / "datasets.yaml"
     path.write_text(yaml.safe_dump(content), encoding="utf-8")
@@ -50,12 +50,12 @@ def test_every_shipped_entry_is_valid_and_licensed(name):
         ({"path": ..., "url": "https://a.org"}, "must begin with http:// or https:// and name a file"),
         ({"sha256": "abc"}, "datasets.yaml: mine.sha256 is 'abc', but must "),
         ({"sha256": "A" * 64}, "datasets.yaml: mine.sha256 is 'AAA"),
-        ({"size": 0}, "datasets.yaml: mine.size is 0, but must be greater than or equal to 1"),
-        ({"size": 5000}, "datasets.yaml: mine.size is 5000, but must be less than or equal to 4096"),
-        ({"size": "28"}, "datasets.yaml: mine.size is '28', but must be integer or list"),
-        ({"size": [28]}, "datasets.yaml: mine.size: [28] must be one number, or [height, width]"),
-        ({"size": [28, 0]}, "datasets.yaml: mine.size is [28, 0], but must be "),
-        ({"size": []}, "must be one number, or [height, width]"),
+        ({"image_size": 0}, "datasets.yaml: mine.image_size is 0, but must be greater than or equal to 1"),
+        ({"image_size": 5000}, "datasets.yaml: mine.image_size is 5000, but must be less than or equal to 4096"),
+        ({"image_size": "28"}, "datasets.yaml: mine.image_size is '28', but must be integer or list"),
+        ({"image_size": [28]}, "datasets.yaml: mine.image_size: [28] must be one number, or [height, width]"),
+        ({"image_size": [28, 0]}, "datasets.yaml: mine.image_size is [28, 0], but must be "),
+        ({"image_size": []}, "must be one number, or [height, width]"),
         ({"channels": 4}, "datasets.yaml: mine.channels is 4, but must be 1 or 3"),
         ({"channels": "1"}, "datasets.yaml: mine.channels is '1', but must be 1 or 3"),
         ({"train": ...}, "datasets.yaml: mine.train is missing: add it"),
@@ -84,14 +84,14 @@ def test_an_entry_that_is_no_mapping_is_named(tmp_path, content):
 
 def test_a_mistake_in_another_entry_does_not_matter(tmp_path):
     path = tmp_path / "datasets.yaml"
-    good = {"path": "a.zip", "train": "t", "channels": 1, "size": 8}
+    good = {"path": "a.zip", "train": "t", "channels": 1, "image_size": 8}
     path.write_text(yaml.safe_dump({"mine": good, "other": {"nonsense": 1}}), encoding="utf-8")
     assert catalog.load("mine", path).train == "t"
 
 
 @pytest.mark.parametrize(("size", "shape"), [(28, (28, 28, 3)), ([20, 30], (20, 30, 3))])
 def test_shape_is_height_width_channels(size, shape):
-    assert make.entry(size=size, channels=3).shape == shape
+    assert make.entry(image_size=size, channels=3).shape == shape
 
 
 FOLDERS = {"train": "data/train", "test": "data/test/", "unlabeled": "/data/more"}

@@ -541,7 +541,7 @@ def test_the_picture_can_be_drawn(test):
 
 def packed(project, count=120, **changes):
     """The packed data set of the three classes, as the stages up to `stats` would leave it."""
-    project.add(path="archive.zip", size=9)
+    project.add(path="archive.zip", image_size=9)
     images, labels = pictures(count)
     split = np.where(np.arange(count) % 10 < 7, "train", "val")
     for path in (paths.IMAGES, paths.SPLIT, paths.STATS):
@@ -600,7 +600,7 @@ def test_several_processes_are_not_asked_for(project, capsys):
     assert run(capsys)[0] == 0
 
 
-@pytest.mark.parametrize("change", [{"size": 8}, {"channels": 3, "size": 9}])
+@pytest.mark.parametrize("change", [{"image_size": 8}, {"channels": 3, "image_size": 9}])
 def test_data_of_another_shape_ends_the_list(project, capsys, change):
     packed(project)
     project.add(path="archive.zip", **change)

@@ -189,7 +189,7 @@ def test_a_recipe_cannot_itself_say_auto(project):
 
 @pytest.mark.parametrize("side", [1, 8, 15, 16, 28, 32, 64, 224, 225, 1024, 4096])
 def test_the_rule_for_layers_fits_every_image_size(project, side):
-    project.add(path="a.zip", size=side)
+    project.add(path="a.zip", image_size=side)
     layers = params.load()[0].model.layers
     assert 1 <= side >> layers.count("P") <= 9 or (side < 16 and layers.count("P") == 1)
 
@@ -221,10 +221,12 @@ def test_any_value_in_any_place_is_accepted_or_refused_in_one_line(tmp_path_fact
     assert sentence is None or make.is_one_line(sentence)
 
 
-@given(st.sampled_from(["title", "path", "train", "test", "sha256", "channels", "size", "classes", "recipe"]), VALUES)
+@given(
+    st.sampled_from(["title", "path", "train", "test", "sha256", "channels", "image_size", "classes", "recipe"]), VALUES
+)
 def test_any_value_in_an_entry_is_accepted_or_refused_in_one_line(tmp_path_factory, key, value):
     folder = tmp_path_factory.mktemp("params")
-    content = {"digits": {"path": "a.zip", "train": "train", "channels": 1, "size": 8} | {key: value}}
+    content = {"digits": {"path": "a.zip", "train": "train", "channels": 1, "image_size": 8} | {key: value}}
     (folder / "datasets.yaml").write_text(yaml.safe_dump(content, allow_unicode=True), encoding="utf-8")
     sentence = make.refusal(lambda: params.load(ROOT / "params.yaml", folder / "datasets.yaml"))
     assert sentence is None or make.is_one_line(sentence)

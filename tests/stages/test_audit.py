@@ -56,7 +56,7 @@ def test_the_same_data_give_the_same_bytes(project, files):
     assert outputs() == first
 
 
-@pytest.mark.parametrize("settings", [{"channels": 3}, {"size": [5, 9]}, {"classes": {"cat": "$1 and $2 " * 30}}])
+@pytest.mark.parametrize("settings", [{"channels": 3}, {"image_size": [5, 9]}, {"classes": {"cat": "$1 and $2 " * 30}}])
 def test_any_shape_and_name_can_be_audited(project, files, settings):
     assert run(project, files, **settings)["classes"] == 2
 

@@ -151,7 +151,7 @@ def test_two_classes_of_one_name_are_refused(project):
 
 
 def test_colour_and_size_are_those_of_the_catalogue(project):
-    project.add(path="x", channels=3, size=[10, 12])
+    project.add(path="x", channels=3, image_size=[10, 12])
     assert run(project, make.zip_of(FILES))[0].shape == (12, 10, 12, 3)
 
 
@@ -293,8 +293,8 @@ def test_mnist_nested_and_flat_give_the_same_bytes(project, archives):
 @pytest.mark.parametrize(
     ("name", "entry", "counts"),
     [
-        ("fashion-mnist.zip", {"train": "train", "test": "test", "size": 28}, {"train": 60_000, "test": 10_000}),
-        ("stamps.zip", {"train": "stamps/train", "test": "stamps/test", "channels": 3, "size": 160}, None),
+        ("fashion-mnist.zip", {"train": "train", "test": "test", "image_size": 28}, {"train": 60_000, "test": 10_000}),
+        ("stamps.zip", {"train": "stamps/train", "test": "stamps/test", "channels": 3, "image_size": 160}, None),
     ],
 )
 def test_other_real_archives(project, archives, name, entry, counts):
@@ -303,6 +303,6 @@ def test_other_real_archives(project, archives, name, entry, counts):
     assert len(index) == sum(counts.values()) if counts else 240
     assert len(classes) == (10 if counts else 6)
     assert pd.read_csv(paths.REJECTED).empty
-    assert images.shape[1:3] == (entry["size"],) * 2
+    assert images.shape[1:3] == (entry["image_size"],) * 2
     if counts:
         assert index["subset"].value_counts().to_dict() == counts
