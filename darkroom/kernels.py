@@ -1,6 +1,7 @@
 """The common changes to a batch of images, written for batches of small ones: whole batches, few passes.
 
-torchvision's transforms draw one set of values for a whole batch, and kornia's are 2 to 13 times slower on a CPU.
+torchvision's transforms draw one set of values for a whole batch, and kornia's random ones draw from the global
+generator; on small grey images they are 1 to 6 times slower (docs/performance.md).
 Images are as `augment` says; `background` has one value per channel.
 """
 
