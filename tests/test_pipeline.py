@@ -196,7 +196,8 @@ def test_the_run_holds_curves_parameters_results_and_model(repository):
 
 def test_the_logged_model_reads_picture_bytes_and_holds_no_pickle(repository):
     client, (found, *_) = runs(repository)
-    (model,) = client.search_logged_models([found.info.experiment_id])
+    models = client.search_logged_models([found.info.experiment_id])
+    (model,) = [model for model in models if model.source_run_id == found.info.run_id]
     folder = Path(model.artifact_location.removeprefix("file://"))
     assert not [path for path in folder.rglob("*") if path.suffix in (".pkl", ".pickle", ".pt", ".pth")]
     loaded = mlflow.pyfunc.load_model(str(folder))
