@@ -262,11 +262,7 @@ def test_predict_from_the_command_line(repository, tmp_path):
         ({"dataset": "tini"}, "did you mean tiny"),
         ({"train.device": "cuda:77"}, "cuda:77"),
         ({"model.layers": "8P-8P-8P-8P"}, "model.layers"),
-        ({"model.name": "resnet19"}, "resnet18"),
-        ({"model.name": "resnet18", "model.weights": "/no/such/file.pt"}, "/no/such/file.pt"),
         ({"model.name": "mlp", "model.hidden": [8], "train.batch_size": 1}, "raise train.batch_size"),
-        ({"augment": [{"function": {"name": "nowhere:change"}}]}, "nowhere"),
-        ({"augment": [{"turn": {}}]}, "square"),
         ({"train.lr": 1000.0, "train.optimizer": "sgd", "train.epochs": 30, "model.batch_norm": False}, "diverged"),
     ],
 )
