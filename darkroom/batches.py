@@ -40,6 +40,10 @@ class Batches:
     def __len__(self) -> int:
         return len(self._rows)
 
+    def order(self, generator: torch.Generator, *, balance: bool) -> Tensor:
+        """Positions for one pass (int64, on the CPU): every image once, or, to `balance`, classes equally often."""
+        return balanced(self.labels, generator) if balance else shuffled(len(self), self.image_bytes, generator)
+
     def read(self, parts: Sequence[Tensor]) -> Iterator[Tensor]:
         """The images at these positions of the split, part after part, on the device: uint8, N x H x W x C.
 

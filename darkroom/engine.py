@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from darkroom.augment import Change
-from darkroom.batches import Batches, balanced, shuffled
+from darkroom.batches import Batches
 from darkroom.console import UserError
 from darkroom.draw import Draw, seed_of
 from darkroom.mixing import mix
@@ -136,13 +136,8 @@ def fit(
             network.train()
             features.train(not phase.frozen)  # frozen batch norms keep their statistics
             loss_sum, right = torch.zeros((), device=device), torch.zeros((), device=device)
-            order = (
-                balanced(train.labels, generator)
-                if settings.balanced
-                else shuffled(len(train), train.image_bytes, generator)
-            )
             # Batches of nearly equal size; each is cut into one part for each process and accumulation.
-            whole = torch.tensor_split(order, steps_each)
+            whole = torch.tensor_split(train.order(generator, balance=settings.balanced), steps_each)
             own = [_own_parts(len(batch), world, rank, settings.accumulate) for batch in whole]
             source = train.read([batch[part] for batch, parts in zip(whole, own, strict=True) for part in parts])
             for batch, parts in zip(whole, own, strict=True):

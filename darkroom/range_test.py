@@ -17,7 +17,7 @@ from torch.nn import functional
 
 from darkroom import engine
 from darkroom.augment import Change
-from darkroom.batches import Batches, balanced, shuffled
+from darkroom.batches import Batches
 from darkroom.draw import Draw, seed_of
 from darkroom.mixing import mix
 from darkroom.optimizers import absolute_sum, limit_norms, make_optimizer
@@ -140,9 +140,5 @@ def _batches(train: Batches, settings: Train, generator: torch.Generator) -> lis
     each = math.ceil(len(train) / settings.batch_size)
     found: list[Tensor] = []
     while len(found) < STEPS:
-        if settings.balanced:
-            order = balanced(train.labels, generator)
-        else:
-            order = shuffled(len(train), train.image_bytes, generator)
-        found += torch.tensor_split(order, each)
+        found += torch.tensor_split(train.order(generator, balance=settings.balanced), each)
     return found[:STEPS]
