@@ -67,6 +67,16 @@ class Classifier:
         result: NDArray[np.float32] = logits.float().softmax(1).cpu().numpy()
         return result
 
+    def features(self, images: Images, batch_size: int = 512) -> NDArray[np.float32]:
+        """What the last layer sees of images as the data set stores them: vectors, N x its inputs."""
+        features, head = self.network.get_submodule("features"), self.network.get_submodule("head")
+        before_last = nn.Sequential(features, *list(head.children())[:-1])
+        stored = torch.from_numpy(np.ascontiguousarray(images))
+        result: NDArray[np.float32] = (
+            predict(before_last, stored, self.mean, self.std, batch_size).float().cpu().numpy()
+        )
+        return result
+
     def predict(self, pictures: Picture | Sequence[Picture], top_k: int = 3) -> list[Prediction]:
         """Classify pictures of any size: paths, the bytes of picture files, or uint8 arrays.
 
@@ -108,7 +118,7 @@ class Classifier:
 
 @torch.inference_mode()
 def predict(network: nn.Module, images: Tensor, mean: Tensor, std: Tensor, batch_size: int) -> Tensor:
-    """Logits (N x classes) of stored images (uint8, N x height x width x channels), in evaluation mode."""
+    """What `network`, in evaluation mode, makes of stored images (uint8, N x height x width x channels)."""
     network.eval()
     parts = torch.split(images, batch_size)
     return torch.cat([network(models.normalise(part.to(mean.device), mean, std)) for part in parts])

@@ -119,3 +119,20 @@ def test_predict_does_not_depend_on_the_batch_size_nor_on_training_mode():
     assert torch.allclose(one, all_at_once, atol=1e-5)
     assert not network.training
     assert [int(value) for name, value in network.state_dict().items() if "tracked" in name] == [0]
+
+
+@pytest.mark.parametrize("hidden", [[], [6, 5]])
+def test_features_are_what_the_last_layer_sees(folder, hidden):
+    facts = json.loads((folder / "model.json").read_text())
+    facts["model"] = {**MODEL, "hidden": hidden}
+    torch.manual_seed(1)
+    network = models.build(Model.model_validate(facts["model"]), (8, 10, facts["channels"]), 4)
+    save_file(network.state_dict(), folder / "model.safetensors")
+    (folder / "model.json").write_text(json.dumps(facts))
+    classifier = Classifier.load(folder)
+    images = np.stack([make.pixels(8, 10, facts["channels"], seed) for seed in range(5)])
+    features = classifier.features(images, batch_size=2)
+    assert features.shape == (5, hidden[-1] if hidden else 4)
+    last = classifier.network.get_submodule("head.classes")
+    probabilities = last(torch.from_numpy(features)).softmax(1).detach().numpy()
+    np.testing.assert_allclose(probabilities, classifier.probabilities(images), rtol=1e-5)
