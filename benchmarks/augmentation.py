@@ -82,7 +82,7 @@ def ours(side: int, channels: int, milliseconds: int) -> Figures:
             item = Augmentation.model_validate({name: COLOR[channels] if name == "color" else settings})
             change = augment.build([item], ground, ground)
             figures[name] = _best(
-                lambda change=change: change(images, whole(generator, BATCH, images.device)),  # type: ignore[misc]
+                lambda change=change: change(images, whole(generator, torch.arange(BATCH), images.device)),  # type: ignore[misc]
                 milliseconds,
             )
     return figures

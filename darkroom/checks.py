@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -28,9 +27,6 @@ from darkroom.files import read_json
 from darkroom.inference import to_bytes_scale
 from darkroom.params import Params, Train
 from darkroom.range_test import RangeTest, Setup
-
-if TYPE_CHECKING:
-    pass
 
 PICTURE = Path("metrics/check/learning_rates.png")
 

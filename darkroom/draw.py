@@ -59,7 +59,6 @@ class Draw:
         return dataclasses.replace(self, chosen=self.chosen[which.cpu()])
 
 
-def whole(generator: Generator, count: int, device: torch.device, *, epoch: int = 1) -> Draw:
-    """For `count` images that no other process shares."""
-    places = torch.arange(count)
-    return Draw(generator, places, places, epoch, device)
+def whole(generator: Generator, positions: Tensor, device: torch.device, *, epoch: int = 1) -> Draw:
+    """For a batch that no other process shares."""
+    return Draw(generator, positions, torch.arange(len(positions)), epoch, device)

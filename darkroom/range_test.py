@@ -18,7 +18,7 @@ from torch.nn import functional
 from darkroom import engine
 from darkroom.augment import Change
 from darkroom.batches import Batches
-from darkroom.draw import Draw, seed_of
+from darkroom.draw import seed_of, whole
 from darkroom.mixing import mix
 from darkroom.optimizers import absolute_sum, limit_norms, make_optimizer
 from darkroom.params import Train
@@ -107,7 +107,7 @@ def range_test(setup: Setup, on_step: Callable[[], object] = lambda: None) -> Ra
             group["lr"] = rate
         count, total = sum(map(len, batch)), 0.0
         for part in batch:
-            draw = Draw(generator, part, torch.arange(len(part)), 1, device)
+            draw = whole(generator, part, device)
             labels = train.labels[part.to(device)]
             images = setup.change(next(source).permute(0, 3, 1, 2).to(setup.mean.dtype), draw)
             images, targets = mix(images, labels, draw, settings, classes)
@@ -126,7 +126,7 @@ def range_test(setup: Setup, on_step: Callable[[], object] = lambda: None) -> Ra
         if smoothed[-1] > DIVERGED * smoothed.min():
             break
         if settings.clip is not None:
-            setup.fabric.clip_gradients(model, stepper, max_norm=settings.clip)
+            setup.fabric.clip_gradients(model, stepper, max_norm=settings.clip, error_if_nonfinite=False)
         stepper.step()
         stepper.zero_grad(set_to_none=True)
         if settings.max_norm is not None:

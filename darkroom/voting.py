@@ -10,7 +10,7 @@ from torch import Tensor
 
 from darkroom.augment import Change
 from darkroom.dataset import Images, Rows
-from darkroom.draw import Draw, seed_of
+from darkroom.draw import seed_of, whole
 from darkroom.inference import Classifier
 from darkroom.models import normalise
 
@@ -33,7 +33,7 @@ def probabilities(
         total = _softmax(classifier, normalise(stored, classifier.mean, classifier.std))
         for copy in range(1, copies + 1):
             generator = torch.Generator().manual_seed(seed_of(seed, copy, int(positions[0])))
-            draw = Draw(generator, positions, torch.arange(len(positions)), copy, device)
+            draw = whole(generator, positions, device, epoch=copy)
             changed = change(stored.permute(0, 3, 1, 2).float(), draw)
             total += _softmax(classifier, changed.sub(classifier.mean).div_(classifier.std))
         votes.append(total / (copies + 1))

@@ -191,12 +191,12 @@ def _augmented(data: "Batches", change: "Change", seed: int) -> tuple[Any, Any]:
     """Some training images as they are stored, and as the network gets them (uint8, N x H x W x C)."""
     import torch
 
-    from darkroom.draw import Draw, seed_of
+    from darkroom.draw import seed_of, whole
 
     generator = torch.Generator().manual_seed(seed_of(seed, 0))
     positions = torch.randperm(len(data), generator=generator)[:SHOWN]
     (images,) = data.read([positions])
-    draw = Draw(generator, positions, torch.arange(len(positions)), 1, data.device)
+    draw = whole(generator, positions, data.device)
     after = change(images.permute(0, 3, 1, 2).float(), draw).permute(0, 2, 3, 1)
     return images.cpu().numpy(), after.round().clamp(0, 255).to(torch.uint8).cpu().numpy()
 

@@ -520,6 +520,12 @@ def test_the_range_test_ends_where_the_loss_is_no_number(project):
     assert range_test.range_test(setup).rates == []
 
 
+def test_the_range_test_ends_where_a_clipped_gradient_is_no_number(project):
+    setup = ready(project, clip=1.0)
+    setup.network.features.append(Of(lambda values: values + values.mul(0).sqrt()))  # infinite slope
+    assert len(range_test.range_test(setup).rates) == 1
+
+
 @pytest.mark.parametrize("lr", [1e-9, 900.0])
 def test_the_range_holds_the_present_rate(project, lr):
     test = range_test.range_test(ready(project, lr=lr))

@@ -66,7 +66,7 @@ def test_ours_are_places_in_the_training_set():
 
 
 def test_forms_and_ranges():
-    draw = whole(torch.Generator().manual_seed(0), 5000, CPU, epoch=4)
+    draw = whole(torch.Generator().manual_seed(0), torch.arange(5000), CPU, epoch=4)
     assert draw.epoch == 4
     assert draw.ours().tolist() == list(range(5000))
     uniform, integers, field = draw.uniform(2), draw.integers(3, 2), draw.field(1, 2, 3)
@@ -82,7 +82,7 @@ def test_forms_and_ranges():
 
 @pytest.mark.parametrize("parameter", [0.2, 1.0, 8.0])
 def test_beta_has_the_moments_of_its_distribution(parameter):
-    numbers = whole(torch.Generator().manual_seed(0), 5000, CPU).beta(parameter)
+    numbers = whole(torch.Generator().manual_seed(0), torch.arange(5000), CPU).beta(parameter)
     assert (numbers.shape, numbers.dtype) == ((5000,), torch.float32)
     assert numbers.mean() == pytest.approx(0.5, abs=0.02)
     assert numbers.var() == pytest.approx(1 / (4 * (2 * parameter + 1)), rel=0.06)
@@ -95,7 +95,7 @@ def test_beta_stays_between_zero_and_one(parameter):
 
 
 def test_beta_is_strictly_between_where_mixing_is_usual():
-    numbers = whole(torch.Generator().manual_seed(0), 5000, CPU).beta(1.0)
+    numbers = whole(torch.Generator().manual_seed(0), torch.arange(5000), CPU).beta(1.0)
     assert ((numbers > 0) & (numbers < 1)).all()
 
 
