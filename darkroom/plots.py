@@ -235,15 +235,13 @@ def reliability(table: pd.DataFrame, split: str) -> Figure:
     figure.suptitle(f"Reliability, {split} split", fontsize=10)
     axes = figure.subplots(2, 2, sharex=True, sharey="row", height_ratios=[3, 1])
     centres, width = 50 * (table["low"] + table["high"]), 100 * (table["high"] - table["low"])
-    for column, (words, suffix) in enumerate(
-        (("before temperature scaling", "_uncalibrated"), ("after temperature scaling", ""))
-    ):
+    for column, (when, suffix) in enumerate((("before", "_uncalibrated"), ("after", ""))):
         upper, lower = axes[:, column]
         accuracy, confidence = 100 * table[f"accuracy{suffix}"], 100 * table[f"confidence{suffix}"]
         upper.bar(centres, accuracy, 0.94 * width, color=BLUE, alpha=0.35, label="accuracy of the bin")
         upper.scatter(confidence, accuracy, color=BLUE, s=14, zorder=3, clip_on=False, label="at its mean confidence")
         upper.plot([0, 100], [0, 100], color=GREY, linewidth=0.8, linestyle="--", label="as sure as right")
-        upper.set_title(words, fontsize=10)
+        upper.set_title(f"{when} temperature scaling", fontsize=10)
         lower.bar(centres, table[f"images{suffix}"], 0.94 * width, color=GREY)
         lower.set_yscale("symlog", linthresh=1)
         lower.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")  # powers of ten would need math text
