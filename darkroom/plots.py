@@ -245,14 +245,14 @@ def reliability(table: pd.DataFrame, split: str) -> Figure:
         lower.bar(centres, table[f"images{suffix}"], 0.94 * width, color=GREY)
         lower.set_yscale("symlog", linthresh=1)
         lower.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")  # powers of ten would need math text
+        upper.set_ylabel("accuracy, %")
+        lower.set_ylabel("images")
         lower.set_xlabel("confidence, %")
         _open(upper)
         _open(lower)
-    axes[0, 0].set_ylabel("accuracy, %")
     axes[0, 0].set_xlim(0, 100)
     axes[0, 0].set_ylim(0, 103)
     axes[0, 1].legend(fontsize=7, frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
-    axes[1, 0].set_ylabel("images")
     axes[1, 0].set_ylim(0, None)
     return figure
 
