@@ -27,6 +27,7 @@ TEXT = Path("metrics/compare.md")
 SEEDS = ("train.seed", "split.seed")
 NO_EFFECT = ("baseline.", "errors.", "tracking.")  # sections that cannot change the figures of the network
 SPLITS = ("val", "test")
+LOWER_IS_BETTER = ("log_loss", "ece")  # beginnings of the names of such figures
 ALPHA = 0.05
 SAME = 1e-9  # files hold figures with four digits: what is closer than this is equal
 WIDTH = 100  # columns of a terminal
@@ -63,7 +64,7 @@ def show(names: Sequence[str], metric: str) -> None:
     tables, best, printed, written = [], [], [], ["# Experiments"]
     for dataset, runs in rows[rows["state"] == "done"].groupby("dataset", sort=False):
         kept = latest(runs.dropna(subset=[*SPLITS]))
-        table = compare(kept, split, lower_is_better="loss" in figure)
+        table = compare(kept, split, lower_is_better=figure.startswith(LOWER_IS_BETTER))
         tables.append(pd.concat({dataset: table}, names=["dataset", "rank"]))
         best += table["experiments"].str.split().str[0].tolist()[:1]
         title = f"{dataset}: {figure}, {_count(len(kept), 'run')} of {_count(len(table), 'configuration')}"
@@ -333,7 +334,9 @@ def _seeds(chosen: Sequence[Experiment]) -> list[str]:
 def _checked(metric: str, chosen: Sequence[Experiment]) -> tuple[str, str]:
     """Split and figure of a metric such as `val.accuracy`."""
     split, _, figure = metric.partition(".")
-    known = list(dict.fromkeys(name.partition(".")[2] for item in chosen for name in item.figures))
+    known = list(
+        dict.fromkeys(name.partition(".")[2] for item in chosen for name in item.figures if name.startswith(SPLITS))
+    )
     if split not in SPLITS or (known and figure not in known):
         raise UserError(
             f"--metric is {metric!r}, but must be val. or test. with the name of a figure: "

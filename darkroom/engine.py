@@ -248,6 +248,17 @@ def validate(
     return _shared(fabric, sums, len(data))
 
 
+@torch.inference_mode()
+def logits(network: nn.Module, data: Batches, mean: Tensor, std: Tensor, batch_size: int) -> Tensor:
+    """What the network, in evaluation mode, makes of all images of a split: float32, N x classes, on the CPU.
+
+    In this process alone, and in float32 whatever the precision of the training was, as `Classifier` works.
+    """
+    network.eval()
+    parts = torch.split(torch.arange(len(data)), batch_size)
+    return torch.cat([network(normalise(images, mean, std)).cpu() for images in data.read(parts)])
+
+
 def _shared(fabric: "Fabric", sums: Tensor, count: int) -> tuple[float, float]:
     """Sums over all processes, as means over `count` images."""
     total = fabric.all_reduce(sums, reduce_op="sum")

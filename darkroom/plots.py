@@ -205,6 +205,87 @@ def per_class(table: pd.DataFrame, split: str) -> Figure:
     return figure
 
 
+def coverage(table: pd.DataFrame, split: str) -> Figure:
+    """Accuracy on the images that are surest, by their share; some thresholds of the confidence stand beside."""
+    figure = _figure(6.5, 4.2)
+    axis = figure.subplots()
+    shares, accuracies = 100 * table["coverage"], 100 * table["accuracy"]
+    axis.plot(shares, accuracies, color=BLUE, marker="o", markersize=3)
+    room = max(100 - float(accuracies.min()), 1)
+    axis.set_ylim(100 - 1.1 * room, 100 + 0.1 * room)
+    axis.set_xlim(0, 103)
+    axis.ticklabel_format(axis="y", useOffset=False)
+    last = float("inf")
+    for share, accuracy, threshold in zip(shares, accuracies, table["threshold"], strict=True):
+        if last - share >= 12:  # apart enough to be read
+            axis.annotate(
+                _percent(threshold), (share, accuracy), (3, 4), textcoords="offset points", fontsize=7, color=GREY
+            )
+            last = share
+    axis.set_xlabel("coverage: share of the images at least so sure, %")
+    axis.set_ylabel("accuracy on them, %")
+    axis.set_title(f"Accuracy against coverage, {split} split (at a point: lowest confidence)", fontsize=10)
+    _open(axis)
+    return figure
+
+
+def reliability(table: pd.DataFrame, split: str) -> Figure:
+    """Accuracy over confidence with the images of each bin, before and after temperature scaling."""
+    figure = _figure(9.5, 4.8)
+    figure.suptitle(f"Reliability, {split} split", fontsize=10)
+    axes = figure.subplots(2, 2, sharex=True, sharey="row", height_ratios=[3, 1])
+    centres, width = 50 * (table["low"] + table["high"]), 100 * (table["high"] - table["low"])
+    for column, (when, suffix) in enumerate((("before", "_uncalibrated"), ("after", ""))):
+        upper, lower = axes[:, column]
+        accuracy, confidence = 100 * table[f"accuracy{suffix}"], 100 * table[f"confidence{suffix}"]
+        upper.bar(centres, accuracy, 0.94 * width, color=BLUE, alpha=0.35, label="accuracy of the bin")
+        upper.scatter(confidence, accuracy, color=BLUE, s=14, zorder=3, clip_on=False, label="at its mean confidence")
+        upper.plot([0, 100], [0, 100], color=GREY, linewidth=0.8, linestyle="--", label="as sure as right")
+        upper.set_title(f"{when} temperature scaling", fontsize=10)
+        lower.bar(centres, table[f"images{suffix}"], 0.94 * width, color=GREY)
+        lower.set_yscale("symlog", linthresh=1)
+        lower.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")  # powers of ten would need math text
+        upper.set_ylabel("accuracy, %")
+        lower.set_ylabel("images")
+        lower.set_xlabel("confidence, %")
+        _open(upper)
+        _open(lower)
+    axes[0, 0].set_xlim(0, 100)
+    axes[0, 0].set_ylim(0, 103)
+    axes[0, 1].legend(fontsize=7, frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
+    axes[1, 0].set_ylim(0, None)
+    return figure
+
+
+def slices(table: pd.DataFrame, split: str) -> Figure:
+    """Accuracy with its interval by quarters of each property of the images; the line is the accuracy of all."""
+    names = list(table["property"].unique())
+    figure = _figure(3.1 * len(names) + 0.6, 3.4)
+    figure.suptitle(f"Accuracy by looks of the image, {split} split (95 % intervals)", fontsize=10)
+    axes = figure.subplots(1, len(names), sharey=True, squeeze=False)[0]
+    for axis, name in zip(axes, names, strict=True):
+        part = table[table["property"] == name]
+        places = np.arange(len(part))
+        middle = 100 * part["accuracy"]
+        distances = [middle - 100 * part["accuracy_low"], 100 * part["accuracy_high"] - middle]
+        axis.errorbar(places, middle, np.maximum(distances, 0), color=BLUE, fmt="o", markersize=4, capsize=3)
+        total = 100 * (part["accuracy"] * part["images"]).sum() / part["images"].sum()
+        axis.axhline(total, color=GREY, linewidth=0.8, linestyle="--")
+        unit = {"size": "width x height, root, in pixels"}.get(name, f"{name}, 0 to 1")
+        digits = 0 if name == "size" else 3
+        spans = [
+            f"{low:,.{digits}f} to\n{high:,.{digits}f}" for low, high in zip(part["low"], part["high"], strict=True)
+        ]
+        labels = [f"{span}\n({images:,})" for span, images in zip(spans, part["images"], strict=True)]
+        axis.set_xticks(places, labels, fontsize=7)
+        axis.set_xlim(-0.5, len(part) - 0.5)
+        axis.set_xlabel(f"{unit} (images)", fontsize=8)
+        axis.set_title(name, fontsize=10)
+        _open(axis)
+    axes[0].set_ylabel("accuracy, %")
+    return figure
+
+
 def learning_rates(
     rates: Sequence[float],
     losses: Sequence[float],
@@ -252,6 +333,11 @@ def _show(axis: Axes, image: NDArray[np.uint8]) -> None:
 
 def _open(axis: Axes) -> None:
     axis.spines[["top", "right"]].set_visible(False)
+
+
+def _percent(share: float) -> str:
+    """A share in per cent, with as many digits as tell it from 100 %."""
+    return f"{share:.0%}" if share < 0.995 else f"{share:.2%}" if share < 0.99995 else f"{100 * share:.6g}%"
 
 
 def _wrapped(text: str) -> str:

@@ -15,18 +15,35 @@ from darkroom.inference import Classifier
 from darkroom.models import normalise
 
 
-@torch.inference_mode()
 def probabilities(
     classifier: Classifier, images: Images, rows: Rows, change: Change, *, copies: int, seed: int, batch_size: int
 ) -> NDArray[np.float32]:
-    """Mean probabilities (N x classes) of each image as it is and `copies` changed ones.
+    """Calibrated probabilities (N x classes) from the votes, which are averaged first.
+
+    In this order by Rahaman and Thiery 2021, arXiv:2007.08792; the temperature is that of images without copies.
+    """
+    mean = votes(classifier, images, rows, change, copies=copies, seed=seed, batch_size=batch_size)
+    return tempered(mean, classifier.temperature)
+
+
+def tempered(probabilities: NDArray[np.float32], temperature: float) -> NDArray[np.float32]:
+    """Probabilities (N x classes) after dividing their logarithms, which are logits, by `temperature`."""
+    result: NDArray[np.float32] = torch.from_numpy(probabilities).log().div(temperature).softmax(1).numpy()
+    return result
+
+
+@torch.inference_mode()
+def votes(
+    classifier: Classifier, images: Images, rows: Rows, change: Change, *, copies: int, seed: int, batch_size: int
+) -> NDArray[np.float32]:
+    """Mean probabilities (N x classes), not calibrated, of each image as it is and `copies` changed ones.
 
     `images` are uint8, N x height x width x channels, at these `rows` of the data set. Equal arguments give equal
     probabilities; another `batch_size` draws other changes.
     """
     classifier.network.eval()
     device = classifier.mean.device
-    votes = []
+    means = []
     for start in range(0, len(images), batch_size):
         stored = torch.from_numpy(np.ascontiguousarray(images[start : start + batch_size])).to(device)
         positions = torch.tensor(rows[start : start + batch_size])
@@ -36,8 +53,8 @@ def probabilities(
             draw = whole(generator, positions, device, epoch=copy)
             changed = change(stored.permute(0, 3, 1, 2).float(), draw)
             total += _softmax(classifier, changed.sub(classifier.mean).div_(classifier.std))
-        votes.append(total / (copies + 1))
-    result: NDArray[np.float32] = torch.cat(votes).cpu().numpy()
+        means.append(total / (copies + 1))
+    result: NDArray[np.float32] = torch.cat(means).cpu().numpy()
     return result
 
 

@@ -1,9 +1,12 @@
 """Measure what simple methods reach on the same split."""
 
+import numpy as np
+import pandas as pd
+
 from darkroom import baselines, paths
 from darkroom.console import done, progress, run
 from darkroom.dataset import labels_of, load_images, load_index, load_split
-from darkroom.files import write_json
+from darkroom.files import write_json, write_parquet
 from darkroom.params import load
 
 
@@ -12,12 +15,18 @@ def main() -> None:
     images, index = load_images(), load_index()
     chosen = baselines.choose(load_split("train"), settings.max_train, settings.seed)
     rows = {"train": chosen, "val": load_split("val"), "test": load_split("test")}
-    sets = {name: (baselines.features(images, part), labels_of(index, part)) for name, part in rows.items()}
-    train = sets.pop("train")
+    labels = {name: labels_of(index, part) for name, part in rows.items()}
+    features = {name: baselines.features(images, part) for name, part in rows.items()}
+    train = features.pop("train"), labels.pop("train")
+    on_test = pd.DataFrame({"row": rows["test"]})
     results: dict[str, object] = {"train_images": len(chosen)}
     for name in progress(baselines.MODELS, what="baselines", unit="model", total=len(baselines.MODELS)):
-        reached = baselines.accuracies(name, settings.seed, train, sets)
-        results[name] = {f"{split}_accuracy": round(accuracy, 4) for split, accuracy in reached.items()}
+        found = baselines.predictions(name, settings.seed, train, features)
+        results[name] = {
+            f"{split}_accuracy": round(float(np.mean(found[split] == labels[split])), 4) for split in found
+        }
+        on_test[name] = found["test"]
+    write_parquet(paths.BASELINE_PREDICTIONS, on_test)
     write_json(paths.BASELINE, results)
     shown = ", ".join(f"{name} {results[name]['test_accuracy']:.2%}" for name in baselines.MODELS)  # type: ignore[index]
     done(f"wrote {paths.BASELINE}; accuracy on test: {shown}", "dvc repro train")

@@ -4,10 +4,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from darkroom import paths, plots, runtime
 from darkroom.console import UserError, bar, done, run
-from darkroom.dataset import labels_of, load_classes, load_images, load_index, load_split
+from darkroom.dataset import Labels, labels_of, load_classes, load_images, load_index, load_split
 from darkroom.files import read_json, replacing_folder, write_csv, write_json, write_parquet, write_text
 from darkroom.params import Params, load
 
@@ -24,7 +25,7 @@ def main() -> None:
 
 def evaluate(params: Params, facts: dict[str, Any]) -> None:
     """Write predictions, figures, tables and pictures of both splits; add them to the record of the run."""
-    from darkroom import augment, devices, metrics, tracking, voting
+    from darkroom import augment, devices, metrics, slices, tracking, voting
     from darkroom.changes import Augmentation
     from darkroom.inference import Classifier, to_bytes_scale
 
@@ -43,15 +44,16 @@ def evaluate(params: Params, facts: dict[str, Any]) -> None:
         )
     images, index, classes = load_images(), load_index(), load_classes()
     batch_size = params.evaluate.batch_size
-    figures, predictions = {}, []
+    figures: dict[str, Any] = {}
+    predictions = []
     for split in ("val", "test"):
         rows = load_split(split)
         labels = labels_of(index, rows)
         step = max(batch_size, 2**26 // images[0].nbytes)
         parts = range(0, len(rows), step)
-        probabilities = np.concatenate(
+        votes = np.concatenate(
             [
-                voting.probabilities(
+                voting.votes(
                     classifier,
                     images[rows[start : start + step]],
                     rows[start : start + step],
@@ -63,7 +65,8 @@ def evaluate(params: Params, facts: dict[str, Any]) -> None:
                 for start in bar(what=split, unit="part", items=parts)
             ]
         )
-        figures[split] = metrics.summary(labels, probabilities)
+        probabilities = voting.tempered(votes, classifier.temperature)
+        figures[split] = metrics.summary(labels, probabilities, votes)
         predictions.append(
             pd.DataFrame(
                 {
@@ -77,14 +80,22 @@ def evaluate(params: Params, facts: dict[str, Any]) -> None:
                 }
             )
         )
-    # What stands below is about the test split, whose labels and probabilities are still at hand.
+    # What stands below is about the test split, whose rows, labels and probabilities are still at hand.
     report, text = metrics.report(labels, probabilities, classes)
-    table = metrics.per_class(report, classes)
+    table = metrics.per_class(report, metrics.ranking(labels, probabilities), classes)
+    right = probabilities.argmax(axis=1) == labels
+    by_confidence = metrics.coverage(labels, probabilities)
+    before, after = (metrics.reliability(labels, values) for values in (votes, probabilities))
+    calibration = before.merge(after, on=["low", "high"], suffixes=("_uncalibrated", "")).round(4)
+    by_property = slices.table(slices.properties(images, rows, index), right)
     matrix = metrics.confusion(labels, probabilities)
-    write_json(paths.EVALUATE, figures)
+    write_json(paths.EVALUATE, figures | {"baselines": against_baselines(right, labels)})
     write_json(paths.REPORT_JSON, {"split": "test", **report})
     write_text(paths.REPORT_TEXT, f"test split, {len(labels):,} images\n\n{text}")
     write_csv(paths.PER_CLASS, table)
+    write_csv(paths.COVERAGE, by_confidence)
+    write_csv(paths.CALIBRATION, calibration)
+    write_csv(paths.SLICES, by_property)
     names = np.array(classes, dtype=object)
     pairs = pd.DataFrame({"actual": labels, "predicted": probabilities.argmax(axis=1)})
     write_csv(paths.CONFUSION, pairs.sort_values(["actual", "predicted"]).apply(lambda column: names[column]))
@@ -93,17 +104,55 @@ def evaluate(params: Params, facts: dict[str, Any]) -> None:
         for name, normalised in (("confusion", False), ("confusion_normalised", True)):
             plots.save(plots.confusion(matrix, classes, normalised=normalised, split="test"), folder / f"{name}.png")
         plots.save(plots.per_class(table, "test"), folder / "per_class.png")
+        plots.save(plots.coverage(by_confidence, "test"), folder / "coverage.png")
+        plots.save(plots.reliability(calibration, "test"), folder / "reliability.png")
+        plots.save(plots.slices(by_property, "test"), folder / "slices.png")
     tracking.evaluated(
         params,
         # The run already has `val_accuracy`, epoch by epoch.
-        {f"{prefix}_{name}": figures[split][name] for split, prefix in RECORDED.items() for name in figures[split]},
-        [paths.EVALUATE, paths.REPORT_TEXT, paths.REPORT_JSON, paths.PER_CLASS, paths.EVALUATE_PICTURES],
+        {
+            f"{prefix}_{name}": value
+            for split, prefix in RECORDED.items()
+            for name, value in figures[split].items()
+            if value is not None
+        },
+        [
+            paths.EVALUATE,
+            paths.REPORT_TEXT,
+            paths.REPORT_JSON,
+            paths.PER_CLASS,
+            paths.COVERAGE,
+            paths.CALIBRATION,
+            paths.SLICES,
+            paths.EVALUATE_PICTURES,
+        ],
     )
-    reached = f"test accuracy {figures['test']['accuracy']:.2%}"
+    test = figures["test"]
+    reached = (
+        f"test accuracy {test['accuracy']:.2%}, 95 % interval {test['accuracy_low']:.2%} to {test['accuracy_high']:.2%}"
+    )
     done(
         f"wrote {paths.EVALUATE} ({reached}), {paths.REPORT_TEXT} and pictures in {paths.EVALUATE_PICTURES}",
         "dvc repro errors",
     )
+
+
+def against_baselines(right: NDArray[np.bool_], labels: Labels) -> dict[str, Any]:
+    """Test accuracy of each baseline beside the network's, and McNemar's test against the one that is best on val.
+
+    `right` says which test images the network gets right.
+    """
+    from darkroom import metrics
+
+    reached, predictions = read_json(paths.BASELINE), pd.read_parquet(paths.BASELINE_PREDICTIONS)
+    names = [name for name in predictions if name != "row"]
+    best = max(names, key=lambda name: reached[name]["val_accuracy"])
+    return {
+        "test_accuracy": {name: reached[name]["test_accuracy"] for name in names}
+        | {"network": round(float(right.mean()), 4)},
+        "best": best,
+        "mcnemar": metrics.mcnemar(right, predictions[best].to_numpy() == labels),
+    }
 
 
 if __name__ == "__main__":

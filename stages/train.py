@@ -41,7 +41,7 @@ def train(params: Params, entry: Entry) -> None:
     """
     import torch
 
-    from darkroom import augment, devices, engine, models, precision, tracking
+    from darkroom import augment, calibration, devices, engine, models, precision, tracking
     from darkroom.batches import Batches
     from darkroom.checkpoint import Checkpoint, fingerprint
     from darkroom.inference import to_bytes_scale
@@ -135,9 +135,12 @@ def train(params: Params, entry: Entry) -> None:
                 f"training diverged: the loss is no longer a number after epoch {len(history)}. Lower train.lr, "
                 "or raise train.warmup; nothing was written"
             )
+        network.load_state_dict(result.weights)
+        scores = engine.logits(network, data["val"], mean, std, settings.batch_size).numpy()
+        temperature = calibration.fit_temperature(data["val"].labels.cpu().numpy(), scores)
         best, words = history.iloc[result.best_epoch - 1], diagnosis.fit_in_words(history)
         _save_weights(paths.WEIGHTS, result.weights)
-        write_json(paths.MODEL, facts)
+        write_json(paths.MODEL, facts | {"temperature": temperature})
         write_text(paths.LAYERS, layers + "\n")
         write_csv(paths.HISTORY, history)
         write_json(
@@ -148,6 +151,7 @@ def train(params: Params, entry: Entry) -> None:
                 "stopped_early": result.stopped_early,
                 "parameters": facts["parameters"],
                 **{name: round(float(best[name]), 4) for name in HISTORY[1:5]},
+                "temperature": temperature,
                 "fit": words,
             },
         )

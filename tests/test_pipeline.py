@@ -11,10 +11,14 @@ import time
 from pathlib import Path
 
 import mlflow
+import numpy as np
 import pandas as pd
 import pytest
+import torch
 import yaml
 
+from darkroom import calibration, inference
+from darkroom.inference import Classifier
 from tests import make
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -106,8 +110,44 @@ def test_it_learns_and_says_so(repository):
     figures = json.loads((repository / "metrics/evaluate.json").read_text())
     assert figures["test"]["accuracy"] == 1.0
     printed = run(repository, sys.executable, "-m", "darkroom", "summary")
-    assert "tiny: 100.00% of 12 test images" in printed
+    assert "tiny: 100.00% of 12 test images are classified right (95 % interval 75.75% to 100.00%, macro F1" in printed
     assert "next:" in printed
+
+
+def test_the_model_is_calibrated_and_the_evaluation_agrees_with_the_training(repository):
+    facts = json.loads((repository / "models/model.json").read_text())
+    classifier = Classifier.load(repository / "models")
+    images = np.load(repository / "data/images/images.npy")
+    predictions = pd.read_parquet(repository / "data/predictions.parquet")
+    val = predictions[predictions["split"] == "val"]
+    assert classifier.temperature == facts["temperature"] != 1
+    logits = inference.predict(
+        classifier.network, torch.from_numpy(images[val["row"]]), classifier.mean, classifier.std, 512
+    )
+    fitted = calibration.fit_temperature(val["label"].to_numpy(), logits.numpy())
+    assert fitted == pytest.approx(facts["temperature"], rel=1e-3)
+    probabilities = np.stack(predictions["probabilities"])
+    expected = classifier.probabilities(images[predictions["row"]])
+    assert probabilities == pytest.approx(expected, abs=1e-5)
+    assert (logits.argmax(1).numpy() == val["predicted"]).all()
+    figures = json.loads((repository / "metrics/evaluate.json").read_text())
+    assert figures["val"]["log_loss"] == pytest.approx(val["loss"].mean(), abs=1e-4)
+
+
+def test_the_evaluation_says_what_the_baselines_reach(repository):
+    figures = json.loads((repository / "metrics/evaluate.json").read_text())["baselines"]
+    reached = json.loads((repository / "metrics/baseline.json").read_text())
+    assert figures["test_accuracy"].pop("network") == 1
+    assert figures["test_accuracy"] == {name: reached[name]["test_accuracy"] for name in figures["test_accuracy"]}
+    wrong = round(12 * (1 - figures["test_accuracy"][figures["best"]]))
+    assert figures["mcnemar"]["only_ours_right"] == wrong
+    assert figures["mcnemar"]["only_other_right"] == 0
+
+
+def test_dvc_draws_the_curves_of_the_evaluation(repository):
+    shown = json.loads(run(repository, "dvc", "plots", "show", "--json"))
+    assert {"coverage", "reliability", "confusion", "per_class", "loss", "accuracy"} <= set(shown["data"])
+    assert not shown.get("errors")
 
 
 def test_the_copy_is_found_and_stays_on_one_side(repository):
@@ -190,8 +230,10 @@ def test_the_run_holds_curves_parameters_results_and_model(repository):
     assert len(client.get_metric_history(found.info.run_id, "val_accuracy")) == 2
     assert found.data.metrics["test_accuracy"] == 1.0
     assert found.data.metrics["test_mistakes"] == 0
+    assert {"test_ece", "best_val_ece", "test_accuracy_low", "test_roc_auc"} <= set(found.data.metrics)
     artifacts = {item.path for item in client.list_artifacts(found.info.run_id)}
-    assert {"train", "evaluate", "errors", "classification_report.txt", "model.json", "model.txt"} <= artifacts
+    assert {"train", "evaluate", "errors", "slices.csv", "classification_report.txt"} <= artifacts
+    assert {"model.json", "model.txt"} <= artifacts
 
 
 def test_the_logged_model_reads_picture_bytes_and_holds_no_pickle(repository):

@@ -274,8 +274,9 @@ def grid(rates=(0.1, 0.2), seeds=range(5), **params):
             figures={
                 f"{split}.{figure}": round(base + rate / 10 + seed / 100 + (seed * rate) ** 2 / 50, 4)
                 for split, base in (("val", 0.8), ("test", 0.7))
-                for figure in ("accuracy", "log_loss")
-            },
+                for figure in ("accuracy", "log_loss", "ece")
+            }
+            | {"baselines.test_accuracy.network": 0.9},
             **{"train__lr": rate, "train__seed": seed} | params,
         )
         for rate in rates
@@ -299,10 +300,11 @@ def test_the_table_is_printed_and_written(command):
     assert command(grid(), seconds={"lr0.1-0": 3.0, "lr0.1-1": 5.0}) == printed
 
 
-def test_a_lower_loss_is_better(command):
-    command(grid(), metric="test.log_loss")
+@pytest.mark.parametrize("metric", ["test.log_loss", "test.ece"])
+def test_a_lower_loss_or_calibration_error_is_better(command, metric):
+    command(grid(), metric=metric)
     assert pd.read_csv(compare.TABLE)["configuration"].tolist() == ["train.lr=0.1", "train.lr=0.2"]
-    assert "paired t-test of test.log_loss" in compare.TEXT.read_text()
+    assert f"paired t-test of {metric}" in compare.TEXT.read_text()
 
 
 def test_long_configurations_stay_within_a_terminal(command):
@@ -370,7 +372,7 @@ def test_names_restrict_the_table(command):
 @pytest.mark.parametrize("metric", ["accuracy", "val.f1", "train.accuracy", "val.", ""])
 def test_an_unknown_metric_is_answered_by_the_known_ones(command, metric):
     said = make.refusal(lambda: command(grid(), metric=metric))
-    assert "accuracy, log_loss" in said
+    assert said.endswith("accuracy, log_loss, ece")
     assert make.is_one_line(said)
 
 

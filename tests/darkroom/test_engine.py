@@ -15,6 +15,7 @@ from torch.nn import functional
 from darkroom import devices, engine
 from darkroom.batches import Batches
 from darkroom.checkpoint import Checkpoint
+from darkroom.models import normalise
 from tests import ddp
 from tests.conftest import ROOT
 from tests.ddp import CPU, MEAN, STD, settings
@@ -438,6 +439,22 @@ def test_validation_does_not_depend_on_the_batch_size(size):
     found = engine.validate(devices.fabric(settings(), CPU, "32"), network, data(30, 5), MEAN, STD, size)
     assert found == pytest.approx(judged(network.state_dict(), data(30, 5)), rel=1e-5)
     assert not network.training
+
+
+@pytest.mark.parametrize("size", [1, 7, 64])
+def test_logits_are_those_of_all_images_from_memory_or_disk(size):
+    network = build(dropout=0.5).train()
+    held = data(30, 5)
+    assert held.resident
+    images = held._whole.numpy()
+    streamed = Batches(images, np.arange(30), held.labels.numpy(), CPU, memory_share=0)
+    assert not streamed.resident
+    with torch.no_grad():
+        expected = network.eval()(normalise(torch.from_numpy(images), MEAN, STD))
+    for source in (held, streamed):
+        found = engine.logits(network.train(), source, MEAN, STD, size)
+        assert found.shape == (30, 2)
+        torch.testing.assert_close(found, expected)
 
 
 def test_half_precision_learns():

@@ -69,6 +69,19 @@ def test_probabilities_sum_to_one_and_top_k_is_at_most_all(folder):
     assert classifier.predict([]) == []
 
 
+def test_the_temperature_of_the_model_divides_its_logits(folder):
+    before = Classifier.load(folder)
+    facts = json.loads((folder / "model.json").read_text())
+    (folder / "model.json").write_text(json.dumps(facts | {"temperature": 0.5}))
+    after = Classifier.load(folder)
+    images = np.stack([make.pixels(8, 10, before.shape[2], seed) for seed in range(5)])
+    squared = before.probabilities(images).astype(float) ** 2
+    assert before.temperature == 1
+    assert after.probabilities(images) == pytest.approx(squared / squared.sum(axis=1, keepdims=True), abs=1e-6)
+    best = after.predict(images[0])[0].probabilities[0]
+    assert best == pytest.approx(after.probabilities(images[:1]).max())
+
+
 @pytest.mark.parametrize(
     "array", [np.zeros((8, 8), np.float32), np.zeros((8, 8, 2), np.uint8), np.zeros(8, np.uint8)], ids=str
 )

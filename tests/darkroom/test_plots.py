@@ -38,7 +38,34 @@ def curves():
     return plots.curves(pd.DataFrame({"epoch": [1, 2, 3]} | {name: [0.3, 0.2, 0.1] for name in columns}), 2)
 
 
-FIGURES = [grid, balance, sizes, confusion, per_class, curves]
+def coverage(accuracies=(0.9, 0.95, 1.0)):
+    count = len(accuracies)
+    shares = np.linspace(1, 1 / count, count)
+    table = {"threshold": np.linspace(0.5, 0.99999, count), "coverage": shares, "accuracy": accuracies}
+    return plots.coverage(pd.DataFrame(table), "test")
+
+
+def reliability(images=(0, 3, 90000)):
+    filled = np.array(images) > 0
+    edges = np.linspace(0, 1, len(images) + 1)
+    table = {"low": edges[:-1], "high": edges[1:]}
+    for suffix in ("", "_uncalibrated"):
+        table |= {f"images{suffix}": images, f"confidence{suffix}": np.where(filled, edges[1:], np.nan)}
+        table |= {f"accuracy{suffix}": np.where(filled, 0.5, np.nan)}
+    return plots.reliability(pd.DataFrame(table), "test")
+
+
+def slices(quarters=4, names=("brightness", "contrast", "size"), accuracy=0.9):
+    rows = [
+        [name, quarter + 1, 100.0 * quarter, 100.0 * quarter + 50, 30, accuracy, 0.8, 1.0]
+        for name in names
+        for quarter in range(quarters)
+    ]
+    columns = ["property", "quarter", "low", "high", "images", "accuracy", "accuracy_low", "accuracy_high"]
+    return plots.slices(pd.DataFrame(rows, columns=columns), "test")
+
+
+FIGURES = [coverage, reliability, slices, grid, balance, sizes, confusion, per_class, curves]
 
 
 @pytest.mark.parametrize("figure", FIGURES)
@@ -119,3 +146,33 @@ def test_few_and_many_classes_can_be_drawn(figure, count):
 def test_a_confusion_matrix_with_an_empty_class_can_be_drawn():
     for normalised in (True, False):
         rendered(plots.confusion(np.array([[3, 1], [0, 0]]), ["a", "b"], normalised=normalised, split="test"))
+
+
+@pytest.mark.parametrize(
+    "accuracies", [(1.0,), (1.0, 1.0, 1.0), (0.0,), (0.5, 0.2, 0.0), tuple(np.linspace(0.1, 1, 50))]
+)
+def test_any_coverage_can_be_drawn(accuracies):
+    figure = coverage(accuracies)
+    rendered(figure)
+    low, high = figure.axes[0].get_ylim()
+    assert low < 100 * min(accuracies)
+    assert 100 * max(accuracies) < high
+
+
+@pytest.mark.parametrize("images", [(0, 0, 1), (5, 5, 5)])
+def test_empty_bins_can_be_drawn(images):
+    rendered(reliability(images))
+
+
+@pytest.mark.parametrize("names", [("brightness",), ("brightness", "contrast", "size")])
+@pytest.mark.parametrize("quarters", [1, 4])
+@pytest.mark.parametrize("accuracy", [0.8, 1.0])
+def test_few_and_many_slices_can_be_drawn(names, quarters, accuracy):
+    rendered(slices(quarters, names, accuracy))
+
+
+@pytest.mark.parametrize(
+    ("share", "text"), [(0.5, "50%"), (0.994, "99%"), (0.9987, "99.87%"), (0.999999, "99.9999%"), (1.0, "100%")]
+)
+def test_shares_close_to_all_keep_their_digits(share, text):
+    assert plots._percent(share) == text

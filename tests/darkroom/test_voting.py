@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
@@ -28,7 +30,26 @@ def vote(classifier, *changes, copies, images=IMAGES, rows=ROWS, seed=1, batch_s
 
 
 def test_without_copies_it_is_the_classifiers_own_answer(classifier):
-    assert np.array_equal(vote(classifier, {"turn": {}}, copies=0), classifier.probabilities(IMAGES, 4))
+    for temperature in (1.0, 0.4, 3.0):
+        calibrated = dataclasses.replace(classifier, temperature=temperature)
+        found = vote(calibrated, {"turn": {}}, copies=0)
+        assert found == pytest.approx(calibrated.probabilities(IMAGES, 4), rel=1e-4, abs=1e-7)
+
+
+def test_the_mean_is_taken_before_the_temperature(classifier):
+    calibrated = dataclasses.replace(classifier, temperature=0.5)
+    mean = vote(classifier, {"flip": {"probability": 1.0}}, copies=1).astype(float)
+    expected = mean**2 / (mean**2).sum(axis=1, keepdims=True)
+    assert vote(calibrated, {"flip": {"probability": 1.0}}, copies=1) == pytest.approx(expected, abs=1e-6)
+
+
+def test_a_temperature_leaves_the_order_of_the_classes_and_what_is_impossible():
+    probabilities = np.array([[0.5, 0.3, 0.2, 0.0]], np.float32)
+    for temperature in (0.1, 1.0, 10.0):
+        found = voting.tempered(probabilities, temperature)
+        assert (np.diff(found[0]) <= 0).all()
+        assert found[0, 3] == 0
+        assert found.sum() == pytest.approx(1)
 
 
 def test_copies_that_do_not_differ_change_nothing(classifier):

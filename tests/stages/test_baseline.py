@@ -1,8 +1,10 @@
 import json
 
 import numpy as np
+import pandas as pd
+import pytest
 
-from darkroom import paths
+from darkroom import dataset, paths
 from stages import baseline, extract, fetch, split
 from tests import make
 
@@ -30,6 +32,12 @@ def test_each_baseline_is_measured_on_val_and_test(project, capsys):
         assert found[name]["val_accuracy"] > 0.9
         assert found[name]["test_accuracy"] > 0.9
     assert "accuracy on test: majority_class 50.00%" in capsys.readouterr().out
+    predicted = pd.read_parquet(paths.BASELINE_PREDICTIONS).set_index("row")
+    assert list(predicted) == ["majority_class", "random_forest", "logistic_regression"]
+    assert predicted.index.tolist() == dataset.load_split("test").tolist()
+    labels = dataset.labels_of(dataset.load_index(), predicted.index.to_numpy())
+    for name in predicted:
+        assert (predicted[name] == labels).mean() == pytest.approx(found[name]["test_accuracy"], abs=1e-4)
 
 
 def test_the_digits_are_learned_and_the_bytes_repeat(project):
@@ -37,6 +45,7 @@ def test_the_digits_are_learned_and_the_bytes_repeat(project):
     assert found["majority_class"]["test_accuracy"] < 0.15
     assert found["random_forest"]["test_accuracy"] > 0.85
     assert found["logistic_regression"]["test_accuracy"] > 0.92
-    first = paths.BASELINE.read_bytes()
+    outputs = (paths.BASELINE, paths.BASELINE_PREDICTIONS)
+    first = [path.read_bytes() for path in outputs]
     baseline.main()
-    assert paths.BASELINE.read_bytes() == first
+    assert [path.read_bytes() for path in outputs] == first
