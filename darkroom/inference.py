@@ -30,13 +30,17 @@ class Prediction:
 
 @dataclass(frozen=True)
 class Classifier:
-    """A network with what it needs to read pictures: size, channels, mean, deviation, class names."""
+    """A network with what it needs to read pictures: size, channels, mean, deviation, class names.
+
+    Probabilities are softmax(logits / temperature).
+    """
 
     network: nn.Module
     classes: list[str]
     shape: tuple[int, int, int]
     mean: Tensor
     std: Tensor
+    temperature: float = 1.0
 
     @classmethod
     def load(cls, folder: str | Path = "models", device: str | torch.device = "cpu") -> "Classifier":
@@ -58,13 +62,13 @@ class Classifier:
             raise UserError(f"{weights_file} is damaged or of another model ({reason}): `dvc repro train`") from None
         mean, std = (to_bytes_scale(facts[name]).to(device) for name in ("mean", "std"))
         network = network.to(device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
-        return cls(network, facts["classes"], shape, mean, std)
+        return cls(network, facts["classes"], shape, mean, std, facts.get("temperature", 1.0))
 
     def probabilities(self, images: Images, batch_size: int = 512) -> NDArray[np.float32]:
         """Probabilities (N x classes) of images as the data set stores them: uint8, N x height x width x channels."""
         stored = torch.from_numpy(np.ascontiguousarray(images))
         logits = predict(self.network, stored, self.mean, self.std, batch_size)
-        result: NDArray[np.float32] = logits.float().softmax(1).cpu().numpy()
+        result: NDArray[np.float32] = (logits.float() / self.temperature).softmax(1).cpu().numpy()
         return result
 
     def features(self, images: Images, batch_size: int = 512) -> NDArray[np.float32]:
