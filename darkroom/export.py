@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from darkroom import models, paths
 from darkroom.console import UserError, bar, done
-from darkroom.dataset import Images, chunks, load_classes, load_images, load_split
+from darkroom.dataset import Images, chunks, load_split
 from darkroom.files import read_json, replacing, sha256
 from darkroom.inference import Classifier
 
@@ -136,10 +136,9 @@ def session(file: Path) -> onnxruntime.InferenceSession:
 
 def pictures(classifier: Classifier) -> tuple[Images, NDArray[np.int64], str]:
     """Images, the rows of them to compare on, and what they are: the test split, else seeded random pictures."""
-    if paths.IMAGES.is_file() and paths.SPLIT.is_file():
-        images = load_images()
-        if images.shape[1:] == classifier.shape and load_classes() == classifier.classes:
-            return images, load_split("test"), "test images"
+    images = classifier.packed_images()
+    if images is not None:
+        return images, load_split("test"), "test images"
     noise = np.random.default_rng(0).integers(0, 256, (RANDOM_PICTURES, *classifier.shape), np.uint8)
     return noise, np.arange(len(noise)), "random pictures (the model's data are not here)"
 
