@@ -33,7 +33,17 @@ NEAREST = 8
 MAX_COMPARED = 20_000  # training images among which the nearest are sought
 SHOWN_SIDE = 280  # pixels at least, on the page
 CANVAS = 400  # pixels, of the drawing
-PEN, PEN_COLOUR = 20, "#0072B2"  # radius in pixels; a colour that is seen on a light and on a dark page
+PEN, PEN_COLOUR = 16, "#0072B2"  # radius in pixels; a colour that is seen on a light and on a dark page
+# Gradio's drawing begins with no tool in hand, and its tab is filled only when it is first shown.
+TAKE_PEN = """() => {
+    const wait = setInterval(() => {
+        const brush = document.querySelector("#sketch [aria-label=Brush]");
+        if (!brush) return;
+        clearInterval(wait);
+        if (!brush.dataset.taken) brush.click();
+        brush.dataset.taken = "yes";
+    }, 50);
+}"""
 MNIST_SHARE = 20 / 28  # of the side that a digit of MNIST takes
 
 
@@ -176,13 +186,14 @@ def explain(
     it, None where the network has no maps; the training images with the most similar features, each with its class
     and the cosine.
     """
-    probabilities = classifier.probabilities(picture[np.newaxis])[0]
+    batch = picture[np.newaxis].copy()
+    probabilities = classifier.probabilities(batch)[0]
     best = np.argsort(-probabilities, kind="stable")[:TOP]
-    inputs = models.normalise(torch.from_numpy(picture[np.newaxis].copy()), classifier.mean, classifier.std)
+    inputs = models.normalise(torch.from_numpy(batch), classifier.mean, classifier.std)
     maps = gradcam(cast(nn.Sequential, classifier.network), inputs, torch.tensor([best[0]]))
     nearest = []
     if known is not None:
-        cosines = known.features @ unit(classifier.features(picture[np.newaxis]))[0]
+        cosines = known.features @ unit(classifier.features(batch))[0]
         for at in np.argsort(-cosines, kind="stable")[:NEAREST]:
             name = classifier.classes[known.labels[at]]
             nearest.append((enlarged(known.images[known.rows[at]]), f"{name} ({cosines[at]:.2f})"))
@@ -231,18 +242,20 @@ def build(classifier: Classifier, known: Known | None, paper: Paper, head: tuple
 
     blank = np.zeros(classifier.shape, np.uint8)
     has_maps = explain(classifier, None, blank)[2] is not None
-    still: dict[str, Any] = {"interactive": False, "buttons": []}
-    with gradio.Blocks(title=html.escape(head[0]), analytics_enabled=False) as page:
+    still: dict[str, Any] = {"interactive": False, "show_label": False, "buttons": []}
+    with gradio.Blocks(title=head[0], analytics_enabled=False) as page:
         gradio.HTML(f"<h1>{html.escape(head[0])}</h1><p>{html.escape(head[1])}</p>")
         with gradio.Row():
             with gradio.Column(min_width=CANVAS), gradio.Tabs():
                 with gradio.Tab("Picture"):
-                    picture = gradio.Image(
-                        type="filepath", image_mode=None, label="drop, paste or photograph a picture", height=CANVAS
-                    )
-                with gradio.Tab("Drawing"):
+                    picture = gradio.Image(show_label=False, height=CANVAS + 100)
+                    # The file as it is: our own reader tells what is wrong with one.
+                    picture.preprocess = lambda file: file.path if file else None
+                with gradio.Tab("Drawing") as drawing:
                     sketch = gradio.Sketchpad(
-                        label="draw with the mouse",
+                        elem_id="sketch",
+                        show_label=False,
+                        height=CANVAS + 100,
                         canvas_size=(CANVAS, CANVAS),
                         fixed_canvas=True,
                         layers=False,
@@ -250,19 +263,19 @@ def build(classifier: Classifier, known: Known | None, paper: Paper, head: tuple
                         brush=gradio.Brush(default_size=PEN, colors=[PEN_COLOUR], color_mode="fixed"),
                     )
             with gradio.Column(min_width=CANVAS):
-                label = gradio.Label(label="most probable classes", num_top_classes=TOP)
+                label = gradio.Label(show_label=False, num_top_classes=TOP)
                 with gradio.Row():
-                    seen = gradio.Image(label="what the network sees", **still)
-                    heat = gradio.Image(label="where it looks (Grad-CAM)", visible=has_maps, **still)
-        near = gradio.Gallery(
-            label="nearest training images: class (cosine of the features)",
-            columns=NEAREST,
-            height="auto",
-            object_fit="contain",
-            visible=known is not None,
-            **still,
-        )
+                    with gradio.Column(min_width=120):
+                        gradio.HTML("What the network sees")
+                        seen = gradio.Image(**still)
+                    with gradio.Column(min_width=120, visible=has_maps):
+                        gradio.HTML("Where it looks (Grad-CAM)")
+                        heat = gradio.Image(**still)
+        with gradio.Column(visible=known is not None):
+            gradio.HTML("Nearest training images: class (cosine of the features)")
+            near = gradio.Gallery(columns=NEAREST, height=200, object_fit="contain", **still)
         shown = [label, seen, heat, near]
+        drawing.select(None, js=TAKE_PEN)
         picture.change(dropped, picture, shown, api_name="picture", show_progress="hidden")
         sketch.change(sketched, sketch, shown, api_name="drawing", show_progress="hidden", trigger_mode="always_last")
     return page
