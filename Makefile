@@ -11,7 +11,7 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup repro test test-all lint bench ui lock
+.PHONY: help setup repro test test-all lint bench ui demo lock
 
 help:  ## print the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,6 +50,9 @@ bench: $(READY)  ## timings side by side; DARKROOM_TEST_ARCHIVES=folder adds rea
 
 ui: $(READY)  ## MLflow's pages on http://127.0.0.1:5000
 	@python -m darkroom ui
+
+demo: $(READY)  ## a page on http://127.0.0.1:7860: drop, draw or photograph a picture
+	@python -m darkroom demo
 
 lock: $(READY)  ## requirements.in -> requirements.txt
 	uv pip compile --universal --generate-hashes --python-version 3.11 --no-header --no-annotate \

@@ -39,7 +39,7 @@ PARAMS = Params(
     train=TRAIN.model_copy(update={"epochs": EPOCHS}),
     evaluate=Evaluate(batch_size=512, tta=Tta(copies=0, changes=None)),
     errors=Errors(worst=40, pairs=6, per_pair=8),
-    tracking=Tracking(enabled=True, experiment=None),
+    tracking=Tracking(enabled=True, experiment=None, register_as=None),
 )
 
 
@@ -147,7 +147,7 @@ def train(archive: str, folder: str, enabled: int) -> Figures:
     _replace(tracking, "training", training)
     _replace(tracking.Run, "epoch", epoch)
     _replace(tracking.Run, "trained", trained)
-    params = PARAMS.model_copy(update={"tracking": Tracking(enabled=bool(enabled), experiment=None)})
+    params = PARAMS.model_copy(update={"tracking": Tracking(enabled=bool(enabled), experiment=None, register_as=None)})
     with clock() as figures:
         stages.train.train(params, entry(Path(archive)))
     return figures | spent

@@ -1,10 +1,11 @@
-"""Commands beside the pipeline: python -m darkroom predict | check | summary | compare | ui."""
+"""Commands beside the pipeline: python -m darkroom predict | check | export | demo | summary | compare | ui."""
 
 import argparse
 import json
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from darkroom import paths
@@ -25,6 +26,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
     command = commands.add_parser("check", help="before a long training: check data, network and learning rate")
     command.set_defaults(run=check)
+
+    command = commands.add_parser("export", help="write the model as one file that runs without Darkroom (ONNX)")
+    command.add_argument("--format", default="onnx", help="onnx")
+    command.add_argument("--output", metavar="FILE", help="model.onnx beside the model")
+    command.add_argument("--model", default=str(paths.MODEL.parent), metavar="FOLDER", help="where the model lies")
+    command.set_defaults(run=export)
+
+    command = commands.add_parser("demo", help="a page on this machine: drop, draw or photograph a picture")
+    command.add_argument("--port", type=_positive, default=7860, help="7860")
+    command.add_argument("--model", default=str(paths.MODEL.parent), metavar="FOLDER", help="where the model lies")
+    command.set_defaults(run=demo)
 
     command = commands.add_parser("summary", help="say what the last `dvc repro` reached, and where to look")
     command.set_defaults(run=summary)
@@ -79,6 +91,27 @@ def check(options: argparse.Namespace) -> None:
 
     if not checks.run(settings, entry):
         raise SystemExit(1)
+
+
+def export(options: argparse.Namespace) -> None:
+    """Write the ONNX file, checked against PyTorch on the test images."""
+    from darkroom import runtime
+
+    runtime.torch_for(threads=0, portable=False)
+    from darkroom import export
+
+    folder = Path(options.model)
+    export.run(folder, Path(options.output) if options.output else folder / "model.onnx", options.format)
+
+
+def demo(options: argparse.Namespace) -> None:
+    """Serve the demo page on this machine until Ctrl+C."""
+    from darkroom import runtime
+
+    runtime.torch_for(threads=0, portable=False)
+    from darkroom import demo
+
+    demo.run(Path(options.model), options.port)
 
 
 def summary(options: argparse.Namespace) -> None:

@@ -162,6 +162,7 @@ class Errors(Section):
 class Tracking(Section):
     enabled: bool
     experiment: Annotated[str, Field(min_length=1)] | None
+    register_as: Annotated[str, Field(pattern=r"^[\w .-]*\w$", max_length=200)] | None
 
 
 class Params(Section):

@@ -8,9 +8,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from mlflow.exceptions import MlflowException
 from mlflow.models import set_model
 from mlflow.pyfunc import PythonModel
 
+from darkroom.console import UserError
 from darkroom.inference import Classifier
 
 
@@ -24,8 +26,20 @@ class PictureModel(PythonModel):  # type: ignore[misc]
         self._classifier = Classifier.load(Path(context.artifacts["facts"]).parent)
 
     def predict(self, context, model_input, params=None):  # type: ignore[no-untyped-def]
-        """For each picture its class, the probability of that class, and those of all classes in their order."""
-        pictures = [self._classifier.read(picture) for picture in model_input["image"]]
+        """For each picture its class, the probability of that class, and those of all classes in their order.
+
+        Raises MlflowException, which the server answers with status 400, where a picture cannot be read.
+        """
+        pictures = []
+        for number, picture in enumerate(model_input["image"], 1):
+            try:
+                pictures.append(self._classifier.read(picture))
+            except UserError as error:
+                raise MlflowException.invalid_parameter_value(
+                    f"picture {number} of {len(model_input)}: {error}"
+                ) from None
+        if not pictures:
+            raise MlflowException.invalid_parameter_value("the column image holds no picture")
         probabilities = self._classifier.probabilities(np.stack(pictures)).astype(float)
         best = probabilities.argmax(axis=1)
         return pd.DataFrame(

@@ -26,6 +26,7 @@ from darkroom.files import read_json, sha256
 from darkroom.params import Params, flatten
 
 MODEL_TAG = "model_sha256"
+NEWEST = "newest"  # the alias in the registry; MLflow keeps `latest` to itself
 EPOCH_METRICS = ("train_loss", "train_accuracy", "val_loss", "val_accuracy", "lr", "seconds", "cpu_seconds")
 SERVED = (
     "numpy",
@@ -59,13 +60,18 @@ class Run:
             return
         self._metrics({name: figures[name] for name in EPOCH_METRICS if name in figures}, step=int(figures["epoch"]))
 
-    def trained(self, digest: str) -> None:
-        """The trained model with its curves, and the tag by which later stages find the run."""
+    def trained(self, digest: str, register_as: str | None = None) -> None:
+        """The trained model with its curves, and the tag by which later stages find the run.
+
+        `register_as` is the registered model of which this becomes a new version, with the alias `newest`.
+        """
 
         def action(client: Any, run_id: str) -> None:
             client.set_tag(run_id, MODEL_TAG, digest)
             _log_files(client, run_id, TRAINED)
-            _log_model(run_id)
+            address = _log_model(run_id)
+            if register_as is not None:
+                _register(client, run_id, address, register_as)
 
         self._do(action)
 
@@ -274,8 +280,8 @@ def _log_files(client: Any, run_id: str, files: list[Path]) -> None:
             client.log_artifact(run_id, str(path))
 
 
-def _log_model(run_id: str) -> None:
-    """The model in MLflow's own form, from code and safetensors: nothing is pickled."""
+def _log_model(run_id: str) -> str:
+    """The model in MLflow's own form, from code and safetensors: nothing is pickled. Gives its address."""
     import cv2
     import mlflow
     from mlflow.models import ModelSignature
@@ -286,7 +292,7 @@ def _log_model(run_id: str) -> None:
 
     picture = cv2.imencode(".png", load_images()[0])[1].tobytes()
     package = Path(__file__).parent
-    mlflow.pyfunc.log_model(
+    logged = mlflow.pyfunc.log_model(
         name="model",
         python_model=str(package / "serving.py"),
         artifacts={"facts": str(paths.MODEL.absolute()), "weights": str(paths.WEIGHTS.absolute())},
@@ -304,6 +310,16 @@ def _log_model(run_id: str) -> None:
         input_example=pd.DataFrame({"image": [picture]}),
         pip_requirements=[f"{name}=={version(name)}" for name in SERVED],
     )
+    return str(logged.model_uri)
+
+
+def _register(client: Any, run_id: str, address: str, name: str) -> None:
+    """Make the logged model the newest version of the registered model `name`, which is made when it is missing."""
+    with _store_lock():
+        if not client.search_registered_models(f"name = '{name}'"):
+            client.create_registered_model(name)
+    made = client.create_model_version(name, address, run_id, model_id=address.rpartition("/")[2])
+    client.set_registered_model_alias(name, NEWEST, made.version)
 
 
 def _warn(error: Exception) -> None:

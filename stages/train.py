@@ -166,7 +166,7 @@ def train(params: Params, entry: Entry) -> None:
             before, after = _augmented(data["train"], change, settings.seed)
             title = f"Training images before and after augmentation, {len(before)} of one batch"
             plots.save(plots.before_after(before, after, columns=8, title=title), folder / "augmented.png")
-        record.trained(sha256(paths.WEIGHTS))
+        record.trained(sha256(paths.WEIGHTS), params.tracking.register_as)
     checkpoint.clear()
     done(
         f"{words}\nwrote {paths.WEIGHTS} ({facts['parameters']:,} parameters, best of {len(history)} epochs: "

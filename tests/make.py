@@ -9,8 +9,10 @@ import pandas as pd
 import yaml
 from PIL import Image
 
+from darkroom import paths
 from darkroom.catalog import Entry
 from darkroom.console import UserError
+from darkroom.files import write_json, write_parquet
 
 
 def pixels(height=8, width=8, channels=1, seed=0):
@@ -94,6 +96,14 @@ def index_of(labels, hashes=None, subsets=None):
             "channels": pd.array([1] * count, dtype="Int8"),
         }
     )
+
+
+def packed(images, labels, splits, classes):
+    """Put a packed and split data set into the working folder, as `extract` and `split` leave it."""
+    write_json(paths.CLASSES, classes)
+    np.save(paths.IMAGES, images)
+    write_parquet(paths.INDEX, index_of(labels))
+    write_parquet(paths.SPLIT, pd.DataFrame({"row": range(len(splits)), "split": splits}))
 
 
 def refusal(action):

@@ -134,6 +134,15 @@ def test_predict_does_not_depend_on_the_batch_size_nor_on_training_mode():
     assert [int(value) for name, value in network.state_dict().items() if "tracked" in name] == [0]
 
 
+def test_probabilities_are_those_of_the_logits_over_the_temperature(folder):
+    images = np.stack([make.pixels(8, 10, Classifier.load(folder).shape[2], seed) for seed in range(5)])
+    raw = np.log(Classifier.load(folder).probabilities(images))
+    (folder / "model.json").write_text(json.dumps(json.loads((folder / "model.json").read_text()) | {"temperature": 2}))
+    expected = np.exp(raw / 2)
+    expected /= expected.sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(Classifier.load(folder).probabilities(images), expected, rtol=1e-5)
+
+
 @pytest.mark.parametrize("hidden", [[], [6, 5]])
 def test_features_are_what_the_last_layer_sees(folder, hidden):
     facts = json.loads((folder / "model.json").read_text())
