@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from darkroom.dataset import Images, Rows
+from darkroom.dataset import Images, Labels, Rows, chunks
 from darkroom.neighbours import NEAREST, nearest
 
 SIDE = 32  # pixels of the longer side of the versions that are compared, at most
@@ -23,16 +23,25 @@ BLOCK = 2**26  # bytes of pixels that are compared together
 def small(images: Images) -> Images:
     """Versions with at most `SIDE` pixels on the longer side, shrunk by area; smaller images stay as they are."""
     height, width, channels = images.shape[1:]
-    if not len(images) or max(height, width) <= SIDE:
+    if max(height, width) <= SIDE:
         return np.ascontiguousarray(images)
     size = [max(1, round(length * scale(images))) for length in (width, height)]
-    shrunk = [cv2.resize(np.ascontiguousarray(image), size, interpolation=cv2.INTER_AREA) for image in images]
-    return np.stack(shrunk).astype(np.uint8, copy=False).reshape(len(images), size[1], size[0], channels)
+    shrunk = np.empty((len(images), size[1], size[0], channels), np.uint8)
+    for at, image in enumerate(images):
+        resized = cv2.resize(np.ascontiguousarray(image), size, interpolation=cv2.INTER_AREA)
+        shrunk[at] = resized.reshape(shrunk.shape[1:])
+    return shrunk
+
+
+def versions(images: Images, rows: Rows) -> Images:
+    """The small versions of these rows, read a part at a time."""
+    return np.concatenate([small(images[rows[:0]]), *(small(part) for _, part in chunks(images, rows))])
 
 
 def scale(images: Images) -> float:
     """The length of a pixel of the images in their small versions, at most 1."""
-    return min(1.0, SIDE / max(images.shape[1:3]))
+    height, width = images.shape[1:3]
+    return min(1.0, SIDE / max(height, width))
 
 
 def spectrum(versions: Images) -> NDArray[np.float32]:
@@ -112,3 +121,28 @@ def pairs(asked: Rows, versions: Images, training: Rows, training_versions: Imag
         {"row": asked[at[close]], "train_row": training[places[close]], "distance": apart[close].round(4)}
     )
     return table.sort_values(["distance", "row", "train_row"], ignore_index=True)
+
+
+def table(
+    found: pd.DataFrame, index: pd.DataFrame, splits: "pd.Series[str]", labels: Labels, classes: list[str]
+) -> pd.DataFrame:
+    """The pairs for people: split, path, row, label; train_path, train_row, train_label; same_label and distance.
+
+    `splits` is the split by row, `labels` are those of all rows.
+    """
+    paths = index["path"].to_numpy()
+    names = np.array(classes, dtype=object)
+    row, train_row = found["row"].to_numpy(), found["train_row"].to_numpy()
+    return pd.DataFrame(
+        {
+            "split": splits.reindex(row).to_numpy(),
+            "path": paths[row],
+            "row": row,
+            "label": names[labels[row]],
+            "train_path": paths[train_row],
+            "train_row": train_row,
+            "train_label": names[labels[train_row]],
+            "same_label": labels[row] == labels[train_row],
+            "distance": found["distance"].to_numpy(),
+        }
+    )

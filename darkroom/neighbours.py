@@ -52,13 +52,13 @@ def nearest(asked: NDArray[np.float32], parts: Iterable[tuple[Rows, NDArray[np.f
                 among = torch.cat([best[start : start + ASKED_BLOCK], keys], dim=1)
                 best[start : start + ASKED_BLOCK] = among.topk(count, dim=1).values
             first += len(block)
-    keys = best.numpy()
-    missing = keys < 0
-    places_found = np.where(missing, 0, PLACES - 1 - keys % PLACES)
-    rows_found = np.concatenate(seen)[places_found] if first else np.zeros(keys.shape, np.int64)
+    kept: NDArray[np.int64] = best.numpy()
+    missing = kept < 0
+    places_found = np.where(missing, 0, PLACES - 1 - kept % PLACES)
+    rows_found = np.concatenate(seen)[places_found] if first else np.zeros(kept.shape, np.int64)
     return Nearest(
         rows=np.where(missing, -1, rows_found),
-        distances=np.where(missing, np.nan, 2 - (keys // PLACES) / STEPS),
+        distances=np.where(missing, np.nan, 2 - (kept // PLACES) / STEPS),
     )
 
 
