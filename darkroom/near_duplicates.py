@@ -41,7 +41,7 @@ def versions(images: Images, rows: Rows) -> Images:
 def scale(images: Images) -> float:
     """The length of a pixel of the images in their small versions, at most 1."""
     height, width = images.shape[1:3]
-    return min(1.0, SIDE / max(height, width))
+    return min(1.0, SIDE / int(max(height, width)))
 
 
 def spectrum(versions: Images) -> NDArray[np.float32]:
