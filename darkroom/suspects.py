@@ -4,6 +4,7 @@ Confident learning: Northcutt, Jiang and Chuang (2021), "Confident Learning: Est
 Labels", JAIR 70, arXiv:1911.00068, by way of cleanlab.
 """
 
+import warnings
 from collections import Counter
 from typing import Any
 
@@ -31,7 +32,9 @@ def learned(labels: Labels, probabilities: NDArray[np.floating[Any]]) -> tuple[N
     exact /= exact.sum(axis=1, keepdims=True)  # half precision and averages leave sums a little off 1
     if len(labels) == 0 or exact.shape[1] < 2:
         return np.zeros(len(labels), bool), np.ones(len(labels))
-    suspect: NDArray[np.bool_] = find_label_issues(labels, exact, filter_by="prune_by_noise_rate", n_jobs=1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # classes with few images, of which little can be said
+        suspect: NDArray[np.bool_] = find_label_issues(labels, exact, filter_by="prune_by_noise_rate", n_jobs=1)
     return suspect, get_self_confidence_for_each_label(labels, exact).astype(np.float64)
 
 
