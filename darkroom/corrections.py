@@ -17,7 +17,7 @@ from darkroom.console import UserError
 
 COLUMNS = ("dataset", "path", "action", "label")
 ACTIONS = ("relabel", "drop")
-ENCODINGS = "save it as UTF-8, with commas between the fields"
+REMEDY = "save it as UTF-8, with commas between the fields"
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ def read(file: Path, dataset: str) -> list[Correction]:
             head = tuple(next(reader, ()))
             if head[: len(COLUMNS)] != COLUMNS:
                 raise UserError(
-                    f"{file}, line 1 is {','.join(head)!r}, but must begin with {','.join(COLUMNS)}: {ENCODINGS}"
+                    f"{file}, line 1 is {','.join(head)!r}, but must begin with {','.join(COLUMNS)}: {REMEDY}"
                 )
             for fields in reader:
                 if not fields or fields[0].strip() != dataset:
@@ -58,7 +58,7 @@ def read(file: Path, dataset: str) -> list[Correction]:
                     )
                 found[correction.path] = correction
     except (UnicodeDecodeError, csv.Error) as error:
-        raise UserError(f"{file} is not a table in UTF-8 ({error}): {ENCODINGS}") from None
+        raise UserError(f"{file} is not a table in UTF-8 ({error}): {REMEDY}") from None
     return list(found.values())
 
 
@@ -124,7 +124,9 @@ def apply(
 def in_words(done: pa.Table) -> str:
     """How many corrections were applied."""
     count, dropped = len(done), done["action"].to_pylist().count("drop")
-    return f"{count:,} corrections applied ({count - dropped:,} relabelled, {dropped:,} dropped)"
+    return (
+        f"{count:,} correction{'s' if count != 1 else ''} applied ({count - dropped:,} relabelled, {dropped:,} dropped)"
+    )
 
 
 def _unknown(correction: Correction, index: pa.Table) -> UserError:

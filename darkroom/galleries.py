@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from darkroom.dataset import Images, Rows
 from darkroom.plots import BLUE, GREY, RED, _figure, _short, _show
 
-LONGEST = 18  # characters of a name over a small picture
+LONGEST = 16  # characters of a name over a small picture
 PER_LINE = 2  # images that stand with their company on one line
 
 
@@ -34,7 +34,7 @@ def neighbours(
     figure, blocks = _blocks(len(mistakes), 1 + rows.shape[1], title)
     for block, mistake, near, labels in zip(blocks, _records(mistakes), rows, names, strict=True):
         _show(block[0], images[mistake["row"]])
-        _caption(block[0], mistake["true"], f"→ {_short(mistake['predicted'], LONGEST)}, {mistake['confidence']:.0%}")
+        _caption(block[0], mistake["true"], f"→ {mistake['predicted']}", f"{mistake['confidence']:.0%}")
         for axis, row, label in zip(block[1:], near, labels, strict=False):
             _show(axis, images[row])
             colour = {mistake["predicted"]: RED, mistake["true"]: BLUE}.get(label, GREY)
@@ -50,18 +50,16 @@ def evidence(
     for at, (block, mistake) in enumerate(zip(blocks, _records(mistakes), strict=True)):
         image = images[mistake["row"]]
         _show(block[0], image)
-        _caption(block[0], mistake["true"], f"→ {_short(mistake['predicted'], LONGEST)}, {mistake['confidence']:.0%}")
+        _caption(block[0], mistake["true"], f"→ {mistake['predicted']}", f"{mistake['confidence']:.0%}")
         for axis, share, name, word in (
             (block[1], predicted[at], mistake["predicted"], "predicted"),
             (block[2], true[at], mistake["true"], "true"),
         ):
             _show(axis, image)
             shown = axis.imshow(share, cmap="viridis", vmin=0, vmax=1, alpha=0.6, interpolation="nearest")
-            _caption(axis, f"for {_short(name, LONGEST)}", f"({word})")
-    bar = figure.colorbar(
-        shown, ax=[axis for block in blocks for axis in block], location="right", shrink=0.5, aspect=30
-    )
-    bar.set_label("evidence, as a share of the strongest", fontsize=8)
+            _caption(axis, f"for {name}", f"({word})")
+    bar = figure.colorbar(shown, ax=beside, location="right", shrink=0.6, aspect=20, ticks=[0, 0.5, 1])
+    bar.set_label("evidence (strongest: 1)", fontsize=7)
     return figure
 
 
@@ -70,7 +68,7 @@ def _blocks(count: int, cells: int, title: str) -> tuple[Figure, list[list[Axes]
     lines = -(-count // PER_LINE)
     across = min(count, PER_LINE)
     widths = [1.0] * cells + ([0.25] + [1.0] * cells) * (across - 1)
-    figure = _figure(max(6.5, 1.15 * sum(widths) + 0.4), 1.4 * lines + 0.5)
+    figure = _figure(max(6.5, 1.15 * sum(widths) + 0.4), 1.5 * lines + 0.6)
     figure.suptitle(title, fontsize=10)
     axes = figure.subplots(lines, len(widths), squeeze=False, width_ratios=widths)
     for axis in axes.ravel():
@@ -79,8 +77,8 @@ def _blocks(count: int, cells: int, title: str) -> tuple[Figure, list[list[Axes]
     return figure, [list(axes[line, start : start + cells]) for line, start in starts[:count]]
 
 
-def _caption(axis: Axes, first: str, second: str) -> None:
-    axis.set_title(f"{_short(first, LONGEST)}\n{second}", fontsize=7, pad=2)
+def _caption(axis: Axes, *lines: str) -> None:
+    axis.set_title("\n".join(_short(line, LONGEST + 2) for line in lines), fontsize=7, pad=2)
 
 
 def _records(mistakes: pd.DataFrame) -> list[dict[str, Any]]:

@@ -189,8 +189,8 @@ def _explain(
     rows = shown["row"].to_numpy(np.int64)
     layer = gradcam.last_map(classifier.network, classifier.shape)
     headings = {
-        "neighbours": "nearest training images in the features of the last layer (red: predicted class, blue: true)",
-        "gradcam": "Grad-CAM",
+        "neighbours": "their nearest training images\nby what the last layer sees (red: predicted class, blue: true)",
+        "gradcam": "where the evidence lies (Grad-CAM)",
     }
     titles = {name: f"The {len(shown)} worst mistakes, test split, and {what}" for name, what in headings.items()}
     if not len(shown):

@@ -25,7 +25,7 @@ def test_each_mistake_stands_beside_its_neighbours(count, tmp_path):
     names = [["dog", "cat"], *[["dog", "cat", "$x$ y"]] * (count - 1)]
     figure = galleries.neighbours(IMAGES, mistakes(count), rows, names, "near")
     shown = titles(figure)
-    assert shown.count("cat\n→ dog, 90%") == count
+    assert shown.count("cat\n→ dog\n90%") == count
     assert len(shown) == 4 * count - 1
     assert sum(len(axis.images) for axis in figure.axes) == 4 * count - 1
     plots.save(figure, tmp_path / "one.png")
@@ -40,7 +40,7 @@ def test_evidence_lies_over_the_image(count, tmp_path):
     figure = galleries.evidence(IMAGES, mistakes(count, "a very long name of a class"), maps, 0 * maps, "seen")
     shown = titles(figure)
     assert shown.count("for dog\n(predicted)") == count
-    assert shown.count("for a very long name…\n(true)") + shown.count("for a very long n…\n(true)") == count
+    assert shown.count("for a very long n…\n(true)") == count
     plots.save(figure, tmp_path / "one.png")
 
 
