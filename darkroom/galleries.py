@@ -58,6 +58,7 @@ def evidence(
             _show(axis, image)
             shown = axis.imshow(share, cmap="viridis", vmin=0, vmax=1, alpha=0.6, interpolation="nearest")
             _caption(axis, f"for {name}", f"({word})")
+    beside = [axis for block in blocks for axis in block]
     bar = figure.colorbar(shown, ax=beside, location="right", shrink=0.6, aspect=20, ticks=[0, 0.5, 1])
     bar.set_label("evidence (strongest: 1)", fontsize=7)
     return figure
