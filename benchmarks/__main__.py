@@ -10,13 +10,25 @@ import tempfile
 import time
 from pathlib import Path
 
-from benchmarks import archives, augmentation, data_path, dvc_tree, epoch, extract, loop, settings, streaming, tracking
+from benchmarks import (
+    archives,
+    augmentation,
+    data_path,
+    dvc_tree,
+    epoch,
+    extract,
+    loop,
+    settings,
+    streaming,
+    suspects,
+    tracking,
+)
 from benchmarks.table import Setting
 from darkroom.console import UserError, run
 
 BENCHMARKS = {
     module.__name__.rpartition(".")[2]: module.run
-    for module in (extract, data_path, epoch, loop, augmentation, streaming, tracking, settings, dvc_tree)
+    for module in (extract, data_path, epoch, loop, augmentation, streaming, tracking, settings, dvc_tree, suspects)
 }
 
 
@@ -31,6 +43,10 @@ def main() -> None:
     parser.add_argument(
         "--lightning", type=Path, metavar="DIR", help="folder with pytorch_lightning, imported by its side alone"
     )
+    parser.add_argument(
+        "--flip", type=float, default=0.02, metavar="SHARE", help="labels made wrong for suspects (0.02)"
+    )
+    parser.add_argument("--folds", type=int, default=0, metavar="K", help="errors.train_folds of suspects (0)")
     options = parser.parse_args()
     unknown = [name for name in options.names if name not in BENCHMARKS]
     if unknown:
@@ -40,12 +56,16 @@ def main() -> None:
     for option, value in (("--repeats", repeats), ("--stream-mb", stream_mb)):
         if value < 1:
             raise UserError(f"{option} is {value}, but must be 1 or more")
+    if not 0 < options.flip < 1:
+        raise UserError(f"--flip is {options.flip}, but must be between 0 and 1")
     lightning = options.lightning.absolute() if options.lightning else None
     if lightning and not (lightning / "pytorch_lightning").is_dir():
         raise UserError(f"--lightning is {lightning}, but there is no pytorch_lightning in it: correct it, or leave it")
     with tempfile.TemporaryDirectory(prefix="darkroom-bench-") as folder:
         archive, title = archives.choose(Path(folder), quick=options.quick)
-        setting = Setting(archive, title, Path(folder), repeats, options.quick, stream_mb, lightning)
+        setting = Setting(
+            archive, title, Path(folder), repeats, options.quick, stream_mb, lightning, options.flip, options.folds
+        )
         for name in options.names or BENCHMARKS:
             started = time.perf_counter()
             for table in BENCHMARKS[name](setting):

@@ -22,7 +22,7 @@ def extract(archive: str, folder: str, unlabelled: int = True) -> Figures:
 
     described = entry(Path(archive), unlabelled=bool(unlabelled))
     with clock() as figures:
-        index, _ = extract(Path(archive), described, EXTRACT, Path(folder), "benchmark")
+        index, *_ = extract(Path(archive), described, EXTRACT, Path(folder), "benchmark")
     return figures | {"images": len(index)}
 
 

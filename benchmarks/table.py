@@ -21,6 +21,8 @@ class Setting:
     quick: bool  # little work: shows that it runs
     stream_mb: int  # megabytes of images that `streaming` writes and reads
     lightning: Path | None  # a folder with pytorch_lightning, for its side alone
+    flip: float  # share of the labels that `suspects` makes wrong
+    folds: int  # models that `suspects` trains for the training images
 
     @property
     def together(self) -> int:

@@ -38,7 +38,7 @@ PARAMS = Params(
     augment=[],
     train=TRAIN.model_copy(update={"epochs": EPOCHS}),
     evaluate=Evaluate(batch_size=512, tta=Tta(copies=0, changes=None)),
-    errors=Errors(worst=40, pairs=6, per_pair=8),
+    errors=Errors(worst=40, pairs=6, per_pair=8, explained=20, suspects=40, train_folds=0),
     tracking=Tracking(enabled=True, experiment=None, register_as=None),
 )
 

@@ -10,20 +10,18 @@ import threading
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, cast
+from typing import Any
 
 import cv2
 import matplotlib
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import nn
 
-from darkroom import models, paths
+from darkroom import paths
 from darkroom.console import UserError, bar
 from darkroom.dataset import Images, Labels, Rows, chunks, labels_of, load_index, load_split
 from darkroom.files import read_json
-from darkroom.gradcam import gradcam
+from darkroom.gradcam import evidence, last_map
 from darkroom.images import Pixels
 from darkroom.inference import Classifier
 
@@ -189,8 +187,7 @@ def explain(
     batch = picture[np.newaxis].copy()
     probabilities = classifier.probabilities(batch)[0]
     best = np.argsort(-probabilities, kind="stable")[:TOP]
-    inputs = models.normalise(torch.from_numpy(batch), classifier.mean, classifier.std)
-    maps = gradcam(cast(nn.Sequential, classifier.network), inputs, torch.tensor([best[0]]))
+    layer = last_map(classifier.network, classifier.shape)
     nearest = []
     if known is not None:
         cosines = known.features @ unit(classifier.features(batch))[0]
@@ -200,7 +197,7 @@ def explain(
     return (
         {classifier.classes[at]: float(probabilities[at]) for at in best},
         enlarged(picture),
-        None if maps is None else overlay(picture, maps[0].numpy()),
+        None if layer is None else overlay(picture, evidence(classifier, layer, batch, best[:1])[0]),
         nearest,
     )
 

@@ -1,47 +1,71 @@
-"""Where a network looks: Grad-CAM (Selvaraju et al. 2017, doi:10.1109/ICCV.2017.74)."""
+"""Where in an image the network found its evidence for a class: Grad-CAM on the last spatial feature map.
 
+Selvaraju et al. (2017), "Grad-CAM: Visual Explanations from Deep Networks via Gradient-based Localization",
+arXiv:1610.02391, by way of captum.
+"""
+
+import copy
 from typing import Any
 
+import numpy as np
 import torch
-from captum.attr import LayerAttribution, LayerGradCam
+from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.nn import functional
+
+from darkroom import models
+from darkroom.dataset import Images, Labels
+from darkroom.inference import Classifier
+
+BATCH = 16
 
 
-def gradcam(network: nn.Sequential, inputs: Tensor, classes: Tensor) -> Tensor | None:
-    """How much each place of an image speaks for a class: N x H x W, from 0 to 1, the strongest place of each being 1.
+def last_map(network: nn.Module, shape: tuple[int, int, int]) -> str | None:
+    """The name of the module that gives the last feature map: N x channels x height x width, more than one place.
 
-    `inputs` are normalised images (N x C x H x W), `classes` the number of the class for each (N, int64). The maps
-    are those of the last layer that has any, enlarged to the image. None where no layer has, as in an MLP, and where
-    the maps become a sequence, as in a vision transformer.
+    None for networks that have none (mlp), or that turn it into tokens (vit). `shape` is height, width, channels.
     """
-    network.eval()
-    layer = last_map(network, inputs[:1])
-    if layer is None:
-        return None
-    with torch.enable_grad():
-        maps = LayerGradCam(network, layer).attribute(inputs, target=classes, relu_attributions=True)
-    enlarged = LayerAttribution.interpolate(maps.detach(), tuple(inputs.shape[2:]), "bilinear")[:, 0]
-    result: Tensor = enlarged / enlarged.amax((1, 2), keepdim=True).clamp_min(torch.finfo(enlarged.dtype).tiny)
-    return result
+    height, width, channels = shape
+    found: list[str | None] = [None]
+
+    def watch(name: str) -> Any:
+        def hook(module: nn.Module, arguments: Any, output: Any) -> None:
+            if isinstance(output, Tensor) and output.ndim == 4 and output.shape[2] * output.shape[3] > 1:
+                found.append(name)
+            elif isinstance(output, Tensor) and output.ndim == 3:
+                found.append(None)
+
+        return hook
+
+    shadow = models.shadow(network)
+    for name, module in shadow.named_modules():
+        if name:
+            module.register_forward_hook(watch(name))
+    with torch.no_grad():
+        shadow(torch.empty(1, channels, height, width, device="meta"))
+    return found[-1]
 
 
-@torch.no_grad()
-def last_map(network: nn.Module, image: Tensor) -> nn.Module | None:
-    """The layer that is last to give maps (N x C x H x W) of more than one place, if no sequence comes after it."""
-    last: list[nn.Module] = []
+def evidence(classifier: Classifier, layer: str, images: Images, labels: Labels) -> NDArray[np.float32]:
+    """How much each place of each image speaks for a class: N x height x width, 0 to 1, the strongest place being 1.
 
-    def note(module: nn.Module, _: Any, output: Any) -> None:
-        if not isinstance(output, Tensor):
-            return
-        if output.ndim == 4 and output.shape[2] * output.shape[3] > 1:
-            last[:] = [module]
-        elif output.ndim == 3 and output.shape[1] > 1:
-            last.clear()
+    `images` are as stored (uint8, N x height x width x channels), `labels` the class asked about in each. All 0 where
+    nothing speaks for it. `layer` is the name that `last_map` gives.
+    """
+    from captum.attr import LayerGradCam
 
-    hooks = [module.register_forward_hook(note) for module in network.modules()]
-    try:
-        network(image)
-    finally:
-        for hook in hooks:
-            hook.remove()
-    return last[0] if last else None
+    network = copy.deepcopy(classifier.network).eval()  # captum hangs hooks on it
+    explain = LayerGradCam(network, network.get_submodule(layer))
+    found = []
+    for start in range(0, len(images), BATCH):
+        stored = torch.from_numpy(np.ascontiguousarray(images[start : start + BATCH])).to(classifier.mean.device)
+        inputs = models.normalise(stored, classifier.mean, classifier.std)
+        target = torch.from_numpy(labels[start : start + BATCH]).to(inputs.device)
+        maps = explain.attribute(inputs, target, relu_attributions=True)
+        assert isinstance(maps, Tensor)
+        full = functional.interpolate(maps.float(), images.shape[1:3], mode="bilinear", align_corners=False)
+        found.append(full.detach()[:, 0].cpu().numpy())
+    whole = np.concatenate(found) if found else np.zeros(images.shape[:3], np.float32)
+    strongest = whole.max(axis=(1, 2), keepdims=True)
+    share: NDArray[np.float32] = np.divide(whole, strongest, out=np.zeros_like(whole), where=strongest > 0)
+    return share

@@ -1,7 +1,16 @@
 """The images that the model got wrong, as tables."""
 
+from typing import TYPE_CHECKING
+
+import numpy as np
 import pandas as pd
 
+from darkroom.dataset import Labels
+
+if TYPE_CHECKING:
+    from darkroom.neighbours import Nearest
+
+BETWEEN = " | "  # names of neighbours: they may hold spaces, commas and semicolons
 LINE = 20  # characters of two names that stand on one line over a small picture
 
 
@@ -23,6 +32,27 @@ def table(predictions: pd.DataFrame, index: pd.DataFrame, classes: list[str]) ->
         }
     )
     return rows.sort_values(["loss", "row"], ascending=[False, True], ignore_index=True)
+
+
+def with_neighbours(mistakes: pd.DataFrame, found: "Nearest", labels: Labels, classes: list[str]) -> pd.DataFrame:
+    """The mistakes with the training images that the network finds nearest, nearest first: picture or label?
+
+    New columns: neighbours (their labels, between bars), neighbour_distances (cosine), neighbour_rows, and
+    neighbours_agree, how many of them bear the predicted label. `labels` are those of all rows. `found` may end
+    before the table does: the last mistakes then have no neighbours.
+    """
+    without: list[list[int]] = [[]] * (len(mistakes) - len(found.rows))
+    rows = [[int(row) for row in near if row >= 0] for near in found.rows] + without
+    names = [[classes[labels[row]] for row in near] for near in rows]
+    distances = [near[: len(of)] for near, of in zip(found.distances, rows, strict=False)] + without
+    return mistakes.assign(
+        neighbours=[BETWEEN.join(near) for near in names],
+        neighbour_distances=[" ".join(f"{value:.4f}" for value in near) for near in distances],
+        neighbour_rows=[" ".join(map(str, near)) for near in rows],
+        neighbours_agree=np.array(
+            [near.count(predicted) for near, predicted in zip(names, mistakes["predicted"], strict=True)], np.int64
+        ),
+    )
 
 
 def pairs(mistakes: pd.DataFrame) -> pd.DataFrame:

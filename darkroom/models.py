@@ -160,7 +160,7 @@ def table(network: nn.Module, shape: tuple[int, int, int]) -> str:
     """
     height, width, channels = shape
     summary = torchinfo.summary(
-        _shadow(network),
+        shadow(network),
         input_data=torch.empty(1, channels, height, width, device="meta"),
         depth=_depth(network, lines=60),
         device="meta",
@@ -173,7 +173,7 @@ def table(network: nn.Module, shape: tuple[int, int, int]) -> str:
     return "\n".join(line.rstrip() for line in text.splitlines()) + "\n"
 
 
-def _shadow(network: nn.Module) -> nn.Module:
+def shadow(network: nn.Module) -> nn.Module:
     """A copy in evaluation mode whose tensors have shapes alone; the parameters' data is never copied."""
     memo = {id(one): nn.Parameter(one.detach().to("meta"), one.requires_grad) for one in network.parameters()}
     return copy.deepcopy(network, memo).to("meta").eval()

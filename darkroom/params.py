@@ -157,6 +157,16 @@ class Errors(Section):
     worst: Annotated[int, Field(ge=1, le=400)]
     pairs: Annotated[int, Field(ge=1, le=30)]
     per_pair: Annotated[int, Field(ge=1, le=30)]
+    explained: Annotated[int, Field(ge=1, le=100)]
+    suspects: Annotated[int, Field(ge=1, le=400)]
+    train_folds: Annotated[int, Field(ge=0, le=100)]
+
+    @field_validator("train_folds")
+    @classmethod
+    def _several(cls, folds: int) -> int:
+        if folds == 1:
+            raise ValueError("must be 0 or at least 2: one part cannot be held out and trained on")
+        return folds
 
 
 class Tracking(Section):

@@ -9,11 +9,14 @@ DATASETS = Path("datasets.yaml")
 RAW = Path("data/raw")
 SOURCE = RAW / "source.json"
 
+CORRECTIONS = Path("data/corrections.csv")
+
 DATA = Path("data/images")
 IMAGES = DATA / "images.npy"
 INDEX = DATA / "index.parquet"
 CLASSES = DATA / "classes.json"
 REJECTED = DATA / "rejected.csv"
+CORRECTED = DATA / "corrected.csv"
 
 AUDIT = Path("metrics/audit.json")
 DUPLICATES = Path("metrics/duplicates.csv")
@@ -46,6 +49,8 @@ EVALUATE_PICTURES = Path("metrics/evaluate")
 
 ERRORS = Path("metrics/errors.json")
 ERRORS_TABLE = Path("metrics/errors.csv")
+SUSPECTS = Path("metrics/suspects.csv")
+NEAR_DUPLICATES = Path("metrics/near_duplicates.csv")
 ERRORS_PICTURES = Path("metrics/errors")
 
 

@@ -1,23 +1,87 @@
-"""Show the mistakes on the test split: the worst of them, and the pairs of classes that are confused most."""
+"""Show the mistakes on the test split and what they come from, and name labels that are probably wrong."""
 
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 import pandas as pd
 
-from darkroom import mistakes, paths, plots, tracking
-from darkroom.console import done, run
-from darkroom.dataset import load_classes, load_images, load_index
-from darkroom.files import replacing_folder, write_csv, write_json
-from darkroom.params import load
+from darkroom import galleries, mistakes, near_duplicates, paths, plots, runtime, suspects
+from darkroom.console import done, progress, run
+from darkroom.dataset import Images, Labels, Rows, chunks, labels_of, load_classes, load_images, load_index, load_split
+from darkroom.files import read_json, replacing_folder, write_csv, write_json
+from darkroom.params import Errors, Params, load
+
+if TYPE_CHECKING:
+    from darkroom.inference import Classifier
+    from darkroom.neighbours import Nearest
+
+NONE = "no mistakes"
 
 
 def main() -> None:
     params, _ = load()
-    settings = params.errors
-    classes = load_classes()
+    facts = read_json(paths.MODEL)
+    portable = facts["train"]["portable"]
+    # Before any import of torch: some settings are read when it loads.
+    runtime.torch_for(threads=facts["train"]["threads"] if portable else 0, portable=portable)
+    errors(params, facts)
+
+
+def errors(params: Params, facts: dict[str, Any]) -> None:
+    """Write tables and pictures of mistakes, suspects and near-duplicates; add them to the record of the run."""
+    from darkroom import devices, tracking
+    from darkroom.inference import Classifier
+    from darkroom.neighbours import AT_MOST, evenly
+
+    settings, classes, images, index = params.errors, load_classes(), load_images(), load_index()
+    splits = pd.read_parquet(paths.SPLIT).set_index("row")["split"]
+    labels = labels_of(index, np.arange(len(index)))
+    classifier = Classifier.load(paths.MODEL.parent, devices.choose_device("auto", portable=facts["train"]["portable"]))
     predictions = pd.read_parquet(paths.PREDICTIONS)
     tested = predictions[predictions["split"] == "test"]
-    table = mistakes.table(tested, load_index(), classes)
+
+    table = mistakes.table(tested, index, classes)
+    training, asked = evenly(load_split("train")), evenly(np.sort(predictions["row"].to_numpy(np.int64)))
+    near = _nearest(classifier, images, table["row"].to_numpy(np.int64)[:AT_MOST], training)
+    table = mistakes.with_neighbours(table, near, labels, classes)
     pairs = mistakes.pairs(table)
+    copies = near_duplicates.pairs(
+        asked,
+        near_duplicates.versions(images, asked),
+        training,
+        near_duplicates.versions(images, training),
+        near_duplicates.scale(images),
+    )
+    copies = near_duplicates.table(copies, index, splits, labels, classes)
+    learned = [suspects.by_learning(predictions)]
+    if settings.train_folds:
+        learned.append(suspects.by_learning(_held_out(facts, images, index, labels, settings.train_folds, classifier)))
+    conflicts = pd.read_csv(paths.DUPLICATES)
+    conflicts = conflicts[conflicts["kind"] == "conflict"]
+    doubted = suspects.table(
+        pd.concat(learned, ignore_index=True),
+        suspects.by_copies([group.tolist() for _, group in conflicts.groupby("group")["row"]], labels),
+        suspects.by_near_copies(copies, labels),
+        index,
+        splits,
+        classes,
+        facts["dataset"],
+    )
+    with replacing_folder(paths.ERRORS_PICTURES) as folder:
+        _draw_mistakes(folder, settings, images, table, pairs)
+        layer = _explain(folder, settings, classifier, images, table, near, labels)
+        first = doubted.head(settings.suspects)
+        title = f"The {len(first)} worst of {len(doubted):,} suspected labels (label → suggestion, split, quality)"
+        plots.save(
+            plots.image_grid(images[first["row"].to_numpy(np.int64)], suspects.captions(first), columns=8, title=title)
+            if len(first)
+            else galleries.nothing("Suspected labels", "no suspects"),
+            folder / "suspects.png",
+        )
     write_csv(paths.ERRORS_TABLE, table)
+    write_csv(paths.SUSPECTS, doubted)
+    write_csv(paths.NEAR_DUPLICATES, copies)
     write_json(
         paths.ERRORS,
         {
@@ -26,36 +90,125 @@ def main() -> None:
             "mistakes": len(table),
             "error_rate": round(len(table) / max(1, len(tested)), 4),
             "most_confused": pairs.head(settings.pairs).to_dict("records"),
+            "grad_cam": layer or f"left out: {facts['model']['name']} has no spatial feature map",
+            "suspects": {
+                "images": len(doubted),
+                "by_split": {name: int((doubted["split"] == name).sum()) for name in ("train", "val", "test")},
+                "by_reason": {
+                    why: sum(why in text for text in doubted["why"])
+                    for why in (suspects.LEARNED, suspects.COPY, suspects.NEAR)
+                },
+            },
+            "near_duplicates": {
+                "pairs": len(copies),
+                "under_two_labels": int((~copies["same_label"].astype(bool)).sum()),
+                "val_and_test_images": len(asked),
+                "training_images": len(training),
+            },
         },
     )
-    images = load_images()
-    with replacing_folder(paths.ERRORS_PICTURES) as folder:
-        worst = table.head(settings.worst)
-        title = f"The {len(worst)} worst of {len(table)} mistakes, test split (true → predicted, confidence)"
-        plots.save(
-            plots.image_grid(images[worst["row"]], mistakes.captions(worst), columns=8, title=title),
-            folder / "worst.png",
-        )
-        chosen = mistakes.of_pairs(table, pairs.head(settings.pairs), settings.per_pair)
-        plots.save(
-            plots.gallery_rows(
-                images,
-                chosen,
-                columns=settings.per_pair,
-                title="Most confused pairs of classes, test split, worst first",
-            ),
-            folder / "pairs.png",
-        )
     tracking.evaluated(
         params,
-        {"test_mistakes": len(table)},
-        [paths.ERRORS, paths.ERRORS_TABLE, paths.ERRORS_PICTURES],
+        {"test_mistakes": len(table), "suspects": len(doubted), "near_duplicates": len(copies)},
+        [paths.ERRORS, paths.ERRORS_TABLE, paths.SUSPECTS, paths.NEAR_DUPLICATES, paths.ERRORS_PICTURES],
     )
+    without = "" if layer else f"\nno Grad-CAM: {facts['model']['name']} has no spatial feature map"
     done(
-        f"wrote {paths.ERRORS_TABLE} ({len(table)} mistakes in {len(tested):,} test images) and galleries in "
-        f"{paths.ERRORS_PICTURES}",
-        "python -m darkroom predict PICTURE, or dvc exp run -S train.lr=0.001",
+        f"wrote {paths.ERRORS_TABLE} ({len(table)} mistakes in {len(tested):,} test images), {paths.SUSPECTS} "
+        f"({len(doubted)} suspected labels), {paths.NEAR_DUPLICATES} ({len(copies)} pairs) and galleries in "
+        f"{paths.ERRORS_PICTURES}{without}",
+        f"look at {paths.ERRORS_PICTURES}/suspects.png; put rows of {paths.SUSPECTS} that are right into "
+        f"{paths.CORRECTIONS}, and `dvc repro`"
+        if len(doubted)
+        else "python -m darkroom predict PICTURE, or dvc exp run -S train.lr=0.001",
     )
+
+
+def _nearest(classifier: "Classifier", images: Images, asked: Rows, training: Rows) -> "Nearest":
+    """The training images nearest to these rows, by the features that the last layer sees."""
+    from darkroom.neighbours import NEAREST, nearest
+
+    if not len(asked):
+        return nearest(np.zeros((0, 1), np.float32), [], NEAREST)
+    parts = progress(chunks(images, training), what="nearest", unit="part")
+    return nearest(
+        np.concatenate([classifier.features(part) for _, part in chunks(images, asked)]),
+        ((rows, classifier.features(part)) for rows, part in parts),
+        NEAREST,
+    )
+
+
+def _held_out(
+    facts: dict[str, Any], images: Images, index: pd.DataFrame, labels: Labels, count: int, classifier: "Classifier"
+) -> pd.DataFrame:
+    """Predictions for the training images, by models that did not see them."""
+    from darkroom import folds
+
+    rows = {name: load_split(name) for name in ("train", "val")}
+    pixels = index["sha256"].to_numpy()[rows["train"]]
+    of_split = {name: labels[rows[name]] for name in rows}
+    found = folds.probabilities(facts, images, rows, of_split, pixels, count, classifier.mean.device)
+    return pd.DataFrame(
+        {
+            "row": rows["train"],
+            "label": of_split["train"],
+            "predicted": found.argmax(axis=1),
+            "probabilities": list(found),
+        }
+    )
+
+
+def _draw_mistakes(folder: Path, settings: Errors, images: Images, table: pd.DataFrame, pairs: pd.DataFrame) -> None:
+    """The worst mistakes, and those of the most confused pairs of classes."""
+    worst = table.head(settings.worst)
+    title = f"The {len(worst)} worst of {len(table)} mistakes, test split (true → predicted, confidence)"
+    plots.save(
+        plots.image_grid(images[worst["row"]], mistakes.captions(worst), columns=8, title=title)
+        if len(worst)
+        else galleries.nothing("The worst mistakes, test split", NONE),
+        folder / "worst.png",
+    )
+    chosen = mistakes.of_pairs(table, pairs.head(settings.pairs), settings.per_pair)
+    title = "Most confused pairs of classes, test split, worst first"
+    plots.save(plots.gallery_rows(images, chosen, columns=settings.per_pair, title=title), folder / "pairs.png")
+
+
+def _explain(
+    folder: Path,
+    settings: Errors,
+    classifier: "Classifier",
+    images: Images,
+    table: pd.DataFrame,
+    near: "Nearest",
+    labels: Labels,
+) -> str | None:
+    """The worst mistakes beside their nearest training images, and with Grad-CAM; gives the layer of the latter."""
+    from darkroom import gradcam
+
+    shown = table.head(settings.explained)
+    rows = shown["row"].to_numpy(np.int64)
+    layer = gradcam.last_map(classifier.network, classifier.shape)
+    headings = {
+        "neighbours": "their nearest training images\nby what the last layer sees (red: predicted class, blue: true)",
+        "gradcam": "where the evidence lies (Grad-CAM)",
+    }
+    titles = {name: f"The {len(shown)} worst mistakes, test split, and {what}" for name, what in headings.items()}
+    if not len(shown):
+        for name in ["neighbours"] + (["gradcam"] if layer else []):
+            plots.save(galleries.nothing(titles[name], NONE), folder / f"{name}.png")
+        return layer
+    found = near.rows[: len(shown)]
+    names = [[classifier.classes[labels[row]] for row in of if row >= 0] for of in found]
+    figure = galleries.neighbours(images, shown, found, names, titles["neighbours"])
+    plots.save(figure, folder / "neighbours.png")
+    if layer:
+        numbers = {name: number for number, name in enumerate(classifier.classes)}
+        predicted, true = (
+            gradcam.evidence(classifier, layer, images[rows], np.array([numbers[name] for name in shown[column]]))
+            for column in ("predicted", "true")
+        )
+        plots.save(galleries.evidence(images, shown, predicted, true, titles["gradcam"]), folder / "gradcam.png")
+    return layer
 
 
 if __name__ == "__main__":

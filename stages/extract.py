@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from darkroom import archive, paths
+from darkroom import archive, corrections, paths
 from darkroom.catalog import Entry, Layout
 from darkroom.console import UserError, done, progress, run
 from darkroom.files import read_json, replacing_folder, write_csv, write_json
@@ -35,17 +35,21 @@ def main() -> None:
     params, entry = load()
     source = paths.RAW / read_json(paths.SOURCE)["archive"]
     with replacing_folder(paths.DATA) as folder:
-        index, rejected = extract(source, entry, params.extract, folder, params.dataset)
+        index, rejected, applied = extract(source, entry, params.extract, folder, params.dataset)
     rejects = f"; {len(rejected):,} files were rejected, see {paths.REJECTED}" if rejected else ""
+    if len(applied):
+        rejects += f"; {corrections.in_words(applied)}, see {paths.CORRECTED}"
     done(f"wrote {paths.IMAGES} ({len(index):,} images) and {paths.INDEX}{rejects}", "dvc repro audit")
 
 
 def extract(
     source: Path, entry: Entry, settings: Extract, folder: Path, dataset: str
-) -> tuple[pa.Table, list[tuple[str, str]]]:
-    """Write the array, the index, the classes and the rejected files of an archive to `folder`."""
+) -> tuple[pa.Table, list[tuple[str, str]], pa.Table]:
+    """Write the array, the index, the classes, rejected files and corrections of an archive to `folder`."""
     layout = Layout(entry)
     passed_over: set[str] = set()
+    wrong = corrections.read(paths.CORRECTIONS, dataset)
+    to_drop, dropped = {one.path for one in wrong if one.label is None}, set[str]()
 
     def wanted(path: str) -> bool:
         if not looks_like_image(path):
@@ -53,6 +57,9 @@ def extract(
         if layout.place(path) is None:
             if len(passed_over) < 5:
                 passed_over.add(path.rpartition("/")[0] or path)
+            return False
+        if path in to_drop:
+            dropped.add(path)
             return False
         return True
 
@@ -68,11 +75,15 @@ def extract(
         threads=threads,
     )
     _check(index, rejected, settings.max_rejected, source, layout, passed_over)
-    labels = sorted(pc.unique(index["label"]).drop_null().to_pylist(), key=_natural)
-    write_json(folder / paths.CLASSES.name, _names(labels, entry, dataset))
+    labels = _labels(index)
+    names = dict(zip(labels, _names(labels, entry, dataset), strict=True))
+    index, applied = corrections.apply(index, dropped, wrong, names)
+    labels = _labels(index)  # without classes that have lost their last picture
+    write_json(folder / paths.CLASSES.name, [names[label] for label in labels])
     _write_index(index, labels, folder / paths.INDEX.name)
     write_csv(folder / paths.REJECTED.name, pd.DataFrame(rejected, columns=["path", "reason"]))
-    return index, rejected
+    write_csv(folder / paths.CORRECTED.name, applied.to_pandas())
+    return index, rejected, applied
 
 
 def _check(
@@ -100,6 +111,10 @@ def _check(
             f"{source} has labelled pictures of {classes} class{'es' if classes != 1 else ''} under {layout}, and at "
             "least two are needed: the label of a picture is the name of the folder in which it lies"
         )
+
+
+def _labels(index: pa.Table) -> list[str]:
+    return sorted(pc.unique(index["label"]).drop_null().to_pylist(), key=_natural)
 
 
 def _names(labels: list[str], entry: Entry, dataset: str) -> list[str]:

@@ -22,7 +22,7 @@ from darkroom.inference import Classifier
 from tests import make
 
 ROOT = Path(__file__).resolve().parent.parent
-SOURCES = ("darkroom", "stages", "dvc.yaml", ".gitignore", ".dvcignore")
+SOURCES = ("darkroom", "stages", "dvc.yaml", "data/corrections.csv", ".gitignore", ".dvcignore")
 QUICK = {"train.epochs": 2, "model.layers": "8P-8", "train.portable": True, "baseline.max_train": 50}
 
 

@@ -1,62 +1,89 @@
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
-from darkroom import models
-from darkroom.gradcam import gradcam, last_map
+from darkroom import gradcam, models
+from darkroom.inference import Classifier, to_bytes_scale
 from darkroom.params import Model
-from tests.darkroom.test_inference import MODEL
+from tests import make
+
+SETTINGS = {
+    "name": "cnn",
+    "weights": None,
+    "layers": "4P-8",
+    "kernel": 3,
+    "batch_norm": True,
+    "activation": "relu",
+    "pooling": "max",
+    "hidden": [],
+    "hidden_activation": "relu",
+    "dropout": 0.0,
+    "init": "default",
+}
 
 
-def network(shape=(8, 10, 3), **settings):
+def classifier(shape, **changes):
     torch.manual_seed(0)
-    return models.build(Model.model_validate(MODEL | settings), shape, 4)
+    network = models.build(Model.model_validate(SETTINGS | changes), shape, 3).eval()
+    return Classifier(
+        network, ["a", "b", "c"], shape, to_bytes_scale([0.5] * shape[2]), to_bytes_scale([0.25] * shape[2])
+    )
 
 
-def test_the_map_lies_where_the_class_is():
-    # Class 1 is the value of the pixels themselves, class 0 its opposite.
-    conv = nn.Conv2d(1, 1, 1, bias=False)
-    head = nn.Linear(1, 2, bias=False)
-    nn.init.ones_(conv.weight)
-    head.weight.data = torch.tensor([[-1.0], [1.0]])
-    sees = nn.Sequential(conv, nn.AdaptiveAvgPool2d(1), nn.Flatten(), head)
-    images = torch.zeros(2, 1, 6, 6)
-    images[:, 0, 4, 1] = 5
-    found = gradcam(sees, images, torch.tensor([1, 0]))
-    assert found.shape == (2, 6, 6)
-    assert (found[0] > 0.5).nonzero().tolist() == [[4, 1]]
-    assert found[0].max() == 1
-    assert not found[1].any()
+@pytest.mark.parametrize(
+    ("changes", "layer"),
+    [
+        ({}, "features.act2"),
+        ({"layers": "4"}, "features.act1"),
+        ({"layers": "4P-4P-4P-4P-8P", "pooling": "mean"}, "features.conv5"),
+        ({"pooling": "flatten", "hidden": [5], "dropout": 0.5}, "features.act2"),
+        ({"name": "mobilenet_v2"}, "features.features"),
+        ({"name": "resnet18"}, "features.layer4"),
+        ({"name": "mlp", "hidden": [6]}, None),
+        ({"name": "vit_b_16"}, None),
+    ],
+)
+def test_the_last_spatial_map_is_found_and_explained(changes, layer):
+    side = 64 if changes.get("name") in ("mobilenet_v2", "resnet18") else 32
+    model = classifier((side, side, 3), **changes)
+    assert gradcam.last_map(model.network, model.shape) == layer
+    if layer:
+        images = np.stack([make.pixels(side, side, 3, seed) for seed in range(3)])
+        before = model.probabilities(images)
+        found = gradcam.evidence(model, layer, images, np.array([0, 1, 2]))
+        assert found.shape == (3, side, side)
+        assert found.min() >= 0
+        assert set(found.max(axis=(1, 2)).round(5)) <= {0, 1}
+        assert np.array_equal(model.probabilities(images), before)
 
 
-@pytest.mark.parametrize("pooling", ["max", "mean", "flatten"])
-def test_maps_of_a_cnn_are_as_large_as_the_image_and_within_0_and_1(pooling):
-    found = gradcam(network(pooling=pooling), torch.randn(3, 3, 8, 10), torch.tensor([0, 1, 2]))
-    assert found.shape == (3, 8, 10)
-    assert not found.requires_grad
-    assert found.min() >= 0
-    assert found.max() <= 1
+def test_the_evidence_lies_where_the_class_does():
+    """A network that sums brightness on the left for one class and on the right for the other."""
+    maps = nn.Conv2d(1, 1, 1, bias=False)
+    head = nn.Linear(64, 2, bias=False)
+    weight = torch.zeros(2, 8, 8)
+    weight[0, :, :4], weight[1, :, 4:] = 1, 1
+    with torch.no_grad():
+        maps.weight.fill_(1)
+        head.weight.copy_(weight.flatten(1))
+    network = nn.Sequential()
+    network.add_module("features", nn.Sequential(maps, nn.Flatten()))
+    network.add_module("head", nn.Sequential(head))
+    model = Classifier(network.eval(), ["left", "right"], (8, 8, 1), to_bytes_scale([0]), to_bytes_scale([1]))
+    image = np.zeros((2, 8, 8, 1), np.uint8)
+    image[:, 2, 1], image[:, 5, 6] = 200, 100
+    layer = gradcam.last_map(model.network, model.shape)
+    found = gradcam.evidence(model, layer, image, np.array([0, 1]))
+    # Grad-CAM weighs whole maps: the strongest place is where the one map is brightest.
+    assert np.unravel_index(found[0].argmax(), (8, 8)) == (2, 1)
+    assert found[0, 5, 6] == pytest.approx(0.5)
 
 
-def test_an_mlp_has_no_map():
-    assert gradcam(network(name="mlp", hidden=[5]), torch.randn(1, 3, 8, 10), torch.tensor([0])) is None
-
-
-def test_maps_that_become_a_sequence_are_none():
-    class Tokens(nn.Module):
-        def forward(self, maps):
-            return maps.flatten(2).transpose(1, 2)
-
-    class First(nn.Module):
-        def forward(self, tokens):
-            return tokens[:, 0]
-
-    sees = nn.Sequential(nn.Conv2d(1, 3, 2, 2), Tokens(), nn.Linear(3, 3), First())
-    assert last_map(sees, torch.zeros(1, 1, 8, 8)) is None
-
-
-def test_nothing_is_left_behind_in_the_network():
-    sees = network()
-    gradcam(sees, torch.randn(1, 3, 8, 10), torch.tensor([0]))
-    assert all(not module._forward_hooks for module in sees.modules())
-    assert all(parameter.grad is None for parameter in sees.parameters())
+def test_no_images_have_no_evidence():
+    model = classifier((8, 8, 1))
+    assert gradcam.evidence(model, "features.act2", np.zeros((0, 8, 8, 1), np.uint8), np.zeros(0, int)).shape == (
+        0,
+        8,
+        8,
+    )

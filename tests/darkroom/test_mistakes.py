@@ -4,6 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from darkroom import mistakes
+from darkroom.neighbours import Nearest
 
 CLASSES = ["ant", "bee", "cow"]
 
@@ -44,6 +45,18 @@ def test_the_worst_of_each_pair_come_first():
     assert list(groups) == ["ant taken for bee: 3", "bee taken for cow: 1"]
     assert groups["ant taken for bee: 3"]["row"].tolist() == [3, 1]
     assert mistakes.captions(table)[0] == "ant → bee\n50%"
+
+
+def test_neighbours_stand_beside_the_mistakes_and_may_be_missing():
+    table = mistakes.table(predictions([(0, 1), (1, 2), (0, 2)]), index(3), CLASSES)
+    found = Nearest(np.array([[7, 4], [5, -1]]), np.array([[0.01, 0.25], [0.5, np.nan]]))
+    labels = np.array([0, 1, 0, 0, 0, 2, 0, 2])
+    table = mistakes.with_neighbours(table, found, labels, CLASSES)
+    assert table["row"].tolist() == [2, 1, 0]
+    assert table["neighbours"].tolist() == ["cow | ant", "cow", ""]
+    assert table["neighbour_rows"].tolist() == ["7 4", "5", ""]
+    assert table["neighbour_distances"].tolist() == ["0.0100 0.2500", "0.5000", ""]
+    assert table["neighbours_agree"].tolist() == [1, 1, 0]
 
 
 def test_long_names_take_a_line_each():

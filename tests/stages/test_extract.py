@@ -39,10 +39,10 @@ def outputs():
 FILES = make.pictures(("cat", "dog"), each=6) | {"more/1.png": make.picture(99)}
 
 
-def test_the_four_files_are_written(project, capsys):
+def test_the_five_files_are_written(project, capsys):
     project.add(path="x", unlabeled="more")
     images, index, classes = run(project, make.zip_of(FILES))
-    assert sorted(outputs()) == ["classes.json", "images.npy", "index.parquet", "rejected.csv"]
+    assert sorted(outputs()) == ["classes.json", "corrected.csv", "images.npy", "index.parquet", "rejected.csv"]
     assert images.shape == (13, 8, 8, 1)
     assert list(index) == ["row", "path", "label", "subset", "sha256", "width", "height", "channels"]
     assert index["row"].tolist() == list(range(13))
@@ -306,3 +306,55 @@ def test_other_real_archives(project, archives, name, entry, counts):
     assert images.shape[1:3] == (entry["image_size"],) * 2
     if counts:
         assert index["subset"].value_counts().to_dict() == counts
+
+
+def correct(project, *lines):
+    paths.CORRECTIONS.parent.mkdir(exist_ok=True)
+    paths.CORRECTIONS.write_text("\n".join(["dataset,path,action,label", *lines, ""]))
+
+
+def test_corrections_are_honoured_and_told(project, capsys):
+    project.add(path="x", unlabeled="more")
+    correct(project, "mine,train/cat/1.png,relabel,dog", "other,train/cat/2.png,drop,", "mine,train/cat/0.png,drop,")
+    images, index, classes = run(project, make.zip_of(FILES))
+    by_path = index.set_index("path")
+    assert "train/cat/0.png" not in by_path.index
+    assert classes[by_path["label"]["train/cat/1.png"]] == "dog"
+    assert len(images) == len(index) == len(FILES) - 1
+    assert index["row"].tolist() == list(range(len(index)))
+    seeds = {path: seed for seed, path in enumerate(FILES)}
+    assert np.array_equal(images[by_path["row"]["train/cat/1.png"]], make.pixels(seed=seeds["train/cat/1.png"]))
+    assert pd.read_csv(paths.CORRECTED, keep_default_na=False).to_dict("list") == {
+        "path": ["train/cat/1.png", "train/cat/0.png"],
+        "action": ["relabel", "drop"],
+        "was": ["cat", ""],
+        "now": ["dog", ""],
+    }
+    assert "2 corrections applied (1 relabelled, 1 dropped), see data/images/corrected.csv" in capsys.readouterr().out
+
+
+def test_a_class_that_loses_its_last_picture_is_none(project):
+    project.add(path="x")
+    files = FILES | {"train/emu/1.png": make.picture(70)}
+    correct(project, "mine,train/emu/1.png,relabel,dog")
+    _, index, classes = run(project, make.zip_of(files))
+    assert classes == ["cat", "dog"]
+    assert index["label"].tolist() == [0] * 6 + [1] * 7
+
+
+@pytest.mark.parametrize(
+    ("line", "named"),
+    [
+        ("mine,train/cat/77.png,drop,", "line 2: the data set has no usable picture 'train/cat/77.png'"),
+        ("mine,train/cat/1.png,relabel,dgo", "line 2: there is no class 'dgo': did you mean dog?"),
+    ],
+)
+def test_a_wrong_correction_stops_the_stage(project, line, named):
+    project.add(path="x")
+    correct(project, line)
+    project.archive(make.zip_of(FILES))
+    fetch.main()
+    sentence = make.refusal(extract.main)
+    assert named in sentence
+    assert make.is_one_line(sentence)
+    assert not paths.DATA.exists()

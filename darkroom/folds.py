@@ -1,0 +1,93 @@
+"""Probabilities for the training images from models that did not see them: k models, each trained without one part."""
+
+import math
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from darkroom import augment, devices, engine, models
+from darkroom.batches import Batches
+from darkroom.changes import Augmentation
+from darkroom.console import UserError, bar
+from darkroom.dataset import Images, Labels, Rows, chunks
+from darkroom.draw import seed_of
+from darkroom.inference import Classifier, to_bytes_scale
+from darkroom.params import Model, Train
+
+
+def deal(labels: Labels, groups: NDArray[Any], folds: int, seed: int) -> NDArray[np.int64]:
+    """The fold of each image, 0 to `folds` - 1: by class as even as can be, equal `groups` (copies) in the same one.
+
+    Raises UserError where there are fewer groups than folds.
+    """
+    _, first, member = np.unique(groups, return_index=True, return_inverse=True)
+    if len(first) < folds:
+        raise UserError(
+            f"params.yaml: errors.train_folds is {folds}, but there are only {len(first)} different training images: "
+            "set it to 0 or less than that"
+        )
+    order = np.random.default_rng(seed).permutation(len(first))
+    order = order[np.argsort(labels[first][order], kind="stable")]
+    dealt = np.empty(len(first), np.int64)
+    dealt[order] = np.arange(len(first)) % folds
+    return dealt[member]
+
+
+def probabilities(
+    facts: dict[str, Any],
+    images: Images,
+    rows: dict[str, Rows],
+    labels: dict[str, Labels],
+    groups: NDArray[Any],
+    folds: int,
+    device: torch.device,
+) -> NDArray[np.float32]:
+    """Out-of-sample probabilities (N x classes) of the training images, in their order.
+
+    `facts` is the content of model.json: network, training and augmentation are those of the model. `rows` and
+    `labels` have the keys train and val; the epoch that each model keeps is chosen on val, so that the part that is
+    held out has no say in it. Images with equal `groups` are held out together. Raises UserError where a training
+    diverges.
+    """
+    settings = Train.model_validate(facts["train"]).model_copy(
+        update={"device": "auto", "devices": 1, "num_nodes": 1, "strategy": "auto"}
+    )
+    model, classes = Model.model_validate(facts["model"]), facts["classes"]
+    shape = (facts["height"], facts["width"], facts["channels"])
+    mean, std, border = (to_bytes_scale(facts[name]).to(device) for name in ("mean", "std", "border"))
+    change = augment.build(
+        [Augmentation.model_validate(item) for item in facts["augment"]], border.flatten(), mean.flatten()
+    )
+    part = deal(labels["train"], groups, folds, settings.seed)
+    sizes = np.bincount(part, minlength=folds)
+    steps = sum(settings.epochs * math.ceil((len(part) - size) / settings.batch_size) for size in sizes)
+    val = Batches(images, rows["val"], labels["val"], device, memory_share=settings.memory_share / 2)
+    found = np.empty((len(part), len(classes)), np.float32)
+    with bar(what="folds", unit="step", total=steps) as shown:
+        for fold in range(folds):
+            shown.set_description(f"fold {fold + 1}/{folds}")
+            torch.manual_seed(seed_of(settings.seed, fold))
+            network = models.build(model, shape, len(classes))
+            if model.weights is not None:
+                from darkroom import zoo  # imports torchvision, which takes seconds
+
+                zoo.load_pretrained(network, model)
+            network = network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+            kept, held = rows["train"][part != fold], rows["train"][part == fold]
+            train = Batches(images, kept, labels["train"][part != fold], device, memory_share=settings.memory_share / 2)
+            fabric = devices.fabric(settings, device, settings.precision)
+            fabric.launch()
+            result = engine.fit(fabric, network, train, val, mean, std, settings, change, on_step=shown.update)
+            if result.diverged:
+                raise UserError(
+                    f"training without part {fold + 1} of {folds} diverged: lower train.lr, raise train.warmup, or "
+                    "set errors.train_folds to 0"
+                )
+            network.load_state_dict(result.weights)
+            classifier = Classifier(network, classes, shape, mean, std)
+            found[part == fold] = np.concatenate(
+                [classifier.probabilities(several) for _, several in chunks(images, held)]
+            )
+    return found

@@ -1,0 +1,125 @@
+import contextlib
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from darkroom import paths
+from stages import audit, errors, evaluate, extract, fetch, split, stats, train
+from tests import make
+from tests.conftest import ROOT, Project
+
+QUICK = {"train__epochs": 3, "train__portable": True, "train__threads": 1, "tracking__enabled": False}
+
+
+def files():
+    """Dark and light pictures; a near-copy, and one picture under two labels."""
+    found = {}
+    for number in range(24):
+        for label, level in (("dark", 40), ("light", 170)):
+            image = make.pixels(16, 16, 1, seed=number + 100 * len(label)) // 4 + level
+            found[f"train/{label}/{number:02}.png"] = make.encode(image)
+            if label == "dark":
+                found[f"train/{label}/{number:02}-near.png"] = make.encode(image + 2)
+    found["train/light/dark.png"] = found["train/dark/03.png"]
+    return found
+
+
+@pytest.fixture(scope="module")
+def evaluated(tmp_path_factory):
+    """A folder in which all stages up to `evaluate` have run."""
+    folder = tmp_path_factory.mktemp("evaluated")
+    for name in ("params.yaml", "datasets.yaml"):
+        shutil.copy(ROOT / name, folder)
+    project = Project(folder)
+    project.add(path="x", image_size=16)
+    project.archive(make.zip_of(files()))
+    project.set(model__layers="4P-8", **QUICK)
+    with contextlib.chdir(folder):
+        for stage in (fetch, extract, audit, split, stats, train, evaluate):
+            stage.main()
+    return folder
+
+
+@pytest.fixture
+def repository(evaluated, tmp_path, monkeypatch):
+    shutil.copytree(evaluated, tmp_path, dirs_exist_ok=True)
+    monkeypatch.chdir(tmp_path)
+
+    def run(**changes):
+        Project(tmp_path).set(**changes)
+        errors.main()
+        return json.loads(paths.ERRORS.read_text())
+
+    return run
+
+
+def outputs():
+    found = [paths.ERRORS, paths.ERRORS_TABLE, paths.SUSPECTS, paths.NEAR_DUPLICATES, *paths.ERRORS_PICTURES.iterdir()]
+    return {path.name: path.read_bytes() for path in found}
+
+
+def test_near_copies_and_contradictions_are_told_and_the_bytes_stay(repository, capsys):
+    found = repository()
+    pairs = pd.read_csv(paths.NEAR_DUPLICATES)
+    assert found["near_duplicates"]["pairs"] == len(pairs) > 0
+    assert set(pairs["split"]) <= {"val", "test"}
+    for one, other in zip(pairs["path"], pairs["train_path"], strict=True):
+        names = {path.rpartition("/")[2].replace("-near", "") for path in (one, other)}
+        assert len(names - {"dark.png"}) <= 1 or "dark.png" in names
+    suspects = pd.read_csv(paths.SUSPECTS)
+    contradicted = suspects[suspects["why"].str.contains("same pixels")]
+    assert set(contradicted["path"]) == {"train/dark/03.png", "train/light/dark.png"}
+    assert (suspects["dataset"] == "mine").all()
+    table = pd.read_csv(paths.ERRORS_TABLE)
+    assert len(table) == found["mistakes"]
+    assert {"worst.png", "pairs.png", "neighbours.png", "gradcam.png", "suspects.png"} == {
+        path.name for path in paths.ERRORS_PICTURES.iterdir()
+    }
+    assert "into data/corrections.csv" in capsys.readouterr().out
+    first = outputs()
+    errors.main()
+    assert outputs() == first
+
+
+def test_mistakes_come_with_their_neighbours(repository):
+    predictions = pd.read_parquet(paths.PREDICTIONS)
+    tested = predictions.index[predictions["split"] == "test"][:3]
+    predictions.loc[tested, "predicted"] = 1 - predictions.loc[tested, "label"]
+    predictions.to_parquet(paths.PREDICTIONS, index=False)
+    found = repository()
+    table = pd.read_csv(paths.ERRORS_TABLE)
+    assert found["mistakes"] == len(table) >= 3
+    training = set(pd.read_parquet(paths.SPLIT).query("split == 'train'")["row"])
+    for line in table.itertuples():
+        rows = [int(row) for row in line.neighbour_rows.split()]
+        assert len(rows) == 5
+        assert set(rows) <= training
+        assert line.neighbours_agree == line.neighbours.split(" | ").count(line.predicted)
+        assert np.all(np.diff([float(value) for value in line.neighbour_distances.split()]) >= 0)
+
+
+def test_folds_look_at_the_training_images_too(repository):
+    repository(errors__train_folds=2)
+    assert "train" in set(pd.read_csv(paths.SUSPECTS).dropna(subset="quality")["split"])
+
+
+def test_a_network_without_maps_has_no_grad_cam_and_says_so(repository, capsys):
+    Project(Path()).set(model__name="mlp", model__hidden=[8])
+    for stage in (train, evaluate):
+        stage.main()
+    capsys.readouterr()
+    found = repository()
+    assert found["grad_cam"] == "left out: mlp has no spatial feature map"
+    assert "no Grad-CAM: mlp has no spatial feature map" in capsys.readouterr().out
+    assert not (paths.ERRORS_PICTURES / "gradcam.png").exists()
+    assert (paths.ERRORS_PICTURES / "neighbours.png").exists()
+
+
+def test_one_fold_is_refused(repository):
+    sentence = make.refusal(lambda: repository(errors__train_folds=1))
+    assert "errors.train_folds" in sentence
+    assert "at least 2" in sentence
