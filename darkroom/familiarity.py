@@ -121,6 +121,11 @@ class Familiarity:
             raise UserError(f"{path} is damaged ({error}): `dvc repro inside` writes it anew") from None
 
 
+def names(network: nn.Module, shape: tuple[int, int, int]) -> list[str]:
+    """The layers that are looked at: some activations from the first to the last, and what the last layer takes."""
+    return [*hooks.spread(list(hooks.activations(network, shape)), LAYERS), hooks.LAST]
+
+
 def fit(classifier: "Classifier", images: Images, train: Rows, labels: Labels, val: Rows) -> dict[str, Layer]:
     """Class means, whitening and limits of each layer from all training images (`labels` are theirs) and validation's.
 

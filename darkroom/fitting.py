@@ -20,10 +20,11 @@ def negative(pixels: Pixels) -> Pixels:
 def fit(pixels: Pixels, shape: tuple[int, int, int], *, light: bool, extent: float = EXTENT) -> Pixels:
     """Cut out what stands on an even or slowly shaded ground, and set it as the training images have it.
 
-    `pixels` is height x width x channels, uint8. The ground is a surface of the second degree, fitted to the pixels that
-    do not stand out from it, and is taken off; contrast is stretched. What remains is scaled, with its proportions,
-    until its longer side is the share `extent` of the image, and set with its centre of mass in the middle, as MNIST
-    was made (LeCun et al. 1998, doi:10.1109/5.726791). It is bright on black where `light` is true, else the reverse.
+    `pixels` is height x width x channels, uint8. The ground is a surface of the second degree, fitted to the pixels
+    that do not stand out from it, and is taken off; contrast is stretched. What remains is scaled, with its
+    proportions, until its longer side is the share `extent` of the image, and set with its centre of mass in the
+    middle, as MNIST was made (LeCun et al. 1998, doi:10.1109/5.726791). It is bright on black where `light` is true,
+    else the reverse.
 
     Raises UserError for colour (`shape`, height x width x channels, must have one), and where nothing stands out.
     """
