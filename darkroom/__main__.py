@@ -66,7 +66,7 @@ def predict(options: argparse.Namespace) -> None:
     classifier = Classifier.load(options.model)
     form: answers.Form = "json" if options.json else "csv" if options.csv else "text"
     write = answers.writer(form, min(options.top_k, len(classifier.classes)))
-    unreadable = 0
+    count = unreadable = 0
     with bar(what="predict", unit="picture") as shown:
         for names in pictures.batches(found, BATCH):
             opened: dict[str, Opened] = {}
@@ -80,11 +80,12 @@ def predict(options: argparse.Namespace) -> None:
             with shown.external_write_mode(sys.stdout):
                 write(dict(zip(opened, classifier.classify(list(opened.values()), options.top_k), strict=True)))
             shown.update(len(names))
+            count += len(names)
     if skipped:
         print(f"skipped {answers.listed(skipped)}: no name of a picture", file=sys.stderr)
     if unreadable:
         raise SystemExit(1)
-    if not shown.n:
+    if not count:
         raise UserError(f"there is no picture in {' '.join(options.pictures)}")
 
 

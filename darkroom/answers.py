@@ -16,7 +16,7 @@ LISTED = 3  # names in a sentence
 def writer(form: Form, top_k: int) -> "Callable[[dict[str, Prediction]], None]":
     """A function that prints predictions by the name of their picture, in parts, as they come."""
     if form == "csv":
-        table = csv.writer(sys.stdout, lineterminator="\\n")
+        table = csv.writer(sys.stdout, lineterminator="\n")
         ranks = [f"{name}_{rank}" for rank in range(1, top_k + 1) for name in ("class", "probability")]
         table.writerow(["picture", *ranks, "unlike", "reasons"])
         return lambda part: table.writerows(_row(name, found) for name, found in part.items())

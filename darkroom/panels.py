@@ -72,6 +72,7 @@ def activations(images: Images, names: Sequence[str], maps: dict[str, NDArray[np
     figure = _figure(1.6 + 0.42 * sum(widths), 0.9 + 0.45 * len(images))
     figure.suptitle("Strongest activation maps of one image of each class, test split; black: 0, white: its largest",
                     fontsize=10)  # fmt: skip
+    figure.set_layout_engine("constrained", wspace=0.05)
     axes = figure.subplots(1, len(widths), width_ratios=widths, squeeze=False)[0]
     _show(axes[0], _images_mosaic(images))
     side = images.shape[1] + 1
@@ -135,12 +136,15 @@ def feature_map(
     x, y = images[wrong].T
     label_of_wrong = f"mistake ({int(wrong.sum()):,})"
     axis.scatter(x, y, s=60, facecolors="none", edgecolors=RED, linewidths=1.2, label=label_of_wrong)
+    outwards = centres - centres.mean(axis=0)
+    outwards = 16 * outwards / np.maximum(np.linalg.norm(outwards, axis=1, keepdims=True), 1e-12)  # points
     for number in named.tolist():
         axis.annotate(
             _short(classes[number], 16), centres[number], fontsize=9, ha="center", va="center", zorder=5,
             bbox={"boxstyle": "round", "facecolor": "white", "edgecolor": GREY, "alpha": 0.85, "linewidth": 0.5},
-            xytext=(0, 14), textcoords="offset points",
+            xytext=outwards[number], textcoords="offset points",
         )  # fmt: skip
+    axis.margins(0.1)
     axis.set_aspect("equal", adjustable="datalim")
     axis.set_xlabel("x, in units of the features")
     axis.set_ylabel("y, in units of the features")
