@@ -22,7 +22,7 @@ from benchmarks.archives import entry
 from benchmarks.epoch import MODEL, TRAIN
 from benchmarks.fresh import Figures, best, clock, fresh
 from benchmarks.table import Setting, Table
-from darkroom.params import Baseline, Errors, Evaluate, Fetch, Params, Split, Tracking, Tta
+from darkroom.params import Baseline, Errors, Evaluate, Fetch, Inside, Params, Split, Tracking, Tta
 
 EPOCHS = 5
 TARGET = 0.02  # of an epoch, at most
@@ -39,6 +39,7 @@ PARAMS = Params(
     train=TRAIN.model_copy(update={"epochs": EPOCHS}),
     evaluate=Evaluate(batch_size=512, tta=Tta(copies=0, changes=None)),
     errors=Errors(worst=40, pairs=6, per_pair=8, explained=20, suspects=40, train_folds=0),
+    inside=Inside(layer=None, maps=None, max_images=5000, seed=42),
     tracking=Tracking(enabled=True, experiment=None, register_as=None),
 )
 

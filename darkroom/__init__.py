@@ -1,0 +1,17 @@
+"""`darkroom.Classifier` is the trained model: Classifier.load("models").predict("my.jpg")."""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from darkroom.inference import Classifier, Prediction
+
+__all__ = ["Classifier", "Prediction"]
+
+
+def __getattr__(name: str) -> Any:
+    # Only when it is asked for: it imports torch, which most stages and commands do without.
+    if name in __all__:
+        from darkroom import inference
+
+        return getattr(inference, name)
+    raise AttributeError(f"module 'darkroom' has no attribute {name!r}")

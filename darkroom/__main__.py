@@ -1,16 +1,16 @@
 """Commands beside the pipeline: python -m darkroom predict | check | export | demo | summary | compare | ui."""
 
 import argparse
-import json
 import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from darkroom import paths
 from darkroom.console import UserError, run
 from darkroom.files import read_json
+
+BATCH = 256  # pictures in memory at a time
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -18,9 +18,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
     command = commands.add_parser("predict", help="classify pictures with the trained model")
-    command.add_argument("pictures", nargs="+", metavar="PICTURE", help="picture files of any size and mode")
+    command.add_argument(
+        "pictures",
+        nargs="+",
+        metavar="PICTURE",
+        help="picture files, folders, patterns in quotes; - for the bytes of one on standard input",
+    )
     command.add_argument("--top-k", type=_positive, default=3, metavar="K", help="classes shown of each picture (3)")
-    command.add_argument("--json", action="store_true", help="print JSON, one object for all pictures")
+    form = command.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="print one JSON object a line for each picture")
+    form.add_argument("--csv", action="store_true", help="print a table")
+    command.add_argument("--invert", action="store_true", help="take the negative, white for black")
+    command.add_argument("--fit", action="store_true", help="cut out a sign on a plain ground, as a digit on paper")
     command.add_argument("--model", default=str(paths.MODEL.parent), metavar="FOLDER", help="where the model lies")
     command.set_defaults(run=predict)
 
@@ -58,27 +67,38 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def predict(options: argparse.Namespace) -> None:
     """Print the most probable classes of each picture; unreadable ones are named, and the others still classified."""
-    from darkroom import runtime
+    from darkroom import answers, pictures, runtime
+    from darkroom.console import bar
 
+    skipped: list[str] = []
+    found = pictures.find(options.pictures, skipped)
     runtime.torch_for(threads=0, portable=False)
-    from darkroom.inference import Classifier
+    from darkroom.inference import Classifier, Opened
 
     classifier = Classifier.load(options.model)
-    found: dict[str, Any] = {}
-    for picture in options.pictures:
-        try:
-            best = classifier.predict(picture, options.top_k)[0]
-            found[picture] = dict(zip(best.classes, (round(value, 6) for value in best.probabilities), strict=True))
-        except UserError as error:
-            print(f"error: {error}", file=sys.stderr)
-    if options.json:
-        print(json.dumps(found, indent=2, ensure_ascii=False))
-    else:
-        width = max(map(len, found), default=0)
-        for picture, best in found.items():
-            print(f"{picture:{width}}  " + "  ".join(f"{name} {value:.2%}" for name, value in best.items()))
-    if len(found) < len(options.pictures):
+    form: answers.Form = "json" if options.json else "csv" if options.csv else "text"
+    write = answers.writer(form, min(options.top_k, len(classifier.classes)))
+    count = unreadable = 0
+    with bar(what="predict", unit="picture") as shown:
+        for names in pictures.batches(found, BATCH):
+            opened: dict[str, Opened] = {}
+            for name in names:
+                try:
+                    opened[name] = classifier.open(pictures.content(name), invert=options.invert, fit=options.fit)
+                except UserError as error:
+                    unreadable += 1
+                    shown.write(f"error: {error}", file=sys.stderr)
+            # The bar stands aside while lines are printed.
+            with shown.external_write_mode(sys.stdout):
+                write(dict(zip(opened, classifier.classify(list(opened.values()), options.top_k), strict=True)))
+            shown.update(len(names))
+            count += len(names)
+    if skipped:
+        print(f"skipped {answers.listed(skipped)}: no name of a picture", file=sys.stderr)
+    if unreadable:
         raise SystemExit(1)
+    if not count:
+        raise UserError(f"there is no picture in {' '.join(options.pictures)}")
 
 
 def check(options: argparse.Namespace) -> None:

@@ -20,6 +20,20 @@ Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 SOURCES = ("bundled", "kaggle", "url", "path")
 
 
+class Submission(Section):
+    """The form in which the predictions for a data set's unlabelled images are wanted."""
+
+    id: Annotated[str, Field(min_length=1)]
+    label: Annotated[str, Field(min_length=1)]
+    id_from: Literal["number", "name", "path"] = "name"
+
+    @model_validator(mode="after")
+    def _two_columns(self) -> "Submission":
+        if self.id == self.label:
+            raise ValueError(f"id and label are both {self.id!r}, but must name two columns")
+        return self
+
+
 class Entry(Section):
     """One data set."""
 
@@ -39,6 +53,7 @@ class Entry(Section):
     channels: Literal[1, 3]
     image_size: Side | list[Side]  # not `size`: DVC's run cache is blind to keys of that name
     classes: dict[str, str] = Field(default_factory=dict)
+    submission: Submission | None = None
     recipe: dict[str, Any] = Field(default_factory=dict)
 
     @field_validator("kaggle")

@@ -58,7 +58,12 @@ def decode(data: bytes, shape: tuple[int, int, int], max_pixels: int = MAX_PIXEL
     Shrinks by area interpolation, enlarges by bilinear. 16 bits become 8, a transparent ground becomes white, an
     animation is its first frame, EXIF orientation is applied. Raises BadImage.
     """
-    height, width, channels = shape
+    pixels, found = read(data, shape[2], max_pixels)
+    return resize(pixels, shape), found
+
+
+def read(data: bytes, channels: int, max_pixels: int = MAX_PIXELS) -> tuple[Pixels, Found]:
+    """Decode a picture file in its own size, with so many channels, else as `decode`. Raises BadImage."""
     found = probe(data)
     if found.width * found.height > max_pixels:
         raise BadImage(f"it is {found.width}x{found.height}, more than extract.max_pixels allows")
@@ -72,10 +77,16 @@ def decode(data: bytes, shape: tuple[int, int, int], max_pixels: int = MAX_PIXEL
             raise BadImage("it does not decode: the file is damaged or cut short")
     else:
         pixels = _decode_with_pillow(data, channels)
+    return (pixels if channels == 3 else pixels[:, :, np.newaxis]), found
+
+
+def resize(pixels: Pixels, shape: tuple[int, int, int]) -> Pixels:
+    """Bring pixels (height x width x channels) to the height and width of `shape`, which has the same channels."""
+    height, width, _ = shape
     if pixels.shape[:2] != (height, width):
         shrinks = pixels.shape[0] >= height and pixels.shape[1] >= width
         pixels = cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
-    return (pixels if channels == 3 else pixels[:, :, np.newaxis]), found
+    return pixels.reshape(shape)
 
 
 def probe(data: bytes) -> Found:

@@ -1,8 +1,9 @@
 """The trained model in use: `Classifier.load("models").predict("my.jpg")`."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -10,11 +11,13 @@ from numpy.typing import NDArray
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from darkroom import models, paths
+from darkroom import fitting, models, paths, reasons
 from darkroom.console import UserError
 from darkroom.dataset import Images, load_classes, load_images
+from darkroom.familiarity import FILE, Familiarity
 from darkroom.files import read_json
-from darkroom.images import BadImage, decode
+from darkroom.images import BadImage, resize
+from darkroom.images import read as read_file
 from darkroom.params import Model
 
 Picture = str | Path | bytes | NDArray[np.uint8]
@@ -22,10 +25,24 @@ Picture = str | Path | bytes | NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class Prediction:
-    """The most probable classes of one picture, best first."""
+    """The most probable classes of one picture, best first.
+
+    `unlike` above 1: the picture lies further from the training images than 99.5 % of the validation images; `reasons`
+    then says why it may be. None where the folder of the model says nothing of it.
+    """
 
     classes: list[str]
     probabilities: list[float]
+    unlike: float | None = None
+    reasons: list[str] = field(default_factory=list)
+
+
+class Opened(NamedTuple):
+    """One picture, ready for the network, and what is known of it as it was."""
+
+    stored: NDArray[np.uint8]  # height x width x channels, as the network wants it
+    aspect: float  # width over height
+    coloured: bool
 
 
 @dataclass(frozen=True)
@@ -41,6 +58,8 @@ class Classifier:
     mean: Tensor
     std: Tensor
     temperature: float = 1.0
+    border: Sequence[float] = ()
+    familiarity: Familiarity | None = None
 
     @classmethod
     def load(cls, folder: str | Path = "models", device: str | torch.device = "cpu") -> "Classifier":
@@ -62,8 +81,10 @@ class Classifier:
             raise UserError(f"{weights_file} is damaged or of another model ({reason}): `dvc repro train`") from None
         mean, std = (to_bytes_scale(facts[name]).to(device) for name in ("mean", "std"))
         network = network.to(device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
-        # Models from before the calibration have none.
-        return cls(network, facts["classes"], shape, mean, std, facts.get("temperature", 1.0))
+        judge = Familiarity.load(folder / FILE) if (folder / FILE).is_file() else None
+        # Models from before the calibration have no temperature.
+        temperature = facts.get("temperature", 1.0)
+        return cls(network, facts["classes"], shape, mean, std, temperature, facts.get("border", ()), judge)
 
     def probabilities(self, images: Images, batch_size: int = 512) -> NDArray[np.float32]:
         """Calibrated probabilities (N x classes) of images as the data set stores them.
@@ -92,43 +113,82 @@ class Classifier:
         images = load_images()
         return images if images.shape[1:] == self.shape else None
 
-    def predict(self, pictures: Picture | Sequence[Picture], top_k: int = 3) -> list[Prediction]:
+    def predict(
+        self, pictures: Picture | Sequence[Picture], top_k: int = 3, *, invert: bool = False, fit: bool = False
+    ) -> list[Prediction]:
         """Classify pictures of any size: paths, the bytes of picture files, or uint8 arrays.
 
-        An array is height x width (grey) or height x width x 3 (RGB). Raises UserError for one that cannot be read.
+        An array is height x width (grey) or height x width x 3 (RGB). `invert` takes their negatives; `fit` cuts out
+        the sign that stands on a ground (`darkroom.fitting`). Raises UserError for one that cannot be used.
         """
         if isinstance(pictures, str | Path | bytes | np.ndarray):
             pictures = [pictures]
+        return self.classify([self.open(picture, invert=invert, fit=fit) for picture in pictures], top_k)
+
+    def classify(self, pictures: Sequence[Opened], top_k: int = 3) -> list[Prediction]:
+        """Classify pictures that `open` has read, and say of each whether it looks like the training images."""
         if not pictures:
             return []
-        probabilities = self.probabilities(np.stack([self.read(picture) for picture in pictures]))
+        stored = np.stack([picture.stored for picture in pictures])
+        unlike: list[float | None] = [None] * len(pictures)
+        why: list[list[str]] = [[] for _ in pictures]
+        if self.familiarity is None:
+            probabilities = self.probabilities(stored)
+        else:
+            probabilities, ratios = self._judged(self.familiarity, stored)
+            unlike = ratios.tolist()
+            strange = np.flatnonzero(ratios > 1)
+            if len(strange):
+                _, of_negatives = self._judged(self.familiarity, fitting.negative(stored[strange]))
+                for at, of_negative in zip(strange.tolist(), of_negatives.tolist(), strict=True):
+                    picture = pictures[at]
+                    why[at] = reasons.reasons(
+                        self.familiarity,
+                        picture.stored,
+                        nearer_negative=of_negative < 0.5 * ratios[at],
+                        aspect=picture.aspect,
+                        coloured=picture.coloured,
+                    )
         order = np.argsort(-probabilities, axis=1, kind="stable")[:, :top_k]
         return [
-            Prediction([self.classes[at] for at in best], [float(row[at]) for at in best])
-            for row, best in zip(probabilities, order, strict=True)
+            Prediction([self.classes[at] for at in best], [float(row[at]) for at in best], of_one, why_one)
+            for row, best, of_one, why_one in zip(probabilities, order, unlike, why, strict=True)
         ]
+
+    def _judged(self, judge: Familiarity, images: Images) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+        """Probabilities, and how unlike the training images each image is, from one pass."""
+        with judge.watching(self.network) as seen:
+            probabilities = self.probabilities(images)
+        return probabilities, judge.ratios(seen.get())
 
     def read(self, picture: Picture) -> NDArray[np.uint8]:
         """One picture as the network wants it: uint8, height x width x channels."""
+        return self.open(picture).stored
+
+    def open(self, picture: Picture, *, invert: bool = False, fit: bool = False) -> Opened:
+        """Read one picture, as its negative with `invert`, cut out with `fit`. Raises UserError where it cannot."""
+        name = str(picture) if isinstance(picture, str | Path) else "the picture"
         if isinstance(picture, np.ndarray):
-            return self._from_array(picture)
-        data, name = (picture, "the picture") if isinstance(picture, bytes) else (_bytes(Path(picture)), str(picture))
+            data = _png(picture)
+        else:
+            data = picture if isinstance(picture, bytes) else _bytes(Path(picture))
         try:
-            return decode(data, self.shape)[0]
+            pixels, found = read_file(data, self.shape[2])
+            coloured = found.channels > 2 and reasons.coloured(read_file(data, 3)[0])
         except BadImage as error:
             raise UserError(f"{name} cannot be used: {error}") from None
-
-    def _from_array(self, array: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        import cv2
-
-        if array.dtype != np.uint8 or array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] not in (1, 3)):
-            raise UserError(
-                f"an array of {array.dtype} and shape {array.shape} is no picture: wanted is uint8, "
-                "height x width or height x width x 1 or 3"
-            )
-        grey = array.ndim == 2 or array.shape[2] == 1
-        png = cv2.imencode(".png", array if grey else cv2.cvtColor(array, cv2.COLOR_RGB2BGR))[1]
-        return decode(png.tobytes(), self.shape)[0]
+        aspect = pixels.shape[1] / pixels.shape[0]
+        if invert:
+            pixels = fitting.negative(pixels)
+        if fit:
+            light = not self.border or self.border[0] < 0.5
+            extent = fitting.EXTENT if self.familiarity is None else self.familiarity.extent
+            try:
+                pixels = fitting.fit(pixels, self.shape, light=light, extent=extent)
+            except UserError as error:
+                raise UserError(f"{name}: {error}") from None
+            aspect = self.shape[1] / self.shape[0]
+        return Opened(resize(pixels, self.shape), aspect, coloured)
 
 
 @torch.inference_mode()
@@ -151,3 +211,18 @@ def _bytes(path: Path) -> bytes:
         raise UserError(f"{path} is a folder: name the pictures in it, as in {path}/*") from None
     except FileNotFoundError:
         raise UserError(f"there is no picture {path}") from None
+
+
+def _png(array: NDArray[np.uint8]) -> bytes:
+    """A picture given as an array, as a file."""
+    import cv2
+
+    if array.dtype != np.uint8 or array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] not in (1, 3)):
+        raise UserError(
+            f"an array of {array.dtype} and shape {array.shape} is no picture: wanted is uint8, "
+            "height x width or height x width x 1 or 3"
+        )
+    if not array.size:
+        raise UserError(f"an array of shape {array.shape} is no picture: it has no pixels")
+    grey = array.ndim == 2 or array.shape[2] == 1
+    return cv2.imencode(".png", array if grey else cv2.cvtColor(array, cv2.COLOR_RGB2BGR))[1].tobytes()

@@ -169,6 +169,13 @@ class Errors(Section):
         return folds
 
 
+class Inside(Section):
+    layer: Annotated[str, Field(min_length=1)] | None
+    maps: Annotated[list[str], Field(min_length=1, max_length=8)] | None
+    max_images: Annotated[int, Field(ge=10)]
+    seed: Seed
+
+
 class Tracking(Section):
     enabled: bool
     experiment: Annotated[str, Field(min_length=1)] | None
@@ -188,6 +195,7 @@ class Params(Section):
     train: Train
     evaluate: Evaluate
     errors: Errors
+    inside: Inside
     tracking: Tracking
 
 

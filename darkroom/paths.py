@@ -47,6 +47,13 @@ SLICES = Path("metrics/slices.csv")
 PREDICTIONS = Path("data/predictions.parquet")
 EVALUATE_PICTURES = Path("metrics/evaluate")
 
+INSIDE = Path("metrics/inside.json")
+INSIDE_PICTURES = Path("metrics/inside")
+FAMILIARITY = Path("models/familiarity.safetensors")
+
+SUBMISSION = Path("data/submission.csv")
+PREDICT_PICTURES = Path("metrics/predict")
+
 ERRORS = Path("metrics/errors.json")
 ERRORS_TABLE = Path("metrics/errors.csv")
 SUSPECTS = Path("metrics/suspects.csv")

@@ -233,7 +233,8 @@ def test_the_run_holds_curves_parameters_results_and_model(repository):
     assert {"test_ece", "best_val_ece", "test_accuracy_low", "test_roc_auc"} <= set(found.data.metrics)
     artifacts = {item.path for item in client.list_artifacts(found.info.run_id)}
     assert {"train", "evaluate", "errors", "slices.csv", "classification_report.txt"} <= artifacts
-    assert {"model.json", "model.txt"} <= artifacts
+    assert {"model.json", "model.txt", "inside", "inside.json", "predict", "submission.csv"} <= artifacts
+    assert found.data.metrics["test_neighbour_accuracy"] == 1.0
 
 
 def test_the_logged_model_reads_picture_bytes_and_holds_no_pickle(repository):
@@ -285,8 +286,9 @@ def test_predict_from_the_command_line(repository, tmp_path):
         (tmp_path / name).write_bytes(make.encode(make.pixels(30, 17, 3) // 4 + level, form))
     (tmp_path / "broken.png").write_bytes(b"no picture")
     command = [sys.executable, "-m", "darkroom", "predict", str(tmp_path / "a.png"), str(tmp_path / "b.jpg")]
-    answer = json.loads(run(repository, *command, "--json", "--top-k", "1"))
-    assert [list(best) for best in answer.values()] == [["dark"], ["light"]]
+    answers = [json.loads(line) for line in run(repository, *command, "--json", "--top-k", "1").splitlines()]
+    assert [list(answer["classes"]) for answer in answers] == [["dark"], ["light"]]
+    assert all(answer["unlike"] > 0 for answer in answers)
     failed = subprocess.run(
         [*command, str(tmp_path / "broken.png")], cwd=repository, capture_output=True, text=True, check=False
     )

@@ -63,6 +63,9 @@ def test_every_shipped_entry_is_valid_and_licensed(name):
         ({"classes": {0: "zero"}}, "datasets.yaml: mine.classes.0 is 0, but must be string"),
         ({"classes": {"0": 0}}, "datasets.yaml: mine.classes is 0, but must be string"),
         ({"classes": {"0": "a", "1": "a"}}, "two labels under `classes` have the same name"),
+        ({"submission": {"id": "Id"}}, "datasets.yaml: mine.submission.label is missing: add it"),
+        ({"submission": {"id": "a", "label": "a"}}, "id and label are both 'a', but must name two columns"),
+        ({"submission": {"id": "a", "label": "b", "id_from": "x"}}, "mine.submission.id_from is 'x', but must be"),
     ],
 )
 def test_a_bad_entry_names_key_and_remedy(tmp_path, changes, says):

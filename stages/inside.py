@@ -1,0 +1,119 @@
+"""Look inside the model: its filters, activations, dead channels and features; learn how training images look to it."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from darkroom import paths, runtime
+from darkroom.console import done, run
+from darkroom.dataset import labels_of, load_classes, load_images, load_index, load_split
+from darkroom.files import read_json, replacing_folder, write_json
+from darkroom.params import Params, load
+
+CLASSES_SHOWN = 10  # rows of the picture of activations
+MAPS_SHOWN = 8  # of each layer
+MAP_POINTS = 2000
+
+
+def main() -> None:
+    params, _ = load()
+    facts = read_json(paths.MODEL)
+    portable = facts["train"]["portable"]
+    runtime.torch_for(threads=facts["train"]["threads"] if portable else 0, portable=portable)
+    look(params, facts)
+
+
+def look(params: Params, facts: dict[str, Any]) -> None:
+    """Write figures, pictures, and models/familiarity.safetensors; add the first two to the record of the run."""
+    from darkroom import baselines, devices, familiarity, inside, panels, plots, tracking
+    from darkroom.inference import Classifier
+
+    settings = params.inside
+    device = devices.choose_device("auto", portable=facts["train"]["portable"])
+    classifier = Classifier.load(paths.MODEL.parent, device)
+    images, index, classes = load_images(), load_index(), load_classes()
+    train, val = load_split("train"), load_split("val")
+    predictions = pd.read_parquet(paths.PREDICTIONS, columns=["row", "split", "label", "predicted"])
+    tested = predictions[predictions["split"] == "test"]
+    # Wrong names are told before any work.
+    chosen_kernels = inside.kernels(classifier.network, settings.layer)
+    map_layers = inside.map_layers(classifier, settings.maps)
+    left_out = {}
+
+    reference = baselines.choose(train, settings.max_images, settings.seed)
+    queries = baselines.choose(tested["row"].to_numpy(), settings.max_images, settings.seed)
+    asked = tested[tested["row"].isin(queries)]
+    reference_features = classifier.features(images[reference])
+    query_features = classifier.features(images[queries])
+    reference_labels, truth = labels_of(index, reference), labels_of(index, queries)
+    dead = inside.dead_channels(classifier, images, val)
+    accuracies = {
+        "nearest_neighbours": inside.neighbour_accuracy(reference_features, reference_labels, query_features, truth),
+        "head": float((truth == asked["predicted"].to_numpy()).mean()),
+    }
+
+    layers = familiarity.fit(classifier, images, train, labels_of(index, train), val)
+    files = index.iloc[train]
+    low, high = np.quantile(files["width"].to_numpy(float) / files["height"].to_numpy(float), [0.005, 0.995])
+    grey = float((files["channels"].to_numpy(float) <= 2).mean()) > 0.5
+    extent = familiarity.extent(images[reference], facts["border"])
+    familiar = familiarity.Familiarity(layers, (float(low), float(high)), grey, extent)
+
+    with replacing_folder(paths.INSIDE_PICTURES) as folder:
+        name, weights = inside.first_filters(classifier)
+        plots.save(panels.filters(weights, name), folder / "filters.png")
+        if chosen_kernels is None:
+            left_out["kernels.png"] = "the network has no convolution after its first layer with kernels above 1x1"
+        else:
+            plots.save(panels.kernels(chosen_kernels[1], chosen_kernels[0]), folder / "kernels.png")
+        if map_layers:
+            shown = asked.drop_duplicates("label").sort_values("label").head(CLASSES_SHOWN)
+            pictures = images[shown["row"].to_numpy()]
+            maps = inside.strongest_maps(classifier, pictures, map_layers, MAPS_SHOWN)
+            names = [classes[label] for label in shown["label"]]
+            plots.save(panels.activations(pictures, names, maps), folder / "activations.png")
+        else:
+            left_out["activations.png"] = "no activation of the network gives maps with the channels first"
+        if dead:
+            plots.save(panels.dead(dead), folder / "dead.png")  # type: ignore[arg-type]
+        else:
+            left_out["dead.png"] = "no activation of the network is one-sided with the channels first"
+        if query_features.shape[1] and len(classes) > 1:
+            rows = baselines.choose(np.arange(len(queries)), MAP_POINTS, settings.seed)
+            means = inside.class_means(reference_features, reference_labels, len(classes))
+            centres, places = inside.positions(query_features[rows], means)
+            picture = panels.feature_map(places, centres, classes, asked.iloc[rows], len(tested))
+            plots.save(picture, folder / "map.png")
+    familiar.save(paths.FAMILIARITY)
+    figures = {
+        "split": "test",
+        "reference_images": len(reference),
+        "test_images": len(queries),
+        "accuracy": {name: round(value, 4) for name, value in accuracies.items()},
+        "dead_channels": {
+            name: {"channels": total, "dead": dead_ones, "share": round(dead_ones / total, 4)}
+            for name, (total, dead_ones) in dead.items()
+        },
+        "left_out": left_out,
+    }
+    write_json(paths.INSIDE, figures)
+    tracking.evaluated(
+        params,
+        {
+            "test_neighbour_accuracy": figures["accuracy"]["nearest_neighbours"],  # type: ignore[index]
+            "val_dead_channels": sum(count for _, count in dead.values()),
+        },
+        [paths.INSIDE, paths.INSIDE_PICTURES],
+    )
+    for picture_name, why in left_out.items():
+        print(f"left out {picture_name}: {why}")
+    done(
+        f"wrote {paths.INSIDE} (accuracy of the five nearest neighbours {accuracies['nearest_neighbours']:.2%}, of the "
+        f"network {accuracies['head']:.2%}), pictures in {paths.INSIDE_PICTURES}, and {paths.FAMILIARITY}",
+        "python -m darkroom predict PICTURE",
+    )
+
+
+if __name__ == "__main__":
+    run(main)

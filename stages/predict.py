@@ -1,0 +1,76 @@
+"""Classify the images without labels, as a competition wants it."""
+
+from typing import Any
+
+import numpy as np
+
+from darkroom import paths, plots, runtime, submission
+from darkroom.catalog import Entry
+from darkroom.console import bar, done, run
+from darkroom.dataset import chunks, load_classes, load_images, load_index
+from darkroom.files import read_json, replacing_folder, write_csv
+from darkroom.params import Params, load
+
+DOUBTFUL, RANDOM = 24, 16  # images shown
+SEED = 0  # of the images shown at random
+
+
+def main() -> None:
+    params, entry = load()
+    facts = read_json(paths.MODEL)
+    portable = facts["train"]["portable"]
+    runtime.torch_for(threads=facts["train"]["threads"] if portable else 0, portable=portable)
+    predict(params, entry, facts)
+
+
+def predict(params: Params, entry: Entry, facts: dict[str, Any]) -> None:
+    """Write the table and a sheet of images; add both to the record of the run."""
+    from darkroom import devices, tracking
+    from darkroom.inference import Classifier
+
+    images, index, classes = load_images(), load_index(), load_classes()
+    unlabeled = index[index["subset"] == "unlabeled"]
+    rows = unlabeled["row"].to_numpy(np.int64)
+    # The names of the files are looked at before any work.
+    ids = submission.ids(unlabeled["path"].astype(str).tolist(), entry.submission)
+    best, confidence = np.zeros(len(rows), np.int64), np.zeros(len(rows), np.float32)
+    if len(rows):
+        device = devices.choose_device("auto", portable=facts["train"]["portable"])
+        classifier = Classifier.load(paths.MODEL.parent, device)
+        at = 0
+        with bar(what="predict", unit="image", total=len(rows)) as shown:
+            for part, pictures in chunks(images, rows):
+                probabilities = classifier.probabilities(pictures)
+                best[at : at + len(part)] = probabilities.argmax(axis=1)
+                confidence[at : at + len(part)] = probabilities.max(axis=1)
+                at += len(part)
+                shown.update(len(part))
+    names = np.array(submission.labels(classes, entry), dtype=object)
+    write_csv(paths.SUBMISSION, submission.table(ids, names[best], entry.submission))
+    order = np.argsort(confidence, kind="stable")
+    doubtful, rest = order[:DOUBTFUL], np.sort(order[DOUBTFUL:])
+    chosen = np.random.default_rng(SEED).permutation(rest)[:RANDOM]
+    places = np.concatenate([doubtful, chosen])
+    title = (
+        f"Images without labels: the {len(doubtful)} least certain of {len(rows):,}, then {len(chosen)} at random "
+        "(predicted, confidence)"
+    )
+    with replacing_folder(paths.PREDICT_PICTURES) as folder:
+        titles = [f"{classes[best[place]]}\n{confidence[place]:.0%}" for place in places]
+        sheet = plots.image_grid(images[rows[places]], titles, columns=8, title=title)
+        plots.save(sheet, folder / "contact_sheet.png")
+    if not len(rows):
+        done(
+            f"{params.dataset} has no images without labels: {paths.SUBMISSION} has a header alone",
+            "python -m darkroom predict PICTURE",
+        )
+        return
+    tracking.evaluated(params, {}, [paths.SUBMISSION, paths.PREDICT_PICTURES])
+    done(
+        f"wrote {paths.SUBMISSION} ({len(rows):,} images) and {paths.PREDICT_PICTURES}/contact_sheet.png",
+        "upload the table where it is wanted, or python -m darkroom predict PICTURE",
+    )
+
+
+if __name__ == "__main__":
+    run(main)

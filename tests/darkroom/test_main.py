@@ -1,0 +1,102 @@
+import csv
+import io
+import json
+import sys
+
+import numpy as np
+import pytest
+from safetensors.torch import save_file
+
+from darkroom.__main__ import main
+from darkroom.console import UserError
+from darkroom.files import write_json
+from tests import make
+from tests.models import SETTINGS, classifier
+
+
+@pytest.fixture
+def model(tmp_path, monkeypatch):
+    """A model in `models`, and pictures in `shots`, in the working folder."""
+    ours = classifier()
+    (tmp_path / "models").mkdir()
+    save_file({name: value.contiguous() for name, value in ours.network.state_dict().items()},
+              tmp_path / "models" / "model.safetensors")  # fmt: skip
+    facts = {"classes": ours.classes, "height": 8, "width": 8, "channels": 1, "mean": [0.5], "std": [0.25]}
+    write_json(tmp_path / "models" / "model.json", facts | {"model": SETTINGS, "border": [0.0]})
+    (tmp_path / "shots").mkdir()
+    for number in range(5):
+        (tmp_path / "shots" / f"{number}.png").write_bytes(make.picture(number))
+    monkeypatch.chdir(tmp_path)
+    return ours
+
+
+def answers(capsys, *command):
+    main(["predict", *command, "--json"])
+    return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+
+def test_a_folder_a_pattern_and_a_file_answer_alike(model, capsys):
+    whole = answers(capsys, "shots")
+    assert [answer["picture"] for answer in whole] == [f"shots/{number}.png" for number in range(5)]
+    assert answers(capsys, "shots/*.png") == whole
+    assert answers(capsys, "shots/3.png") == [whole[3]]
+    assert all(sum(answer["classes"].values()) == pytest.approx(1, abs=1e-4) for answer in whole)
+
+
+def test_the_batch_does_not_matter(model, capsys, monkeypatch):
+    whole = answers(capsys, "shots")
+    monkeypatch.setattr("darkroom.__main__.BATCH", 2)
+    parts = answers(capsys, "shots")
+    assert [part["picture"] for part in parts] == [one["picture"] for one in whole]
+    assert [part["classes"] for part in parts] == [pytest.approx(one["classes"], abs=2e-6) for one in whole]
+
+
+def test_unreadable_ones_are_named_and_the_others_answered(model, capsys, tmp_path):
+    (tmp_path / "shots" / "2.png").write_bytes(b"no picture")
+    (tmp_path / "shots" / "notes.txt").write_text("x")
+    with pytest.raises(SystemExit) as caught:
+        main(["predict", "shots", "none.png", "--csv", "--top-k", "2"])
+    out, err = capsys.readouterr()
+    assert caught.value.code == 1
+    rows = list(csv.DictReader(io.StringIO(out)))
+    assert [row["picture"] for row in rows] == [f"shots/{number}.png" for number in (0, 1, 3, 4)]
+    assert list(rows[0]) == ["picture", "class_1", "probability_1", "class_2", "probability_2", "unlike", "reasons"]
+    assert "error: shots/2.png cannot be used" in err
+    assert "error: there is no picture none.png" in err
+    assert "skipped shots/notes.txt" in err
+
+
+def test_standard_input_is_a_picture(model, capsys, monkeypatch):
+    (wanted,) = answers(capsys, "shots/1.png")
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(make.picture(1))))
+    assert answers(capsys, "-") == [wanted | {"picture": "-"}]
+
+
+def test_invert_and_fit(model, capsys, tmp_path):
+    digit = np.full((90, 120), 220, np.uint8)
+    digit[20:70, 80:90] = 30
+    (tmp_path / "photo.png").write_bytes(make.encode(digit))
+    (tmp_path / "negative.png").write_bytes(make.encode(255 - digit))
+    (plain,), (inverted,) = answers(capsys, "photo.png"), answers(capsys, "negative.png", "--invert")
+    assert inverted["classes"] == plain["classes"]
+    (fitted,), (of_negative,) = answers(capsys, "photo.png", "--fit"), answers(capsys, "negative.png", "--fit")
+    assert fitted["classes"] == pytest.approx(of_negative["classes"], abs=1e-3)
+    assert fitted["classes"] != plain["classes"]
+
+
+def test_nothing_to_fit_is_one_sentence_and_the_others_are_answered(model, capsys, tmp_path):
+    (tmp_path / "blank.png").write_bytes(make.encode(np.full((30, 30), 255, np.uint8)))
+    digit = np.zeros((30, 30), np.uint8)
+    digit[5:25, 10:14] = 255
+    (tmp_path / "digit.png").write_bytes(make.encode(digit))
+    with pytest.raises(SystemExit):
+        main(["predict", "blank.png", "digit.png", "--fit"])
+    out, err = capsys.readouterr()
+    assert out.startswith("digit.png  ")
+    assert "blank.png: nothing stands out" in err
+
+
+def test_an_empty_folder_is_an_error(model, tmp_path):
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(UserError, match="no picture in empty"):
+        main(["predict", "empty"])
