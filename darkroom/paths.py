@@ -60,6 +60,10 @@ SUSPECTS = Path("metrics/suspects.csv")
 NEAR_DUPLICATES = Path("metrics/near_duplicates.csv")
 ERRORS_PICTURES = Path("metrics/errors")
 
+TEMPLATES = Path("darkroom/templates")
+REPORT = Path("metrics/report.html")
+CARD = Path("models/README.md")
+
 
 def root() -> Path:
     """The repository that owns what outlives a run: downloads and the record of runs.

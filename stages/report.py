@@ -1,0 +1,118 @@
+"""Write the report, one page with everything in it, and the model's card."""
+
+import hashlib
+from importlib.metadata import version
+from typing import Any
+
+import pandas as pd
+import yaml
+
+from darkroom import pages, paths, report, tracking
+from darkroom.console import done, run
+from darkroom.dataset import load_classes, load_images
+from darkroom.files import read_json, sha256, write_text
+from darkroom.params import Params, load
+
+PACKAGES = (
+    "torch",
+    "torchvision",
+    "lightning-fabric",
+    "numpy",
+    "opencv-python-headless",
+    "scikit-learn",
+    "dvc",
+    "mlflow",
+)
+PICTURES = {
+    "samples": (paths.AUDIT_PICTURES, "Some images of each class"),
+    "balance": (paths.AUDIT_PICTURES, "Bars: images of each class"),
+    "means": (paths.AUDIT_PICTURES, "The mean image of each class"),
+    "sizes": (paths.AUDIT_PICTURES, "Dots: width against height of the pictures as found"),
+    "curves": (paths.TRAIN_PICTURES, "Curves of loss, accuracy and learning rate by epoch"),
+    "augmented": (paths.TRAIN_PICTURES, "Rows of training images, each above what augmentation made of it"),
+    "confusion": (paths.EVALUATE_PICTURES, "Heat map: images by true and predicted class"),
+    "per_class": (paths.EVALUATE_PICTURES, "Dots: precision, recall and F1 of each class"),
+    "reliability": (paths.EVALUATE_PICTURES, "Accuracy by confidence, with the number of images"),
+    "coverage": (paths.EVALUATE_PICTURES, "Curve: accuracy of the most confident share of the images"),
+    "slices": (paths.EVALUATE_PICTURES, "Accuracy with intervals by brightness, contrast and size"),
+    "neighbours": (paths.ERRORS_PICTURES, "Rows: a mistake and its five nearest training images with their labels"),
+    "gradcam": (paths.ERRORS_PICTURES, "Mistakes with heat maps of where the network looked"),
+    "suspects": (paths.ERRORS_PICTURES, "Images whose labels are suspected, with label and suggestion"),
+    "map": (paths.INSIDE_PICTURES, "Scatter plot of the test images by their features, coloured by class"),
+    "filters": (paths.INSIDE_PICTURES, "Grid of the filters of the first layer"),
+    "kernels": (paths.INSIDE_PICTURES, "Grid of kernels of a deeper layer"),
+    "activations": (paths.INSIDE_PICTURES, "Activation maps of several layers, for one picture of each class"),
+    "dead": (paths.INSIDE_PICTURES, "Bars: share of dead filters by layer"),
+    "contact_sheet": (paths.PREDICT_PICTURES, "Unlabelled images with predicted class and confidence"),
+}
+
+
+def main() -> None:
+    params, entry = load()
+    facts, figures = read_json(paths.MODEL), read_json(paths.EVALUATE)
+    errors, classes = read_json(paths.ERRORS), load_classes()
+    tested = pd.read_parquet(paths.PREDICTIONS, columns=["split", "label", "predicted"])
+    names = {"class": str, "true": str, "predicted": str, "path": str}  # also where all of them are numbers
+    split, per_class, wrong = (
+        pd.read_csv(file, dtype=names, keep_default_na=False)
+        for file in (paths.SPLIT_TABLE, paths.PER_CLASS, paths.ERRORS_TABLE)
+    )
+    content: dict[str, Any] = {
+        "title": params.dataset,
+        "headline": report.headline(figures),
+        "data": report.data(read_json(paths.SOURCE), read_json(paths.AUDIT), split, entry.shape, classes),
+        "training": report.training(
+            read_json(paths.TRAIN), pd.read_csv(paths.HISTORY), facts, paths.LAYERS.read_text(encoding="utf-8")
+        ),
+        "evaluation": report.evaluation(
+            figures,
+            per_class,
+            tested[tested["split"] == "test"],
+            classes,
+            facts["temperature"],
+            errors["most_confused"],
+        ),
+        "mistakes": report.mistakes(errors, wrong, load_images()),
+        "inside": report.inside(read_json(paths.INSIDE)),
+        "predict": report.predict(pd.read_csv(paths.SUBMISSION, dtype=str)),
+        "made": made(params),
+    }
+    content["sections"] = [(name, text) for name, text in report.SECTIONS if content[name]]
+    pictures = {name: pages.picture(folder / f"{name}.png", alt) for name, (folder, alt) in PICTURES.items()}
+    page = pages.render(
+        "report.html.j2", **content, pictures=pictures, style=pages.part("report.css"), script=pages.part("report.js")
+    )
+    write_text(paths.REPORT, page)
+    write_text(paths.CARD, pages.render("card.md.j2", **content))
+    tracking.evaluated(params, {}, [paths.REPORT, paths.CARD])
+    done(
+        f"wrote {paths.REPORT} ({len(page.encode()) / 1e6:.1f} MB, all in one page) and {paths.CARD}",
+        f"open {paths.REPORT} in a browser",
+    )
+
+
+def made(params: Params) -> dict[str, Any]:
+    """How to make it again: commands, sums of what went in and came out, versions, parameters."""
+    locked = hashlib.md5(paths.WEIGHTS.read_bytes(), usedforsecurity=False).hexdigest()
+    hashes = {
+        "archive": read_json(paths.SOURCE)["sha256"],
+        "index of the images": sha256(paths.INDEX),
+        "split": sha256(paths.SPLIT),
+        "weights": sha256(paths.WEIGHTS),
+    }
+    return {
+        # The commit itself cannot stand in a file that the commit holds the sum of.
+        "commands": "# the commit that locked these weights\n"
+        f"git checkout $(git log --all --format=%H -S {locked} -- dvc.lock | tail -1)\n"
+        "dvc repro        # make everything again, or `dvc pull` to fetch it",
+        "hashes": report.table(pd.DataFrame(hashes.items(), columns=["what", "sha256"])),
+        "versions": report.table(
+            # A build's own mark, as in 2.15.0+cpu, is left out: the bytes must not depend on it.
+            pd.DataFrame([(name, version(name).partition("+")[0]) for name in PACKAGES], columns=["package", "version"])
+        ),
+        "params": yaml.safe_dump(params.model_dump(exclude_none=False), sort_keys=False, allow_unicode=True),
+    }
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,79 @@
+import base64
+import io
+
+import numpy as np
+import pytest
+from jinja2 import UndefinedError
+from PIL import Image
+
+from darkroom import pages
+from darkroom.pages import picture, render, thumbnail
+from tests import make
+
+
+def content(uri):
+    kind, data = uri.split(";base64,")
+    return kind, base64.b64decode(data)
+
+
+def opened(uri):
+    return Image.open(io.BytesIO(content(uri)[1]))
+
+
+def test_a_page_escapes_names_and_a_text_does_not(tmp_path, monkeypatch):
+    monkeypatch.setattr(pages, "TEMPLATES", tmp_path)
+    for name in ("page.html.j2", "card.md.j2"):
+        (tmp_path / name).write_text("{{ name }}\n")
+    assert render("page.html.j2", name="<script>") == "&lt;script&gt;\n"
+    assert render("card.md.j2", name="<script>") == "<script>\n"
+    with pytest.raises(UndefinedError):
+        render("page.html.j2")
+
+
+def test_a_part_stands_in_a_page_as_it_is(tmp_path, monkeypatch):
+    monkeypatch.setattr(pages, "TEMPLATES", tmp_path)
+    (tmp_path / "page.html.j2").write_text("{{ script }}")
+    (tmp_path / "page.js").write_text("1 < 2 && 3")
+    assert render("page.html.j2", script=pages.part("page.js")) == "1 < 2 && 3"
+
+
+def test_a_small_picture_is_kept_byte_by_byte(tmp_path):
+    file = tmp_path / "small.png"
+    file.write_bytes(make.encode(make.smooth(20, 30)))
+    found = picture(file, "words")
+    assert content(found.uri) == ("data:image/png", file.read_bytes())
+    assert (found.alt, found.width, found.height) == ("words", 30, 20)
+
+
+def test_a_large_picture_becomes_smaller_and_keeps_its_size_in_pixels(tmp_path):
+    file = tmp_path / "large.png"
+    file.write_bytes(make.encode(make.pixels(400, 500, 3)))
+    assert file.stat().st_size > pages.LARGE
+    found = picture(file, "")
+    kind, data = content(found.uri)
+    assert kind == "data:image/webp"
+    assert len(data) < file.stat().st_size
+    assert opened(found.uri).size == (found.width, found.height) == (500, 400)
+
+
+def test_no_picture_without_a_file(tmp_path):
+    assert picture(tmp_path / "none.png", "") is None
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_thumbnail_of_few_pixels_is_exact(channels):
+    image = make.pixels(28, 20, channels)
+    shown = np.asarray(opened(thumbnail(image)))
+    np.testing.assert_array_equal(shown, image[..., 0] if channels == 1 else image)
+
+
+@pytest.mark.parametrize(
+    ("shape", "size"), [((300, 150, 3), (48, 96)), ((90, 90, 3), (90, 90)), ((1, 5000, 1), (96, 1))]
+)
+def test_a_thumbnail_of_many_pixels_is_small_and_keeps_the_form(shape, size):
+    assert opened(thumbnail(make.pixels(*shape))).size == size
+
+
+def test_a_thumbnail_keeps_the_colours():
+    red = np.full((200, 200, 3), (250, 10, 10), np.uint8)
+    assert opened(thumbnail(red)).getpixel((48, 48)) == pytest.approx((250, 10, 10), abs=3)

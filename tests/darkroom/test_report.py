@@ -1,0 +1,184 @@
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from darkroom import pages, report
+from tests import make
+
+NAMES = ["<script>alert(1)</script>", "bee", "c&d"]
+
+
+def split_figures(**changes):
+    return {
+        "images": 6, "accuracy": 0.5, "accuracy_low": 0.2, "accuracy_high": 0.8, "balanced_accuracy": 0.5,
+        "macro_f1": 0.4, "weighted_f1": 0.4, "top3_accuracy": 1.0, "cohen_kappa": 0.1, "roc_auc": None,
+        "average_precision": None, "log_loss": 0.6, "ece": 0.05, "ece_uncalibrated": 0.2,
+    } | changes  # fmt: skip
+
+
+FIGURES = {
+    "val": split_figures(),
+    "test": split_figures(accuracy=0.25),
+    "baselines": {
+        "test_accuracy": {"majority_class": 0.3, "random_forest": 0.4, "network": 0.25},
+        "best": "random_forest",
+        "mcnemar": {"only_ours_right": 1, "only_other_right": 2, "p_value": 1.0},
+    },
+}
+PER_CLASS = pd.DataFrame(
+    {"class": NAMES, "precision": [1.0, 0.5, 0.25], "recall": [0.5, 1.0, 0.2], "f1": [0.9, 0.6, 0.2],
+     "images": [2, 3, 1], "roc_auc": [1.0, np.nan, 0.5], "average_precision": [1.0, np.nan, 0.5]}
+)  # fmt: skip
+PREDICTIONS = pd.DataFrame({"label": [0, 0, 1, 1, 1, 2], "predicted": [0, 1, 1, 1, 2, 2]})
+ERRORS = {
+    "images": 6, "mistakes": 2, "error_rate": 0.3333,
+    "most_confused": [{"true": NAMES[0], "predicted": "bee", "mistakes": 1}],
+    "suspects": {"images": 1}, "near_duplicates": {"pairs": 0},
+}  # fmt: skip
+WRONG = pd.DataFrame(
+    {"path": ["a.png", "b.png"], "row": [0, 2], "true": [NAMES[0], "bee"], "predicted": ["bee", "c&d"],
+     "confidence": [0.9, 0.6], "loss": [3.0, 1.0], "neighbours": ["bee | bee | c&d", ""]}
+)  # fmt: skip
+SOURCE = {"dataset": "mine", "title": "My <set>", "origin": "file: mine.zip", "license": "", "sha256": "0" * 64}
+AUDIT = {
+    "images": 7, "labelled": 6, "rejected": 0, "classes": 3, "blank": 2, "duplicates": {"images": 0},
+    "conflicts": {"images": 0}, "smallest_class": {"name": "c&d", "images": 1},
+    "largest_class": {"name": "bee", "images": 3},
+}  # fmt: skip
+SPLIT = pd.DataFrame({"class": NAMES, "train": [1, 1, 0], "val": [0, 1, 0], "test": [1, 1, 1], "left_out": [0, 0, 0]})
+INSIDE = {
+    "test_images": 6, "accuracy": {"nearest_neighbours": 0.5, "head": 0.25},
+    "dead_channels": {"act1": {"channels": 8, "dead": 1}, "act2": {"channels": 4, "dead": 0}},
+}  # fmt: skip
+
+
+def images(count=3, side=8, channels=1):
+    return np.stack([make.pixels(side, side, channels, seed) for seed in range(count)])
+
+
+def evaluation(classes=NAMES, predictions=PREDICTIONS):
+    return report.evaluation(FIGURES, PER_CLASS, predictions, classes, 0.5, ERRORS["most_confused"])
+
+
+def content(shown=None):
+    training = {"words": "w", "layers": "<layer>", "history": report.table(pd.DataFrame({"epoch": [1], "lr": [0.1]}))}
+    return {
+        "title": "mine",
+        "headline": report.headline(FIGURES),
+        "sections": report.SECTIONS,
+        "data": report.data(SOURCE, AUDIT, SPLIT, (8, 8, 1), NAMES),
+        "training": training,
+        "evaluation": evaluation(),
+        "mistakes": shown or report.mistakes(ERRORS, WRONG, images()),
+        "inside": report.inside(INSIDE),
+        "predict": "",
+        "made": {
+            "commands": "dvc repro", "params": "a: 1", "hashes": report.table(pd.DataFrame({"a": ["b"]})),
+            "versions": report.table(pd.DataFrame({"a": ["b"]})),
+        },
+    }  # fmt: skip
+
+
+class NoPictures(dict):
+    def __missing__(self, name):
+        return None
+
+
+def page(**changes):
+    parts = {"style": pages.part("report.css"), "script": pages.part("report.js"), "pictures": NoPictures()}
+    return pages.render("report.html.j2", **content(), **parts | changes)
+
+
+def test_names_from_the_data_are_text_in_the_page():
+    text = page()
+    assert "alert(1)" in text
+    assert "<script>alert" not in text
+    assert "My &lt;set&gt;" in text
+    assert text.count("<script>") == 1
+
+
+def test_the_page_asks_nobody_for_anything():
+    picture = pages.Picture("data:image/png;base64,AAAA", "a chart", 2, 3)
+    text = page(pictures=NoPictures(curves=picture))
+    assert '<img src="data:image/png;base64,AAAA" alt="a chart" width="2" height="3">' in text
+    assert "default-src 'none'" in text
+    assert not re.search(r"(src|href)=\"(?!data:|#)", text)
+    assert "url(" not in pages.part("report.css")
+
+
+def test_every_cell_off_the_diagonal_opens_its_images():
+    matrix = evaluation()["matrix"]
+    counts = np.array([[cell["count"] for cell in line["cells"]] for line in matrix["rows"]])
+    np.testing.assert_array_equal(counts, [[1, 1, 0], [0, 2, 1], [0, 0, 1]])
+    assert [cell["right"] for cell in matrix["rows"][1]["cells"]] == [False, True, False]
+    assert matrix["rows"][1]["cells"][2]["share"] == pytest.approx(1 / 3, abs=1e-4)
+    text = page()
+    assert len(re.findall(r'<button type="button" data-true="[^"]*" data-predicted="[^"]*" aria-label', text)) == 2
+
+
+def test_many_classes_have_a_picture_in_place_of_the_table():
+    classes = [f"class {number}" for number in range(report.MATRIX_CLASSES + 1)]
+    assert evaluation(classes)["matrix"] is None
+
+
+def test_the_gallery_holds_names_confidence_and_neighbours():
+    found = report.mistakes(ERRORS, WRONG, images())
+    assert found["words"] == "2 of 6 test images are classified wrong (33.33%)."
+    assert [item["neighbours"] for item in found["shown"]] == ["bee, bee, c&d", ""]
+    assert found["true"] == sorted([NAMES[0], "bee"])
+    assert all(item["uri"].startswith("data:image/png") for item in found["shown"])
+
+
+def test_the_gallery_ends_where_it_would_grow_too_large(monkeypatch):
+    monkeypatch.setattr(report, "GALLERY_BYTES", 300)
+    wrong = pd.concat([WRONG] * 4, ignore_index=True)
+    found = report.mistakes(ERRORS | {"mistakes": 8}, wrong, images())
+    assert 0 < len(found["shown"]) < 8
+    assert f"The {len(found['shown'])} worst are shown." in found["words"]
+
+
+def test_no_mistakes_are_a_sentence():
+    none = report.mistakes(ERRORS | {"mistakes": 0, "error_rate": 0.0}, WRONG.head(0), images())
+    assert none["words"] == "None of 6 test images is classified wrong."
+    assert none["shown"] == []
+    assert 'id="filter"' not in pages.render(
+        "report.html.j2", **content(none), style="", script="", pictures=NoPictures()
+    )
+
+
+def test_names_are_sorted_numbers_first_and_by_their_value():
+    assert report._names(["b", "10", "9", "a", "b"]) == ["9", "10", "a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (None, ""),
+        (float("nan"), ""),
+        (0.5, "0.5000"),
+        (0.00002, "2e-05"),
+        (0.0, "0.0000"),
+        (12345, "12,345"),
+        ("x", "x"),
+    ],
+)
+def test_figures_as_a_person_writes_them(value, words):
+    assert report.text(value) == words
+
+
+def test_findings_name_what_the_audit_found():
+    assert content()["data"]["findings"] == ["2 images are blank"]
+    clean = report.data(SOURCE, AUDIT | {"blank": 0}, SPLIT, (8, 8, 1), NAMES)
+    assert clean["findings"] == [
+        "Nothing to report: no unreadable files, no copies, no contradicting labels, no blank images."
+    ]
+
+
+def test_the_card_says_how_good_it_is_and_what_it_is_not_for():
+    card = pages.render("card.md.j2", **content())
+    assert "25.00% of 6 test images are classified right (95 % interval 20.00% to 80.00%)" in card
+    assert "| Accuracy | 0.5000 | 0.2500 |" in card
+    assert "| c&d | 0.2500 | 0.2000 | 0.2000 | 1 |" in card
+    assert "## Intended use" in card
