@@ -4,6 +4,8 @@ SHELL := /bin/bash
 UV_VERSION := 0.13.9
 VENV := .venv
 READY := $(VENV)/.installed
+# A file of tests stays on one core: its tests share what takes long to make.
+TESTS := --numprocesses auto --dist loadfile
 
 # Stage commands call `python`: the environment's comes first.
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
@@ -35,10 +37,10 @@ repro: $(READY)  ## run the pipeline: from the archive to the error analysis
 	@python -m darkroom summary
 
 test: $(READY)  ## the tests
-	python -m pytest -m "not slow"
+	python -m pytest -m "not slow" $(TESTS)
 
 test-all: $(READY)  ## the tests and the slow ones
-	python -m pytest
+	python -m pytest $(TESTS)
 
 lint: $(READY)  ## style and types
 	ruff check .

@@ -12,7 +12,7 @@ CPU = torch.device("cpu")
 
 
 def draw(count, seed=0, epoch=1):
-    return whole(torch.Generator().manual_seed(seed), count, CPU, epoch=epoch)
+    return whole(torch.Generator().manual_seed(seed), torch.arange(count), CPU, epoch=epoch)
 
 
 def part(count, chosen, seed=0, epoch=1):

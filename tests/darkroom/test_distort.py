@@ -12,7 +12,7 @@ from darkroom.draw import whole
 
 
 def draw(count, seed=0):
-    return whole(torch.Generator().manual_seed(seed), count, torch.device("cpu"))
+    return whole(torch.Generator().manual_seed(seed), torch.arange(count), torch.device("cpu"))
 
 
 def batch(count, channels=3, height=12, width=17):

@@ -14,7 +14,7 @@ GROUND = torch.tensor([7.0])
 
 
 def draw(count, seed=0):
-    return whole(torch.Generator().manual_seed(seed), count, torch.device("cpu"))
+    return whole(torch.Generator().manual_seed(seed), torch.arange(count), torch.device("cpu"))
 
 
 def batch(count, channels=1, height=8, width=10):

@@ -13,7 +13,7 @@ OPTIONS = [{"mixup": 0.4}, {"cutmix": 1.0}, {"mixup": 1.0, "cutmix": 0.5}]
 
 
 def draws(count, seed=0):
-    return whole(torch.Generator().manual_seed(seed), count, CPU)
+    return whole(torch.Generator().manual_seed(seed), torch.arange(count), CPU)
 
 
 def batch(count=40, height=12, width=9, seed=0):
