@@ -37,7 +37,7 @@ def filters(weights: NDArray[np.float32], name: str) -> Figure:
         figure.colorbar(picture, ax=axis, fraction=0.03, pad=0.02).set_label("weight / largest of its filter")
     many = f"{len(shown)} of {len(weights)}" if len(shown) < len(weights) else f"{len(shown)}"
     scale = "each from its most negative (dark) to its most positive weight" if colour else "each on its own scale"
-    axis.set_title(f"Weights of {name}: {many} filters, {scale}", fontsize=10)
+    axis.set_title(f"Weights of {name}: {many} filters,\n{scale}", fontsize=10)
     return figure
 
 
@@ -132,7 +132,15 @@ def feature_map(
     for place, number in enumerate(named.tolist()):
         colour, marker = COLOURS[place % len(COLOURS)], markers[place // len(COLOURS)]
         of_class = images[label == number]
-        axis.scatter(of_class[:, 0], of_class[:, 1], s=10, color=colour, marker=marker, linewidths=0, alpha=0.8)
+        axis.scatter(
+            of_class[:, 0],
+            of_class[:, 1],
+            s=10 if others.sum() == 0 else 30,
+            color=colour,
+            marker=marker,
+            linewidths=0,
+            alpha=0.8,
+        )
     x, y = images[wrong].T
     label_of_wrong = f"mistake ({int(wrong.sum()):,})"
     axis.scatter(x, y, s=60, facecolors="none", edgecolors=RED, linewidths=1.2, label=label_of_wrong)
@@ -149,7 +157,7 @@ def feature_map(
     axis.set_xlabel("x, in units of the features")
     axis.set_ylabel("y, in units of the features")
     many = f"{len(images):,} of {total:,}" if len(images) < total else f"{total:,}"
-    rest = f"; the {len(named)} classes with most mistakes named" if len(named) < len(classes) else ""
+    rest = f"\nnamed: the {len(named)} classes with most mistakes" if len(named) < len(classes) else ""
     axis.set_title(f"Map of the features before the last layer, {many} images of the test split{rest}", fontsize=10)
     axis.legend(fontsize=8, frameon=False, loc="upper left", bbox_to_anchor=(0, -0.08))
     _open(axis)
