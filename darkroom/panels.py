@@ -144,13 +144,16 @@ def feature_map(
     x, y = images[wrong].T
     label_of_wrong = f"mistake ({int(wrong.sum()):,})"
     axis.scatter(x, y, s=60, facecolors="none", edgecolors=RED, linewidths=1.2, label=label_of_wrong)
-    outwards = centres - centres.mean(axis=0)
-    outwards = 16 * outwards / np.maximum(np.linalg.norm(outwards, axis=1, keepdims=True), 1e-12)  # points
     for number in named.tolist():
+        # Beside the images of the class, away from the middle of the map.
+        of_class = images[label == number]
+        place_of_name = np.median(of_class, axis=0) if len(of_class) else centres[number]
+        outwards = place_of_name - centres.mean(axis=0)
+        outwards = 16 * outwards / max(float(np.linalg.norm(outwards)), 1e-12)  # points
         axis.annotate(
-            _short(classes[number], 16), centres[number], fontsize=9, ha="center", va="center", zorder=5,
+            _short(classes[number], 16), place_of_name, fontsize=9, ha="center", va="center", zorder=5,
             bbox={"boxstyle": "round", "facecolor": "white", "edgecolor": GREY, "alpha": 0.85, "linewidth": 0.5},
-            xytext=outwards[number], textcoords="offset points",
+            xytext=outwards, textcoords="offset points",
         )  # fmt: skip
     axis.margins(0.1)
     axis.set_aspect("equal", adjustable="datalim")
