@@ -37,7 +37,7 @@ def filters(weights: NDArray[np.float32], name: str) -> Figure:
         figure.colorbar(picture, ax=axis, fraction=0.03, pad=0.02).set_label("weight / largest of its filter")
     many = f"{len(shown)} of {len(weights)}" if len(shown) < len(weights) else f"{len(shown)}"
     scale = "each from its most negative (dark) to its most positive weight" if colour else "each on its own scale"
-    axis.set_title(f"Weights of {name}: {many} filters, {scale}", fontsize=10)
+    axis.set_title(f"Weights of {name}: {many} filters,\n{scale}", fontsize=10)
     return figure
 
 
@@ -132,24 +132,35 @@ def feature_map(
     for place, number in enumerate(named.tolist()):
         colour, marker = COLOURS[place % len(COLOURS)], markers[place // len(COLOURS)]
         of_class = images[label == number]
-        axis.scatter(of_class[:, 0], of_class[:, 1], s=10, color=colour, marker=marker, linewidths=0, alpha=0.8)
+        axis.scatter(
+            of_class[:, 0],
+            of_class[:, 1],
+            s=10 if others.sum() == 0 else 30,
+            color=colour,
+            marker=marker,
+            linewidths=0,
+            alpha=0.8,
+        )
     x, y = images[wrong].T
     label_of_wrong = f"mistake ({int(wrong.sum()):,})"
     axis.scatter(x, y, s=60, facecolors="none", edgecolors=RED, linewidths=1.2, label=label_of_wrong)
-    outwards = centres - centres.mean(axis=0)
-    outwards = 16 * outwards / np.maximum(np.linalg.norm(outwards, axis=1, keepdims=True), 1e-12)  # points
     for number in named.tolist():
+        # Beside the images of the class, away from the middle of the map.
+        of_class = images[label == number]
+        place_of_name = np.median(of_class, axis=0) if len(of_class) else centres[number]
+        outwards = place_of_name - centres.mean(axis=0)
+        outwards = 16 * outwards / max(float(np.linalg.norm(outwards)), 1e-12)  # points
         axis.annotate(
-            _short(classes[number], 16), centres[number], fontsize=9, ha="center", va="center", zorder=5,
+            _short(classes[number], 16), place_of_name, fontsize=9, ha="center", va="center", zorder=5,
             bbox={"boxstyle": "round", "facecolor": "white", "edgecolor": GREY, "alpha": 0.85, "linewidth": 0.5},
-            xytext=outwards[number], textcoords="offset points",
+            xytext=outwards, textcoords="offset points",
         )  # fmt: skip
     axis.margins(0.1)
     axis.set_aspect("equal", adjustable="datalim")
     axis.set_xlabel("x, in units of the features")
     axis.set_ylabel("y, in units of the features")
     many = f"{len(images):,} of {total:,}" if len(images) < total else f"{total:,}"
-    rest = f"; the {len(named)} classes with most mistakes named" if len(named) < len(classes) else ""
+    rest = f"\nnamed: the {len(named)} classes with most mistakes" if len(named) < len(classes) else ""
     axis.set_title(f"Map of the features before the last layer, {many} images of the test split{rest}", fontsize=10)
     axis.legend(fontsize=8, frameon=False, loc="upper left", bbox_to_anchor=(0, -0.08))
     _open(axis)

@@ -19,6 +19,7 @@ def reasons(
     much less unlike; `aspect` (width over height) and `coloured` are those of the picture as it was.
     """
     found = []
+    or_fit = " or try --fit" if stored.shape[2] == 1 else ""
     if empty(stored):
         found.append("it is mostly empty")
     elif nearer_negative:
@@ -27,7 +28,7 @@ def reasons(
         found.append("it is in colour, they are grey")
     low, high = familiarity.aspect
     if not low / STRETCHED <= aspect <= high * STRETCHED:
-        found.append(f"it is {aspect:.2g} times as wide as high, they are {_range(low, high)}: crop it")
+        found.append(f"it is {aspect:.2g} times as wide as high, they are {_range(low, high)}: crop it{or_fit}")
     return found
 
 
