@@ -28,7 +28,7 @@ def classifier(shape=(8, 8, 1), classes=3, familiarity=None, **settings):
     network = models.build(Model.model_validate(SETTINGS | settings), shape, classes).eval()
     scale = [to_bytes_scale([0.5] * shape[2]), to_bytes_scale([0.25] * shape[2])]
     names = [f"class {number}" for number in range(classes)]
-    return Classifier(network, names, shape, *scale, [0.0] * shape[2], familiarity)
+    return Classifier(network, names, shape, *scale, border=[0.0] * shape[2], familiarity=familiarity)
 
 
 def blobs(count=60, classes=3, side=8, seed=0):

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from darkroom import paths
-from stages import audit, errors, evaluate, extract, fetch, split, stats, train
+from stages import audit, baseline, errors, evaluate, extract, fetch, split, stats, train
 from tests import make
 from tests.conftest import ROOT, Project
 
@@ -39,7 +39,7 @@ def evaluated(tmp_path_factory):
     project.archive(make.zip_of(files()))
     project.set(model__layers="4P-8", **QUICK)
     with contextlib.chdir(folder):
-        for stage in (fetch, extract, audit, split, stats, train, evaluate):
+        for stage in (fetch, extract, audit, split, stats, baseline, train, evaluate):
             stage.main()
     return folder
 
