@@ -1,6 +1,7 @@
 """What the report says: the files of `metrics/` as sections, in words, figures and tables."""
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -189,7 +190,8 @@ def mistakes(errors: dict[str, Any], wrong: pd.DataFrame, images: Images) -> dic
             break
         # Names are text, also where a table of numbers was read.
         names = {name: str(item[name]) for name in ("path", "true", "predicted")}
-        near = str(item["neighbours"]).replace(" | ", ", ")
+        counts = Counter(filter(None, str(item["neighbours"]).split(" | "))).most_common()
+        near = ", ".join(f"{count} x {name}" for name, count in counts)
         figures = {name: item[name] for name in ("confidence", "loss")}
         shown.append({"uri": uri, "neighbours": near} | names | figures)
     count, total = errors["mistakes"], errors["images"]
