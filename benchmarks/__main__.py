@@ -18,6 +18,7 @@ from benchmarks import (
     epoch,
     extract,
     loop,
+    photos,
     settings,
     streaming,
     suspects,
@@ -28,7 +29,19 @@ from darkroom.console import UserError, run
 
 BENCHMARKS = {
     module.__name__.rpartition(".")[2]: module.run
-    for module in (extract, data_path, epoch, loop, augmentation, streaming, tracking, settings, dvc_tree, suspects)
+    for module in (
+        extract,
+        data_path,
+        epoch,
+        loop,
+        augmentation,
+        streaming,
+        tracking,
+        settings,
+        dvc_tree,
+        suspects,
+        photos,
+    )
 }
 
 

@@ -24,7 +24,7 @@ from darkroom.corrections import COLUMNS
 from darkroom.files import read_json, write_csv
 
 SEED = 0
-STAGES = ("fetch", "extract", "flip", "extract", "audit", "split", "stats", "train", "evaluate", "errors")
+STAGES = ("fetch", "extract", "flip", "extract", "audit", "split", "stats", "baseline", "train", "evaluate", "errors")
 
 
 def run(setting: Setting) -> list[Table]:
