@@ -143,7 +143,7 @@ def summary(options: argparse.Namespace) -> None:
         f"{model['dataset']}: {figures['accuracy']:.2%} of {figures['images']:,} test images are classified right "
         f"(95 % interval {figures['accuracy_low']:.2%} to {figures['accuracy_high']:.2%}, "
         f"macro F1 {figures['macro_f1']:.4f})\n"
-        f"look at: {paths.REPORT_TEXT}, {paths.EVALUATE_PICTURES}/confusion.png, {paths.ERRORS_PICTURES}/worst.png\n"
+        f"look at: {paths.REPORT}, which holds everything; {paths.CARD}, the card of the model\n"
         "next: dvc exp run -S train.lr=0.001, make ui to compare runs, python -m darkroom predict PICTURE"
     )
 

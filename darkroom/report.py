@@ -191,7 +191,7 @@ def mistakes(errors: dict[str, Any], wrong: pd.DataFrame, images: Images) -> dic
         # Names are text, also where a table of numbers was read.
         names = {name: str(item[name]) for name in ("path", "true", "predicted")}
         counts = Counter(filter(None, str(item["neighbours"]).split(" | "))).most_common()
-        near = ", ".join(f"{count} x {name}" for name, count in counts)
+        near = ", ".join(f"{name} ({count})" for name, count in counts)
         figures = {name: item[name] for name in ("confidence", "loss")}
         shown.append({"uri": uri, "neighbours": near} | names | figures)
     count, total = errors["mistakes"], errors["images"]

@@ -126,7 +126,7 @@ def test_many_classes_have_a_picture_in_place_of_the_table():
 def test_the_gallery_holds_names_confidence_and_neighbours():
     found = report.mistakes(ERRORS, WRONG, images())
     assert found["words"] == "2 of 6 test images are classified wrong (33.33%)."
-    assert [item["neighbours"] for item in found["shown"]] == ["2 x bee, 1 x c&d", ""]
+    assert [item["neighbours"] for item in found["shown"]] == ["bee (2), c&d (1)", ""]
     assert found["true"] == sorted([NAMES[0], "bee"])
     assert all(item["uri"].startswith("data:image/png") for item in found["shown"])
 
