@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -205,7 +206,7 @@ def test_a_training_that_was_killed_goes_on_and_ends_with_the_same_bytes(reposit
 
 def test_two_processes_train_as_one(repository):
     changes = ["-S", "train.devices=2", "-S", "train.portable=false"]
-    printed = run(repository, "dvc", "exp", "run", "--temp", "-n", "pair", *changes)
+    printed = run(repository, "dvc", "exp", "run", "--temp", "-n", "pair", *changes, "evaluate")
     assert printed.count("next: dvc repro evaluate") == 1
     _, found = runs(repository)
     (named,) = [item for item in found if item.info.run_name == "pair"]
@@ -215,7 +216,7 @@ def test_two_processes_train_as_one(repository):
 
 def test_a_store_that_is_down_costs_no_model(repository, tmp_path):
     printed = run(
-        repository, sys.executable, "-m", "stages.errors", MLFLOW_TRACKING_URI="http://user:secret@127.0.0.1:9"
+        repository, sys.executable, "-m", "stages.report", MLFLOW_TRACKING_URI="http://user:secret@127.0.0.1:9"
     )
     assert "warning: MLflow" in printed
     assert "secret" not in printed
@@ -223,7 +224,7 @@ def test_a_store_that_is_down_costs_no_model(repository, tmp_path):
 
 
 def test_the_run_holds_curves_parameters_results_and_model(repository):
-    client, (found, *_) = runs(repository)
+    client, (*_, found) = runs(repository)  # the first
     assert found.info.status == "FINISHED"
     assert found.data.params["train.epochs"] == "2"
     assert found.data.params["model.layers"] == "8P-8"
@@ -235,6 +236,20 @@ def test_the_run_holds_curves_parameters_results_and_model(repository):
     assert {"train", "evaluate", "errors", "slices.csv", "classification_report.txt"} <= artifacts
     assert {"model.json", "model.txt", "inside", "inside.json", "predict", "submission.csv"} <= artifacts
     assert found.data.metrics["test_neighbour_accuracy"] == 1.0
+
+
+def test_the_report_stands_alone_and_counts_what_the_matrix_counts(repository):
+    page = (repository / "metrics/report.html").read_text()
+    assert len(page.encode()) < 8_000_000
+    assert not re.search(r"(src|href)=\"(?!data:|#)", page)
+    assert all(f'id="{name}"' in page for name in ("data", "training", "evaluation", "mistakes", "inside", "made"))
+    matrix = pd.read_csv(repository / "metrics/confusion_matrix.csv", dtype=str)
+    errors = pd.read_csv(repository / "metrics/errors.csv", dtype=str)
+    wrong = matrix[matrix["actual"] != matrix["predicted"]]
+    assert sorted(zip(errors["true"], errors["predicted"], strict=True)) == sorted(
+        zip(wrong["actual"], wrong["predicted"], strict=True)
+    )
+    assert "# tiny: an image classifier" in (repository / "models/README.md").read_text()
 
 
 def test_the_logged_model_reads_picture_bytes_and_holds_no_pickle(repository):
@@ -251,7 +266,7 @@ def test_the_logged_model_reads_picture_bytes_and_holds_no_pickle(repository):
 
 
 def test_an_experiment_has_one_name_in_dvc_and_mlflow_even_in_a_temporary_folder(repository):
-    run(repository, "dvc", "exp", "run", "--temp", "-n", "warm", "-S", "train.lr=0.00002")
+    run(repository, "dvc", "exp", "run", "--temp", "-n", "warm", "-S", "train.lr=0.00002", "evaluate")
     shown = json.loads(run(repository, "dvc", "exp", "show", "--json"))
     names = {item["name"] for revision in shown for branch in revision["experiments"] or [] for item in branch["revs"]}
     assert "warm" in names
@@ -266,7 +281,7 @@ def test_an_experiment_has_one_name_in_dvc_and_mlflow_even_in_a_temporary_folder
 
 def test_a_store_that_does_not_know_the_model_gets_the_run_rebuilt(repository, tmp_path):
     store = f"sqlite:///{tmp_path / 'other.db'}"
-    run(repository, sys.executable, "-m", "stages.errors", MLFLOW_TRACKING_URI=store)
+    run(repository, sys.executable, "-m", "stages.report", MLFLOW_TRACKING_URI=store)
     client = mlflow.MlflowClient(store)
     (found,) = client.search_runs([client.get_experiment_by_name("tiny").experiment_id])
     assert found.data.tags["rebuilt"] == "true"
@@ -275,9 +290,7 @@ def test_a_store_that_does_not_know_the_model_gets_the_run_rebuilt(repository, t
 
 
 def test_repeating_a_stage_does_not_trip_over_the_record(repository):
-    for _ in range(2):
-        printed = run(repository, sys.executable, "-m", "stages.errors")
-        assert "warning" not in printed
+    assert "warning" not in run(repository, sys.executable, "-m", "stages.errors")
 
 
 def test_predict_from_the_command_line(repository, tmp_path):
