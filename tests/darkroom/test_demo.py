@@ -157,7 +157,12 @@ def test_the_page_answers_pictures_and_drawings_and_names_no_other_host(site):
     command = [sys.executable, "-c", "import sys; sys.path[:0] = sys.argv[1:2]; from darkroom.console import run;"]
     command[-1] += "from darkroom.__main__ import main; run(lambda: main(sys.argv[2:]))"
     server = subprocess.Popen(
-        [*command, str(ROOT), "demo", "--port", str(port)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [*command, str(ROOT), "demo", "--port", str(port)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # A shell's background job would pass on that it ignores Ctrl+C.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     try:
         assert server.stdout.readline() == f"http://127.0.0.1:{port} classifies pictures, Ctrl+C ends it\n"
