@@ -46,6 +46,14 @@ def labels_of(index: pd.DataFrame, rows: Rows) -> Labels:
     return index["label"].to_numpy(np.int64, na_value=-1)[rows]
 
 
+def images_of(classes: list[str], shape: tuple[int, int, int]) -> Images | None:
+    """All images, where the data set here has these classes and this height, width and channels; else None."""
+    if not (paths.IMAGES.is_file() and paths.SPLIT.is_file()) or load_classes() != classes:
+        return None
+    images = load_images()
+    return images if images.shape[1:] == shape else None
+
+
 def chunks(images: Images, rows: Rows | None = None) -> Iterator[tuple[Rows, Images]]:
     """Rows and their images, some 32 MiB at a time, so that a set larger than memory can be walked through."""
     rows = np.arange(len(images)) if rows is None else rows

@@ -19,11 +19,12 @@ from numpy.typing import NDArray
 
 from darkroom import paths
 from darkroom.console import UserError, bar
-from darkroom.dataset import Images, Labels, Rows, chunks, labels_of, load_index, load_split
+from darkroom.dataset import Images, Labels, Rows, chunks, images_of, labels_of, load_index, load_split
 from darkroom.files import read_json
 from darkroom.gradcam import evidence, last_map
 from darkroom.images import Pixels
 from darkroom.inference import Classifier
+from darkroom.neighbours import nearest
 
 HOST = "127.0.0.1"
 TOP = 5
@@ -47,7 +48,7 @@ MNIST_SHARE = 20 / 28  # of the side that a digit of MNIST takes
 
 @dataclass(frozen=True)
 class Known:
-    """Training images with the features that the network gives them, each vector of length 1."""
+    """Training images with the features that the network gives them."""
 
     images: Images
     rows: Rows
@@ -105,7 +106,7 @@ def heading(facts: dict[str, Any], folder: Path) -> tuple[str, str]:
 
 def known_images(classifier: Classifier) -> Known | None:
     """The training images and their features; None where the data of this model are not here."""
-    images = classifier.packed_images()
+    images = images_of(classifier.classes, classifier.shape)
     if images is None:
         return None
     rows = load_split("train")
@@ -115,16 +116,9 @@ def known_images(classifier: Classifier) -> Known | None:
     with bar(what="features of the training images", unit="image", total=len(rows)) as shown:
         for _, part in chunks(images, rows):
             for start in range(0, len(part), 512):
-                features.append(unit(classifier.features(part[start : start + 512])))
+                features.append(classifier.features(part[start : start + 512]))
                 shown.update(len(features[-1]))
     return Known(images, rows, labels_of(load_index(), rows), np.concatenate(features))
-
-
-def unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Vectors (N x width) brought to length 1; those of zeros stay."""
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    scaled: NDArray[np.float32] = vectors / np.maximum(lengths, np.finfo(np.float32).tiny)
-    return scaled
 
 
 def paper_for(facts: dict[str, Any], known: Known | None) -> Paper:
@@ -188,17 +182,19 @@ def explain(
     probabilities = classifier.probabilities(batch)[0]
     best = np.argsort(-probabilities, kind="stable")[:TOP]
     layer = last_map(classifier.network, classifier.shape)
-    nearest = []
+    near = []
     if known is not None:
-        cosines = known.features @ unit(classifier.features(batch))[0]
-        for at in np.argsort(-cosines, kind="stable")[:NEAREST]:
-            name = classifier.classes[known.labels[at]]
-            nearest.append((enlarged(known.images[known.rows[at]]), f"{name} ({cosines[at]:.2f})"))
+        everywhere = [(np.arange(len(known.rows)), known.features)]
+        found = nearest(classifier.features(batch), everywhere, NEAREST)
+        for at, distance in zip(found.rows[0], found.distances[0], strict=True):
+            if at >= 0:  # there may be fewer
+                name = classifier.classes[known.labels[at]]
+                near.append((enlarged(known.images[known.rows[at]]), f"{name} ({1 - distance:.2f})"))
     return (
         {classifier.classes[at]: float(probabilities[at]) for at in best},
         enlarged(picture),
         None if layer is None else overlay(picture, evidence(classifier, layer, batch, best[:1])[0]),
-        nearest,
+        near,
     )
 
 

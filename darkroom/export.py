@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from darkroom import models, paths
 from darkroom.console import UserError, bar, done
-from darkroom.dataset import Images, chunks, load_split
+from darkroom.dataset import Images, chunks, images_of, load_split
 from darkroom.files import read_json, replacing, sha256
 from darkroom.inference import Classifier
 
@@ -136,7 +136,7 @@ def session(file: Path) -> onnxruntime.InferenceSession:
 
 def pictures(classifier: Classifier) -> tuple[Images, NDArray[np.int64], str]:
     """Images, the rows of them to compare on, and what they are: the test split, else seeded random pictures."""
-    images = classifier.packed_images()
+    images = images_of(classifier.classes, classifier.shape)
     if images is not None:
         return images, load_split("test"), "test images"
     noise = np.random.default_rng(0).integers(0, 256, (RANDOM_PICTURES, *classifier.shape), np.uint8)

@@ -15,6 +15,7 @@ from torch.nn import functional
 
 from darkroom import models
 from darkroom.dataset import Images, Labels
+from darkroom.hooks import watching
 from darkroom.inference import Classifier
 
 BATCH = 16
@@ -28,20 +29,15 @@ def last_map(network: nn.Module, shape: tuple[int, int, int]) -> str | None:
     height, width, channels = shape
     found: list[str | None] = [None]
 
-    def watch(name: str) -> Any:
-        def hook(module: nn.Module, arguments: Any, output: Any) -> None:
-            if isinstance(output, Tensor) and output.ndim == 4 and output.shape[2] * output.shape[3] > 1:
-                found.append(name)
-            elif isinstance(output, Tensor) and output.ndim == 3:
-                found.append(None)
-
-        return hook
+    def see(name: str, output: Any) -> None:
+        if isinstance(output, Tensor) and output.ndim == 4 and output.shape[2] * output.shape[3] > 1:
+            found.append(name)
+        elif isinstance(output, Tensor) and output.ndim == 3:
+            found.append(None)
 
     shadow = models.shadow(network)
-    for name, module in shadow.named_modules():
-        if name:
-            module.register_forward_hook(watch(name))
-    with torch.no_grad():
+    names = [name for name, _ in shadow.named_modules() if name]
+    with torch.no_grad(), watching(shadow, names, see):
         shadow(torch.empty(1, channels, height, width, device="meta"))
     return found[-1]
 

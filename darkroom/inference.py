@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from darkroom import fitting, models, paths, reasons
+from darkroom import fitting, models, reasons
 from darkroom.console import UserError
-from darkroom.dataset import Images, load_classes, load_images
+from darkroom.dataset import Images
 from darkroom.familiarity import FILE, Familiarity
 from darkroom.files import read_json
 from darkroom.images import BadImage, resize
@@ -105,13 +105,6 @@ class Classifier:
             predict(before_last, stored, self.mean, self.std, batch_size).float().cpu().numpy()
         )
         return result
-
-    def packed_images(self) -> Images | None:
-        """All images of the data set on disk, memory-mapped; None where there is none, or one of another model."""
-        if not (paths.IMAGES.is_file() and paths.SPLIT.is_file()) or load_classes() != self.classes:
-            return None
-        images = load_images()
-        return images if images.shape[1:] == self.shape else None
 
     def predict(
         self, pictures: Picture | Sequence[Picture], top_k: int = 3, *, invert: bool = False, fit: bool = False

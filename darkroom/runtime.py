@@ -9,6 +9,7 @@ import ctypes
 import os
 import sys
 from types import ModuleType
+from typing import Any
 
 PORTABLE = {"ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2", "MKL_CBWR": "COMPATIBLE"}
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of glibc's mallopt
@@ -44,6 +45,15 @@ def torch_for(*, threads: int, portable: bool, processes: int = 1) -> ModuleType
     torch.set_num_threads(threads_for(threads, portable, processes))
     torch.backends.cudnn.benchmark = True  # shapes hardly change, so trying each kernel once pays
     return torch
+
+
+def torch_for_model(training: dict[str, Any]) -> ModuleType:
+    """Import torch to use a model whose `training` was so, as `train` in model.json says.
+
+    Portable as that was, then with its threads, for their number is part of the result; else with this machine's own.
+    """
+    portable = training["portable"]
+    return torch_for(threads=training["threads"] if portable else 0, portable=portable)
 
 
 def keep_memory() -> None:

@@ -15,19 +15,12 @@ from darkroom.inference import Classifier
 from darkroom.models import normalise
 
 
-def probabilities(
-    classifier: Classifier, images: Images, rows: Rows, change: Change, *, copies: int, seed: int, batch_size: int
-) -> NDArray[np.float32]:
-    """Calibrated probabilities (N x classes) from the votes, which are averaged first.
-
-    In this order by Rahaman and Thiery 2021, arXiv:2007.08792; the temperature is that of images without copies.
-    """
-    mean = votes(classifier, images, rows, change, copies=copies, seed=seed, batch_size=batch_size)
-    return tempered(mean, classifier.temperature)
-
-
 def tempered(probabilities: NDArray[np.float32], temperature: float) -> NDArray[np.float32]:
-    """Probabilities (N x classes) after dividing their logarithms, which are logits, by `temperature`."""
+    """Probabilities (N x classes) after dividing their logarithms, which are logits, by `temperature`.
+
+    Votes are averaged before, as Rahaman and Thiery 2021 do, arXiv:2007.08792; the temperature is that of images
+    without copies.
+    """
     result: NDArray[np.float32] = torch.from_numpy(probabilities).log().div(temperature).softmax(1).numpy()
     return result
 

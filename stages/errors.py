@@ -22,9 +22,7 @@ NONE = "no mistakes"
 def main() -> None:
     params, _ = load()
     facts = read_json(paths.MODEL)
-    portable = facts["train"]["portable"]
-    # Before any import of torch: some settings are read when it loads.
-    runtime.torch_for(threads=facts["train"]["threads"] if portable else 0, portable=portable)
+    runtime.torch_for_model(facts["train"])
     errors(params, facts)
 
 

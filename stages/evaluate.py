@@ -18,8 +18,7 @@ RECORDED = {"val": "best_val", "test": "test"}
 def main() -> None:
     params, _ = load()
     facts = read_json(paths.MODEL)
-    portable = facts["train"]["portable"]
-    runtime.torch_for(threads=facts["train"]["threads"] if portable else 0, portable=portable)
+    runtime.torch_for_model(facts["train"])
     evaluate(params, facts)
 
 
@@ -66,7 +65,8 @@ def evaluate(params: Params, facts: dict[str, Any]) -> None:
             ]
         )
         probabilities = voting.tempered(votes, classifier.temperature)
-        figures[split] = metrics.summary(labels, probabilities, votes)
+        ranking = metrics.ranking(labels, probabilities)
+        figures[split] = metrics.summary(labels, probabilities, votes, ranking)
         predictions.append(
             pd.DataFrame(
                 {
@@ -82,7 +82,7 @@ def evaluate(params: Params, facts: dict[str, Any]) -> None:
         )
     # What stands below is about the test split, whose rows, labels and probabilities are still at hand.
     report, text = metrics.report(labels, probabilities, classes)
-    table = metrics.per_class(report, metrics.ranking(labels, probabilities), classes)
+    table = metrics.per_class(report, ranking, classes)
     right = probabilities.argmax(axis=1) == labels
     by_confidence = metrics.coverage(labels, probabilities)
     before, after = (metrics.reliability(labels, values) for values in (votes, probabilities))

@@ -19,8 +19,7 @@ MAP_POINTS = 2000
 def main() -> None:
     params, _ = load()
     facts = read_json(paths.MODEL)
-    portable = facts["train"]["portable"]
-    runtime.torch_for(threads=facts["train"]["threads"] if portable else 0, portable=portable)
+    runtime.torch_for_model(facts["train"])
     look(params, facts)
 
 

@@ -18,8 +18,7 @@ SEED = 0  # of the images shown at random
 def main() -> None:
     params, entry = load()
     facts = read_json(paths.MODEL)
-    portable = facts["train"]["portable"]
-    runtime.torch_for(threads=facts["train"]["threads"] if portable else 0, portable=portable)
+    runtime.torch_for_model(facts["train"])
     predict(params, entry, facts)
 
 

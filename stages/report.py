@@ -110,7 +110,7 @@ def made(params: Params) -> dict[str, Any]:
             # A build's own mark, as in 2.15.0+cpu, is left out: the bytes must not depend on it.
             pd.DataFrame([(name, version(name).partition("+")[0]) for name in PACKAGES], columns=["package", "version"])
         ),
-        "params": yaml.safe_dump(params.model_dump(exclude_none=False), sort_keys=False, allow_unicode=True),
+        "params": yaml.safe_dump(params.model_dump(), sort_keys=False, allow_unicode=True),
     }
 
 

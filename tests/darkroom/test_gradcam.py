@@ -3,32 +3,13 @@ import pytest
 import torch
 from torch import nn
 
-from darkroom import gradcam, models
+from darkroom import gradcam
 from darkroom.inference import Classifier, to_bytes_scale
-from darkroom.params import Model
-from tests import make
-
-SETTINGS = {
-    "name": "cnn",
-    "weights": None,
-    "layers": "4P-8",
-    "kernel": 3,
-    "batch_norm": True,
-    "activation": "relu",
-    "pooling": "max",
-    "hidden": [],
-    "hidden_activation": "relu",
-    "dropout": 0.0,
-    "init": "default",
-}
+from tests import make, models
 
 
 def classifier(shape, **changes):
-    torch.manual_seed(0)
-    network = models.build(Model.model_validate(SETTINGS | changes), shape, 3).eval()
-    return Classifier(
-        network, ["a", "b", "c"], shape, to_bytes_scale([0.5] * shape[2]), to_bytes_scale([0.25] * shape[2])
-    )
+    return models.classifier(shape, **{"layers": "4P-8"} | changes)
 
 
 @pytest.mark.parametrize(

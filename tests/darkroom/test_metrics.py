@@ -16,8 +16,12 @@ PROBABILITIES = np.array(
 CLASSES = ["ant", "bee", "cow"]
 
 
+def summary(labels, probabilities, uncalibrated):
+    return metrics.summary(labels, probabilities, uncalibrated, metrics.ranking(labels, probabilities))
+
+
 def test_summary_by_hand():
-    figures = metrics.summary(LABELS, PROBABILITIES, PROBABILITIES)
+    figures = summary(LABELS, PROBABILITIES, PROBABILITIES)
     assert figures["images"] == 5
     assert figures["accuracy"] == 0.8
     assert figures["top3_accuracy"] == 1.0
@@ -59,7 +63,7 @@ def test_the_confusion_matrix_counts_every_image(pairs):
     matrix = metrics.confusion(labels, probabilities)
     assert matrix.sum() == len(pairs)
     assert all(matrix[true, predicted] == pairs.count((true, predicted)) for true, predicted in pairs)
-    found = metrics.summary(labels, probabilities, probabilities)
+    found = summary(labels, probabilities, probabilities)
     assert found["accuracy"] == pytest.approx(np.trace(matrix) / len(pairs), abs=1e-4)
 
 
@@ -77,7 +81,7 @@ def test_any_number_of_images_and_classes_has_figures_and_no_warnings(count, cla
     labels, probabilities = random(count, classes)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        figures = metrics.summary(labels, probabilities, probabilities)
+        figures = summary(labels, probabilities, probabilities)
         json.dumps(figures, allow_nan=False)
         assert metrics.reliability(labels, probabilities)["images"].sum() == count
         assert metrics.coverage(labels, probabilities)["coverage"].iloc[0] == 1
@@ -86,15 +90,15 @@ def test_any_number_of_images_and_classes_has_figures_and_no_warnings(count, cla
 
 
 def test_what_one_image_cannot_tell_is_null():
-    figures = metrics.summary(LABELS[:1], PROBABILITIES[:1], PROBABILITIES[:1])
+    figures = summary(LABELS[:1], PROBABILITIES[:1], PROBABILITIES[:1])
     assert {name for name, value in figures.items() if value is None} == {"cohen_kappa", "roc_auc", "average_precision"}
     assert figures["accuracy"] == figures["balanced_accuracy"] == figures["macro_f1"] == 1
 
 
 def test_a_class_without_images_is_left_out_of_the_means():
-    some = metrics.summary(LABELS, PROBABILITIES, PROBABILITIES)
+    some = summary(LABELS, PROBABILITIES, PROBABILITIES)
     wider = np.concatenate([PROBABILITIES, np.zeros((5, 2), np.float32)], axis=1)
-    assert metrics.summary(LABELS, wider, wider) == some
+    assert summary(LABELS, wider, wider) == some
     assert np.isnan(metrics.ranking(LABELS, wider).loc[3:]).all(axis=None)
 
 

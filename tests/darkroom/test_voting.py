@@ -24,9 +24,8 @@ ROWS = np.arange(10, 17)
 def vote(classifier, *changes, copies, images=IMAGES, rows=ROWS, seed=1, batch_size=4):
     zero = torch.zeros(1)
     change = augment.build([Augmentation.model_validate(item) for item in changes], zero, zero)
-    return voting.probabilities(
-        classifier, images, rows, change, copies=copies, seed=seed, batch_size=batch_size
-    )  # fmt: skip
+    votes = voting.votes(classifier, images, rows, change, copies=copies, seed=seed, batch_size=batch_size)
+    return voting.tempered(votes, classifier.temperature)
 
 
 def test_without_copies_it_is_the_classifiers_own_answer(classifier):
