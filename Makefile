@@ -13,7 +13,7 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup repro test test-all lint bench ui demo lock
+.PHONY: help setup repro test test-all torture lint bench ui demo lock
 
 help:  ## print the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,6 +41,9 @@ test: $(READY)  ## the tests
 
 test-all: $(READY)  ## the tests and the slow ones
 	python -m pytest $(TESTS)
+
+torture: $(READY)  ## hostile inputs, faults and kills for 20 minutes; rewrites the table of docs/reliability.md
+	python -m tests.torture
 
 lint: $(READY)  ## style and types
 	ruff check .
