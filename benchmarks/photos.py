@@ -19,7 +19,7 @@ from darkroom.dataset import Images, labels_of, load_images, load_index, load_sp
 from darkroom.files import read_json
 
 if TYPE_CHECKING:
-    from darkroom.inference import Prediction
+    from darkroom.inference import Invert, Prediction
 
 HEIGHT, WIDTH = 480, 640
 SEED = 0
@@ -41,8 +41,13 @@ def run(setting: Setting) -> list[Table]:
     taken = [photo(images[row], light, generator) for row in bar(what="photos", unit="photo", items=rows)]
     labels = labels_of(index, rows)
     shown = [("the test images themselves", accuracy(classifier.predict(list(images[rows])), labels, facts["classes"]))]
-    for name, fit in (("predict", False), ("predict --fit", True)):
-        answers = classifier.predict(list(taken), fit=fit)
+    ways: list[tuple[str, bool, Invert]] = [
+        ("predict", False, "never"),
+        ("predict --fit", True, "never"),
+        ("predict --fit --invert auto", True, "auto"),
+    ]
+    for name, fit, invert in ways:
+        answers = classifier.predict(list(taken), fit=fit, invert=invert)
         shown.append((name, accuracy(answers, labels, facts["classes"])))
     return [
         Table(

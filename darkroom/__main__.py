@@ -28,7 +28,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     form = command.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="print one JSON object a line for each picture")
     form.add_argument("--csv", action="store_true", help="print a table")
-    command.add_argument("--invert", action="store_true", help="take the negative, white for black")
+    command.add_argument(
+        "--invert",
+        choices=("never", "always", "auto"),
+        default="never",
+        help="take the negative, white for black; auto: where that looks much more like the training images",
+    )
     command.add_argument("--fit", action="store_true", help="cut out a sign on a plain ground, as a digit on paper")
     command.add_argument("--model", default=str(paths.MODEL.parent), metavar="FOLDER", help="where the model lies")
     command.set_defaults(run=predict)
@@ -71,26 +76,28 @@ def predict(options: argparse.Namespace) -> None:
     from darkroom.console import bar
 
     skipped: list[str] = []
-    found = pictures.find(options.pictures, skipped)
+    names_found = pictures.find(options.pictures, skipped)
     runtime.torch_for(threads=0, portable=False)
     from darkroom.inference import Classifier, Opened
 
     classifier = Classifier.load(options.model)
+    negative, choose_negatives = options.invert == "always", options.invert == "auto"
     form: answers.Form = "json" if options.json else "csv" if options.csv else "text"
     write = answers.writer(form, min(options.top_k, len(classifier.classes)))
     count = unreadable = 0
     with bar(what="predict", unit="picture") as shown:
-        for names in pictures.batches(found, BATCH):
+        for names in pictures.batches(names_found, BATCH):
             opened: dict[str, Opened] = {}
             for name in names:
                 try:
-                    opened[name] = classifier.open(pictures.content(name), invert=options.invert, fit=options.fit)
+                    opened[name] = classifier.open(pictures.content(name), invert=negative, fit=options.fit)
                 except UserError as error:
                     unreadable += 1
                     shown.write(f"error: {error}", file=sys.stderr)
             # The bar stands aside while lines are printed.
             with shown.external_write_mode(sys.stdout):
-                write(dict(zip(opened, classifier.classify(list(opened.values()), options.top_k), strict=True)))
+                found = classifier.classify(list(opened.values()), options.top_k, choose_negatives=choose_negatives)
+                write(dict(zip(opened, found, strict=True)))
             shown.update(len(names))
             count += len(names)
     if skipped:

@@ -18,7 +18,7 @@ def writer(form: Form, top_k: int) -> "Callable[[dict[str, Prediction]], None]":
     if form == "csv":
         table = csv.writer(sys.stdout, lineterminator="\n")
         ranks = [f"{name}_{rank}" for rank in range(1, top_k + 1) for name in ("class", "probability")]
-        table.writerow(["picture", *ranks, "unlike", "reasons"])
+        table.writerow(["picture", *ranks, "unlike", "reasons", "inverted"])
         return lambda part: table.writerows(_row(name, found) for name, found in part.items())
     return _lines if form == "json" else _text
 
@@ -26,14 +26,21 @@ def writer(form: Form, top_k: int) -> "Callable[[dict[str, Prediction]], None]":
 def _row(name: str, found: "Prediction") -> list[object]:
     pairs = zip(found.classes, found.probabilities, strict=True)
     values = [value for label, share in pairs for value in (label, round(share, 6))]
-    return [name, *values, "" if found.unlike is None else round(found.unlike, 3), "; ".join(found.reasons)]
+    unlike = "" if found.unlike is None else round(found.unlike, 3)
+    return [name, *values, unlike, "; ".join(found.reasons), str(found.inverted).lower()]
 
 
 def _lines(part: "dict[str, Prediction]") -> None:
     for name, found in part.items():
         classes = dict(zip(found.classes, (round(value, 6) for value in found.probabilities), strict=True))
         unlike = None if found.unlike is None else round(found.unlike, 3)
-        line = {"picture": name, "classes": classes, "unlike": unlike, "reasons": found.reasons}
+        line = {
+            "picture": name,
+            "classes": classes,
+            "unlike": unlike,
+            "reasons": found.reasons,
+            "inverted": found.inverted,
+        }
         print(json.dumps(line, ensure_ascii=False))
 
 
@@ -42,7 +49,7 @@ def _text(part: "dict[str, Prediction]") -> None:
     for name, found in part.items():
         pairs = zip(found.classes, found.probabilities, strict=True)
         best = "  ".join(f"{label} {value:.2%}" for label, value in pairs)
-        print(f"{name:{width}}  {best}{_doubt(found)}")
+        print(f"{name:{width}}  {best}{'  (its negative)' if found.inverted else ''}{_doubt(found)}")
 
 
 def _doubt(found: "Prediction") -> str:

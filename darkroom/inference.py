@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -21,6 +21,7 @@ from darkroom.images import read as read_file
 from darkroom.params import Model
 
 Picture = str | Path | bytes | NDArray[np.uint8]
+Invert = Literal["never", "always", "auto"]
 
 
 @dataclass(frozen=True)
@@ -28,13 +29,15 @@ class Prediction:
     """The most probable classes of one picture, best first.
 
     `unlike` above 1: the picture lies further from the training images than 99.5 % of the validation images; `reasons`
-    then says why it may be. None where the folder of the model says nothing of it.
+    then says why it may be. None where the folder of the model says nothing of it. `inverted`: the negative was
+    classified.
     """
 
     classes: list[str]
     probabilities: list[float]
     unlike: float | None = None
     reasons: list[str] = field(default_factory=list)
+    inverted: bool = False
 
 
 class Opened(NamedTuple):
@@ -43,6 +46,7 @@ class Opened(NamedTuple):
     stored: NDArray[np.uint8]  # height x width x channels, as the network wants it
     aspect: float  # width over height
     coloured: bool
+    inverted: bool = False  # whether `stored` is the negative
 
 
 @dataclass(frozen=True)
@@ -107,45 +111,62 @@ class Classifier:
         return result
 
     def predict(
-        self, pictures: Picture | Sequence[Picture], top_k: int = 3, *, invert: bool = False, fit: bool = False
+        self, pictures: Picture | Sequence[Picture], top_k: int = 3, *, invert: Invert = "never", fit: bool = False
     ) -> list[Prediction]:
         """Classify pictures of any size: paths, the bytes of picture files, or uint8 arrays.
 
-        An array is height x width (grey) or height x width x 3 (RGB). `invert` takes their negatives; `fit` cuts out
-        the sign that stands on a ground (`darkroom.fitting`). Raises UserError for one that cannot be used.
+        An array is height x width (grey) or height x width x 3 (RGB). `invert` takes the negatives of all ("always")
+        or of those whose negative looks much more like the training images ("auto"); `fit` cuts out the sign that
+        stands on a ground (`darkroom.fitting`). Raises UserError for one that cannot be used.
         """
         if isinstance(pictures, str | Path | bytes | np.ndarray):
             pictures = [pictures]
-        return self.classify([self.open(picture, invert=invert, fit=fit) for picture in pictures], top_k)
+        opened = [self.open(picture, invert=invert == "always", fit=fit) for picture in pictures]
+        return self.classify(opened, top_k, choose_negatives=invert == "auto")
 
-    def classify(self, pictures: Sequence[Opened], top_k: int = 3) -> list[Prediction]:
-        """Classify pictures that `open` has read, and say of each whether it looks like the training images."""
+    def classify(
+        self, pictures: Sequence[Opened], top_k: int = 3, *, choose_negatives: bool = False
+    ) -> list[Prediction]:
+        """Classify pictures that `open` has read, and say of each whether it looks like the training images.
+
+        With `choose_negatives`, the negative is classified where it looks much more like them; UserError where the
+        folder of the model does not tell what they look like.
+        """
+        if choose_negatives and self.familiarity is None:
+            raise UserError(f"--invert auto needs {FILE} beside the model: `dvc repro inside` makes it")
         if not pictures:
             return []
         stored = np.stack([picture.stored for picture in pictures])
         unlike: list[float | None] = [None] * len(pictures)
         why: list[list[str]] = [[] for _ in pictures]
+        inverted = [picture.inverted for picture in pictures]
         if self.familiarity is None:
             probabilities = self.probabilities(stored)
         else:
             probabilities, ratios = self._judged(self.familiarity, stored)
-            unlike = ratios.tolist()
             strange = np.flatnonzero(ratios > 1)
             if len(strange):
-                _, of_negatives = self._judged(self.familiarity, fitting.negative(stored[strange]))
-                for at, of_negative in zip(strange.tolist(), of_negatives.tolist(), strict=True):
+                negatives = fitting.negative(stored[strange])
+                answers, of_negatives = self._judged(self.familiarity, negatives)
+                for number, at in enumerate(strange.tolist()):
                     picture = pictures[at]
+                    nearer = bool(of_negatives[number] < 0.5 * ratios[at])
+                    if nearer and choose_negatives:
+                        probabilities[at], ratios[at] = answers[number], of_negatives[number]
+                        inverted[at] = not picture.inverted
+                        picture = picture._replace(stored=negatives[number])
                     why[at] = reasons.reasons(
                         self.familiarity,
                         picture.stored,
-                        nearer_negative=of_negative < 0.5 * ratios[at],
+                        nearer_negative=nearer and not choose_negatives,
                         aspect=picture.aspect,
                         coloured=picture.coloured,
                     )
+            unlike = ratios.tolist()
         order = np.argsort(-probabilities, axis=1, kind="stable")[:, :top_k]
         return [
-            Prediction([self.classes[at] for at in best], [float(row[at]) for at in best], of_one, why_one)
-            for row, best, of_one, why_one in zip(probabilities, order, unlike, why, strict=True)
+            Prediction([self.classes[at] for at in best], [float(row[at]) for at in best], *judged)
+            for row, best, judged in zip(probabilities, order, zip(unlike, why, inverted, strict=True), strict=True)
         ]
 
     def _judged(self, judge: Familiarity, images: Images) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
@@ -181,7 +202,7 @@ class Classifier:
             except UserError as error:
                 raise UserError(f"{name}: {error}") from None
             aspect = self.shape[1] / self.shape[0]
-        return Opened(resize(pixels, self.shape), aspect, coloured)
+        return Opened(resize(pixels, self.shape), aspect, coloured, invert)
 
 
 @torch.inference_mode()

@@ -23,7 +23,7 @@ def reasons(
     if empty(stored):
         found.append("it is mostly empty")
     elif nearer_negative:
-        found.append("its negative looks much more like them: try --invert")
+        found.append("its negative looks much more like them: try --invert auto")
     if coloured and familiarity.grey:
         found.append("it is in colour, they are grey")
     low, high = familiarity.aspect

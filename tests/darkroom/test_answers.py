@@ -7,7 +7,7 @@ from darkroom.inference import Prediction
 
 PART = {
     "a,b.png": Prediction(["ant", "bee"], [0.9, 0.1], 0.5),
-    "c.png": Prediction(["bee", "ant"], [0.6, 0.4], 2.345, ["it is small", "it is grey"]),
+    "c.png": Prediction(["bee", "ant"], [0.6, 0.4], 2.345, ["it is small", "it is grey"], inverted=True),
 }
 UNKNOWN = {"d.png": Prediction(["ant", "bee"], [1.0, 0.0])}
 
@@ -22,7 +22,9 @@ def printed(capsys, form):
 def test_lines_for_people(capsys):
     first, second, third = printed(capsys, "text").splitlines()
     assert first == "a,b.png  ant 90.00%  bee 10.00%"
-    assert second.startswith("c.png    bee 60.00%  ant 40.00%  unlike the training images (2.3 times the limit)")
+    assert second.startswith(
+        "c.png    bee 60.00%  ant 40.00%  (its negative)  unlike the training images (2.3 times the limit)"
+    )
     assert second.endswith(": it is small; it is grey")
     assert third == "d.png  ant 100.00%  bee 0.00%"
 
@@ -32,7 +34,7 @@ def test_csv(capsys):
     assert first["picture"] == "a,b.png"
     assert (first["class_1"], first["probability_2"], first["unlike"], first["reasons"]) == ("ant", "0.1", "0.5", "")
     assert (second["unlike"], second["reasons"]) == ("2.345", "it is small; it is grey")
-    assert third["unlike"] == ""
+    assert (third["unlike"], first["inverted"], second["inverted"]) == ("", "false", "true")
 
 
 def test_a_json_object_a_line(capsys):
@@ -43,6 +45,7 @@ def test_a_json_object_a_line(capsys):
         "classes": {"bee": 0.6, "ant": 0.4},
         "unlike": 2.345,
         "reasons": ["it is small", "it is grey"],
+        "inverted": True,
     }
     assert lines[2]["unlike"] is None
 

@@ -158,3 +158,9 @@ def test_features_are_what_the_last_layer_sees(folder, hidden):
     last = classifier.network.get_submodule("head.classes")
     probabilities = last(torch.from_numpy(features)).softmax(1).detach().numpy()
     np.testing.assert_allclose(probabilities, classifier.probabilities(images), rtol=1e-5)
+
+
+def test_whether_to_invert_cannot_be_chosen_without_knowing_the_training_images(folder):
+    classifier = Classifier.load(folder)
+    with pytest.raises(UserError, match=r"--invert auto needs familiarity\.safetensors"):
+        classifier.predict(make.pixels(8, 10, classifier.shape[2]), invert="auto")

@@ -60,7 +60,16 @@ def test_unreadable_ones_are_named_and_the_others_answered(model, capsys, tmp_pa
     assert caught.value.code == 1
     rows = list(csv.DictReader(io.StringIO(out)))
     assert [row["picture"] for row in rows] == [f"shots/{number}.png" for number in (0, 1, 3, 4)]
-    assert list(rows[0]) == ["picture", "class_1", "probability_1", "class_2", "probability_2", "unlike", "reasons"]
+    assert list(rows[0]) == [
+        "picture",
+        "class_1",
+        "probability_1",
+        "class_2",
+        "probability_2",
+        "unlike",
+        "reasons",
+        "inverted",
+    ]
     assert "error: shots/2.png cannot be used" in err
     assert "error: there is no picture none.png" in err
     assert "skipped shots/notes.txt" in err
@@ -77,7 +86,7 @@ def test_invert_and_fit(model, capsys, tmp_path):
     digit[20:70, 80:90] = 30
     (tmp_path / "photo.png").write_bytes(make.encode(digit))
     (tmp_path / "negative.png").write_bytes(make.encode(255 - digit))
-    (plain,), (inverted,) = answers(capsys, "photo.png"), answers(capsys, "negative.png", "--invert")
+    (plain,), (inverted,) = answers(capsys, "photo.png"), answers(capsys, "negative.png", "--invert", "always")
     assert inverted["classes"] == plain["classes"]
     (fitted,), (of_negative,) = answers(capsys, "photo.png", "--fit"), answers(capsys, "negative.png", "--fit")
     assert fitted["classes"] == pytest.approx(of_negative["classes"], abs=1e-3)

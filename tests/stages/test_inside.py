@@ -100,9 +100,13 @@ def test_the_model_judges_what_is_unlike_and_says_why(project):
     assert (before.unlike, before.reasons) == (None, [])
     inside.main()
     ours = darkroom.Classifier.load(paths.MODEL.parent)
-    usual, inverted, mended = ours.predict([images[0], 255 - images[0]]) + ours.predict(255 - images[0], invert=True)
+    usual, inverted = ours.predict([images[0], 255 - images[0]])
+    mended = ours.predict(255 - images[0], invert="always")[0]
     assert usual.unlike < 1.2
     assert inverted.unlike > 1
-    assert "--invert" in inverted.reasons[0]
-    for same in (mended, before):
+    assert "--invert auto" in inverted.reasons[0]
+    kept, chosen = ours.predict([images[0], 255 - images[0]], invert="auto")
+    assert (kept.inverted, chosen.inverted, mended.inverted) == (False, True, True)
+    assert (chosen.unlike, chosen.reasons) == (pytest.approx(usual.unlike), [])
+    for same in (mended, before, kept, chosen):
         assert same.probabilities == pytest.approx(usual.probabilities, abs=1e-6)
