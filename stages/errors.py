@@ -28,7 +28,7 @@ def main() -> None:
 
 def errors(params: Params, facts: dict[str, Any]) -> None:
     """Write tables and pictures of mistakes, suspects and near-duplicates; add them to the record of the run."""
-    from darkroom import devices, tracking
+    from darkroom import devices
     from darkroom.inference import Classifier
     from darkroom.neighbours import AT_MOST, evenly
 
@@ -104,11 +104,6 @@ def errors(params: Params, facts: dict[str, Any]) -> None:
                 "training_images": len(training),
             },
         },
-    )
-    tracking.evaluated(
-        params,
-        {"test_mistakes": len(table), "suspects": len(doubted), "near_duplicates": len(copies)},
-        [paths.ERRORS, paths.ERRORS_TABLE, paths.SUSPECTS, paths.NEAR_DUPLICATES, paths.ERRORS_PICTURES],
     )
     without = "" if layer else f"\nno Grad-CAM: {facts['model']['name']} has no spatial feature map"
     done(

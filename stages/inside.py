@@ -25,7 +25,7 @@ def main() -> None:
 
 def look(params: Params, facts: dict[str, Any]) -> None:
     """Write figures, pictures, and models/familiarity.safetensors; add the first two to the record of the run."""
-    from darkroom import baselines, devices, familiarity, inside, panels, plots, tracking
+    from darkroom import baselines, devices, familiarity, inside, panels, plots
     from darkroom.inference import Classifier
 
     settings = params.inside
@@ -97,14 +97,6 @@ def look(params: Params, facts: dict[str, Any]) -> None:
         "left_out": left_out,
     }
     write_json(paths.INSIDE, figures)
-    tracking.evaluated(
-        params,
-        {
-            "test_neighbour_accuracy": figures["accuracy"]["nearest_neighbours"],  # type: ignore[index]
-            "val_dead_channels": sum(count for _, count in dead.values()),
-        },
-        [paths.INSIDE, paths.INSIDE_PICTURES],
-    )
     for picture_name, why in left_out.items():
         print(f"left out {picture_name}: {why}")
     done(

@@ -1,15 +1,12 @@
 """Classify the images without labels, as a competition wants it."""
 
-from typing import Any
-
 import numpy as np
 
 from darkroom import paths, plots, runtime, submission
-from darkroom.catalog import Entry
 from darkroom.console import bar, done, run
 from darkroom.dataset import chunks, load_classes, load_images, load_index
 from darkroom.files import read_json, replacing_folder, write_csv
-from darkroom.params import Params, load
+from darkroom.params import load
 
 DOUBTFUL, RANDOM = 24, 16  # images shown
 SEED = 0  # of the images shown at random
@@ -17,16 +14,6 @@ SEED = 0  # of the images shown at random
 
 def main() -> None:
     params, entry = load()
-    facts = read_json(paths.MODEL)
-    runtime.torch_for_model(facts["train"])
-    predict(params, entry, facts)
-
-
-def predict(params: Params, entry: Entry, facts: dict[str, Any]) -> None:
-    """Write the table and a sheet of images; add both to the record of the run."""
-    from darkroom import devices, tracking
-    from darkroom.inference import Classifier
-
     images, index, classes = load_images(), load_index(), load_classes()
     unlabeled = index[index["subset"] == "unlabeled"]
     rows = unlabeled["row"].to_numpy(np.int64)
@@ -34,7 +21,12 @@ def predict(params: Params, entry: Entry, facts: dict[str, Any]) -> None:
     ids = submission.ids(unlabeled["path"].astype(str).tolist(), entry.submission)
     best, confidence = np.zeros(len(rows), np.int64), np.zeros(len(rows), np.float32)
     if len(rows):
-        device = devices.choose_device("auto", portable=facts["train"]["portable"])
+        training = read_json(paths.MODEL)["train"]
+        runtime.torch_for_model(training)
+        from darkroom import devices
+        from darkroom.inference import Classifier
+
+        device = devices.choose_device("auto", portable=training["portable"])
         classifier = Classifier.load(paths.MODEL.parent, device)
         at = 0
         with bar(what="predict", unit="image", total=len(rows)) as shown:
@@ -64,7 +56,6 @@ def predict(params: Params, entry: Entry, facts: dict[str, Any]) -> None:
             "python -m darkroom predict PICTURE",
         )
         return
-    tracking.evaluated(params, {}, [paths.SUBMISSION, paths.PREDICT_PICTURES])
     done(
         f"wrote {paths.SUBMISSION} ({len(rows):,} images) and {paths.PREDICT_PICTURES}/contact_sheet.png",
         "upload the table where it is wanted, or python -m darkroom predict PICTURE",

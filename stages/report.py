@@ -1,4 +1,8 @@
-"""Write the report, one page with everything in it, and the model's card."""
+"""Write the report, one page with everything in it, and the model's card.
+
+It comes last, so it also adds to the record of the run what the stages since `evaluate` have made: each of them would
+spend seconds on the import of MLflow.
+"""
 
 import hashlib
 from importlib.metadata import version
@@ -45,12 +49,25 @@ PICTURES = {
     "dead": (paths.INSIDE_PICTURES, "Bars: share of dead filters by layer"),
     "contact_sheet": (paths.PREDICT_PICTURES, "Unlabelled images with predicted class and confidence"),
 }
+RECORDED = [
+    paths.ERRORS,
+    paths.ERRORS_TABLE,
+    paths.SUSPECTS,
+    paths.NEAR_DUPLICATES,
+    paths.ERRORS_PICTURES,
+    paths.INSIDE,
+    paths.INSIDE_PICTURES,
+    paths.SUBMISSION,
+    paths.PREDICT_PICTURES,
+    paths.REPORT,
+    paths.CARD,
+]
 
 
 def main() -> None:
     params, entry = load()
     facts, figures = read_json(paths.MODEL), read_json(paths.EVALUATE)
-    errors, classes = read_json(paths.ERRORS), load_classes()
+    errors, seen, classes = read_json(paths.ERRORS), read_json(paths.INSIDE), load_classes()
     tested = pd.read_parquet(paths.PREDICTIONS, columns=["split", "label", "predicted"])
     names = {"class": str, "true": str, "predicted": str, "path": str}  # also where all of them are numbers
     split, per_class, wrong = (
@@ -73,7 +90,7 @@ def main() -> None:
             errors["most_confused"],
         ),
         "mistakes": report.mistakes(errors, wrong, load_images()),
-        "inside": report.inside(read_json(paths.INSIDE)),
+        "inside": report.inside(seen),
         "predict": report.predict(pd.read_csv(paths.SUBMISSION, dtype=str)),
         "made": made(params),
     }
@@ -84,11 +101,22 @@ def main() -> None:
     )
     write_text(paths.REPORT, page)
     write_text(paths.CARD, pages.render("card.md.j2", **content))
-    tracking.evaluated(params, {}, [paths.REPORT, paths.CARD])
+    tracking.evaluated(params, recorded(errors, seen), RECORDED)
     done(
         f"wrote {paths.REPORT} ({len(page.encode()) / 1e6:.1f} MB, all in one page) and {paths.CARD}",
         f"open {paths.REPORT} in a browser",
     )
+
+
+def recorded(errors: dict[str, Any], seen: dict[str, Any]) -> dict[str, float]:
+    """The figures of the stages `errors` and `inside` that runs are compared by."""
+    return {
+        "test_mistakes": errors["mistakes"],
+        "suspects": errors["suspects"]["images"],
+        "near_duplicates": errors["near_duplicates"]["pairs"],
+        "test_neighbour_accuracy": seen["accuracy"]["nearest_neighbours"],
+        "val_dead_channels": sum(layer["dead"] for layer in seen["dead_channels"].values()),
+    }
 
 
 def made(params: Params) -> dict[str, Any]:
