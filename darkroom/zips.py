@@ -39,27 +39,30 @@ class BadMember(Exception):
 
 
 class _Source:
-    """The bytes of the zip, read ahead where members follow one another."""
+    """The bytes of the zip before its directory, read ahead where members follow one another."""
 
-    def __init__(self, stream: IO[bytes]) -> None:
-        self._stream = stream
+    def __init__(self, stream: IO[bytes], end: int) -> None:
+        self._stream, self._end = stream, end
         self._start, self._block = 0, b""
 
     def view(self, offset: int, size: int) -> tuple[bytes, int]:
         """A block of bytes, and the place in it from which at least `size` bytes of the file at `offset` lie.
 
-        Fewer, where the file ends.
+        Fewer, where the directory begins.
         """
         place = offset - self._start
         if place < 0 or place + size > len(self._block):
             follows = 0 <= place <= len(self._block) + PIECE
+            # Both numbers stand in the archive, and neither a file nor memory reaches as far as they can.
+            offset = min(offset, self._end)
             self._stream.seek(offset)
-            self._start, self._block = offset, self._stream.read(max(size, PIECE if follows else size))
+            wanted = min(max(size, PIECE) if follows else size, self._end - offset)
+            self._start, self._block = offset, self._stream.read(wanted)
             place = 0
         return self._block, place
 
     def read(self, offset: int, size: int) -> bytes:
-        """`size` bytes at `offset`, fewer where the file ends."""
+        """`size` bytes at `offset`, fewer where the directory begins."""
         block, place = self.view(offset, size)
         return block[place : place + size]
 
@@ -81,6 +84,8 @@ class Member(NamedTuple):
         problem = self._problem()
         if problem:
             return failing(problem)
+        if self.packed > 2 * self.size + PIECE:  # deflate adds a few bytes at most; and memory must hold them
+            return failing(f"it is packed in {self.packed:,} bytes where {self.size:,} are declared")
         block, at, start = self._find()
         if start + self.packed <= len(block):
             packed = block[start : start + self.packed]
@@ -172,7 +177,7 @@ def members(stream: IO[bytes]) -> Iterator[Member]:
     Raises BadZip where the directory is missing or damaged.
     """
     start, size, count, shift = _directory(stream)
-    source = _Source(stream)
+    source = _Source(stream, start)
     buffer, at, place, end = b"", 0, start, start + size
     for _ in range(count):
         if len(buffer) - at < ENTRY.size + 3 * 0xFFFF and place < end:

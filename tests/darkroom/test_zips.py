@@ -367,3 +367,40 @@ def test_damage_anywhere_ends_in_an_error_or_does_no_harm(data):
             assert member.name not in contents or content == contents[member.name]
     except BadZip:
         pass
+
+
+def zip64_member(**numbers):
+    """A zip of one member whose sizes or offset stand in the zip64 field."""
+    data, content = bytearray(one()), b""
+    entry, end = data.find(ENTRY), data.find(END)
+    for name, offset in (("size", 24), ("packed", 20), ("offset", 42)):
+        if name in numbers:
+            struct.pack_into("<L", data, entry + offset, 0xFFFFFFFF)
+            content += struct.pack("<Q", numbers[name])
+    extra = struct.pack("<HH", 1, len(content)) + content
+    struct.pack_into("<H", data, entry + 30, len(extra))
+    struct.pack_into("<L", data, end + 12, end - entry + len(extra))
+    return bytes(data[:end] + extra + data[end:])
+
+
+FAR = pytest.mark.parametrize("number", [2**32, 2**40, 2**62, 2**63 - 1, 2**63, 2**64 - 1])
+
+
+@FAR
+def test_an_offset_beyond_any_file_is_refused(tmp_path, number):
+    path = tmp_path / "a.zip"
+    path.write_bytes(zip64_member(offset=number))
+    with path.open("rb") as stream, pytest.raises(BadZip, match=r"a\.png is not where"):
+        next(zips.members(stream)).content()
+
+
+@FAR
+def test_more_packed_bytes_than_any_memory_are_told(tmp_path, number):
+    path = tmp_path / "a.zip"
+    path.write_bytes(zip64_member(packed=number))
+    with path.open("rb") as stream:
+        member = next(zips.members(stream))
+        with pytest.raises(BadMember, match=f"it is packed in {number:,} bytes where 7 are declared"):
+            member.content()()
+        with pytest.raises(BadZip, match=r"a\.png is cut short"):
+            list(member.pieces())
