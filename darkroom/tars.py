@@ -17,6 +17,7 @@ MAX_NAME = 2**16  # bytes of a long name or a pax header: more is not a name but
 REGULAR = (b"0", b"\0", b"7")
 NO_CONTENT = b"123456"  # links, devices, folders: a size that stands there is not one of bytes that follow
 PAX_SIZE = re.compile("[0-9]{1,19}")
+PAX_LENGTH = re.compile(b"[0-9]{1,9}")  # Python reads no endless numbers
 
 
 class BadTar(Exception):
@@ -127,7 +128,7 @@ def _pax(data: bytes) -> dict[str, str]:
     records: dict[str, str] = {}
     while data:
         length, _, _ = data.partition(b" ")
-        if not length.isdigit() or not len(length) < int(length) <= len(data):
+        if not PAX_LENGTH.fullmatch(length) or not len(length) < int(length) <= len(data):
             raise BadTar("an extended header is damaged")
         key, _, value = data[len(length) + 1 : int(length) - 1].partition(b"=")
         records[key.decode("utf-8", "replace")] = value.decode("utf-8", "replace")
