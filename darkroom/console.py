@@ -12,7 +12,13 @@ T = TypeVar("T")
 
 
 class UserError(Exception):
-    """A mistake that the user can mend. The message says what is wrong, where, what is allowed, what to do."""
+    """A mistake that the user can mend. The message says what is wrong, where, what is allowed, what to do.
+
+    It is one line: of a name that stands in it, line feeds and what else a terminal would obey are escaped.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__("".join(c if c.isprintable() else repr(c)[1:-1] for c in message))
 
 
 def fail(message: str) -> NoReturn:

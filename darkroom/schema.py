@@ -91,7 +91,7 @@ def _sentence(
     # Unknown keys first: one that is missing often stands there under a wrong name.
     for problem in sorted(problems.errors(include_url=False), key=lambda one: one["type"] != "extra_forbidden"):
         if problem["type"] == "extra_forbidden":
-            key = _printable(".".join(map(str, problem["loc"])))
+            key = ".".join(map(str, problem["loc"]))
             return f"{name(key)} is not a known key{_nearest(key, known)}"
         key = _key(problem["loc"], known)
         if problem["type"] == "missing":
@@ -116,17 +116,13 @@ def _key(location: tuple[int | str, ...], known: list[str]) -> str:
         if key and _starred(longer) not in known and not isinstance(item, int):
             break
         key = longer
-    return _printable(key)
+    return key
 
 
 def _starred(key: str) -> str:
     """`augment.0.affine` as `augment.*.affine`, the form that `keys` gives; deep nesting as the second level."""
     starred = re.sub(r"\.\d+(?=\.|$)", ".*", key)
     return re.sub(r"((?:\.(?:apply|choose)\.changes\.\*)){2,}", r"\1", starred)
-
-
-def _printable(key: str) -> str:
-    return key if key.isprintable() else repr(key)[1:-1]
 
 
 def _shown(value: Any) -> str:

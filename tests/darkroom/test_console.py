@@ -22,6 +22,20 @@ def test_a_mistake_ends_in_one_sentence_and_exit_code_1(capsys):
     assert fails_with(UserError("the key is wrong: mend it"), capsys) == (1, "error: the key is wrong: mend it\n")
 
 
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("a\nb", "a\\nb"),
+        ("\x1b[2J", "\\x1b[2J"),
+        ("\u2028", "\\u2028"),
+        ("\ud800", "\\ud800"),
+        ("Übung 漢", "Übung 漢"),
+    ],
+)
+def test_names_that_would_break_the_line_are_escaped(name, shown, capsys):
+    assert fails_with(UserError(f"{name} is damaged"), capsys) == (1, f"error: {shown} is damaged\n")
+
+
 def test_an_interruption_ends_in_one_sentence_and_exit_code_130(capsys):
     code, err = fails_with(KeyboardInterrupt(), capsys)
     assert code == 130
