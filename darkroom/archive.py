@@ -15,6 +15,7 @@ import tempfile
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import IO, NamedTuple
 
@@ -22,8 +23,8 @@ from darkroom import tars, zips
 from darkroom.console import UserError
 
 ENDINGS = re.compile(r"\.(zip|tar|tar\.gz|tgz|tar\.bz2|tbz2|tar\.xz|txz)$", re.IGNORECASE)
-COMPRESSED: dict[bytes, Callable[[IO[bytes]], object]] = {
-    b"\x1f\x8b": lambda stream: gzip.GzipFile(fileobj=stream),
+COMPRESSED: dict[bytes, Callable[[IO[bytes]], IO[bytes]]] = {
+    b"\x1f\x8b": lambda stream: gzip.GzipFile(fileobj=stream),  # type: ignore[dict-item,return-value]
     b"BZh": bz2.BZ2File,
     b"\xfd7zXZ": lzma.LZMAFile,
 }
@@ -112,14 +113,14 @@ def _walk(
 ) -> Iterator[File]:
     if depth > MAX_DEPTH:
         raise UserError(f"{seen.archive}, in {seen.inside}: archives stand inside archives more than {MAX_DEPTH} deep")
-    for member in _members(stream):
+    for member in _members(stream, seen):
         path = _clean(folder + member.name)
         nested = ENDINGS.search(path)
         if nested:
             inner = path[: nested.start()]
             if may_hold(inner):
                 outside, seen.inside = seen.inside, path
-                content = io.BufferedReader(_Pieces(member, seen), PIECE)  # type: ignore[type-var]
+                content = _buffered(member.pieces(), seen)
                 yield from _walk(content, inner + "/", wanted, may_hold, seen, depth + 1)
                 seen.inside = outside
         elif wanted(path):
@@ -133,14 +134,14 @@ def _content(member: "zips.Member | tars.Member") -> Callable[[], bytes]:
     return member.content()
 
 
-def _members(stream: IO[bytes]) -> "Iterator[zips.Member] | Iterator[tars.Member]":
+def _members(stream: IO[bytes], seen: "_Seen") -> "Iterator[zips.Member] | Iterator[tars.Member]":
     """The members of an archive, told by its first bytes: a name can lie."""
     head = stream.peek(6)  # type: ignore[attr-defined]
     if head.startswith(b"PK"):
         return zips.members(stream if stream.seekable() else _spooled(stream))
     for magic, opened in COMPRESSED.items():
         if head.startswith(magic):
-            return tars.members(io.BufferedReader(opened(stream), PIECE))  # type: ignore[arg-type,type-var]
+            return tars.members(_buffered(iter(partial(opened(stream).read, PIECE), b""), seen))
     return tars.members(stream)
 
 
@@ -155,11 +156,15 @@ def _spooled(stream: IO[bytes]) -> IO[bytes]:
     return spool
 
 
-class _Pieces(io.RawIOBase):
-    """A member's content as a stream, counted against the limits as it goes by."""
+def _buffered(pieces: Iterator[bytes], seen: "_Seen") -> IO[bytes]:
+    return io.BufferedReader(_Pieces(pieces, seen), PIECE)  # type: ignore[type-var]
 
-    def __init__(self, member: "zips.Member | tars.Member", seen: "_Seen") -> None:
-        self._pieces, self._left, self._seen = member.pieces(), b"", seen
+
+class _Pieces(io.RawIOBase):
+    """What is unpacked as a stream, counted against the limits as it goes by."""
+
+    def __init__(self, pieces: Iterator[bytes], seen: "_Seen") -> None:
+        self._pieces, self._left, self._seen = pieces, b"", seen
 
     def readable(self) -> bool:
         return True

@@ -188,6 +188,17 @@ def test_the_limit_of_bytes_stops_a_nested_bomb(tmp_path, name):
     assert "unpacks to more than 2,000,000 bytes" in refusal(path, bytes=2_000_000)
 
 
+@pytest.mark.parametrize("compression", ["gz", "bz2", "xz"])
+@pytest.mark.parametrize("depth", [0, 1])
+def test_the_limit_of_bytes_stops_a_compressed_bomb_that_holds_no_pictures(tmp_path, compression, depth):
+    data = make.tar_of({"a.txt": bytes(3_000_000)}, compression)
+    for _ in range(depth):
+        data = make.tar_of({"set.tar": data}, compression)
+    path = stored(tmp_path, data)
+    assert path.stat().st_size < 10_000
+    assert "unpacks to more than 2,000,000 bytes" in refusal(path, wanted=lambda path: False, bytes=2_000_000)
+
+
 @pytest.mark.parametrize("name", ["archive.zip", "archive.tar", "archive.tar.gz"])
 @pytest.mark.parametrize(
     "content", [b"", b"this is a text file\n" * 100, b"PK", b"PK\3\4", b"\x1f\x8b", b"BZh", b"\0" * 9]
