@@ -149,7 +149,9 @@ def _write_index(index: pa.Table, labels: list[str], path: Path) -> None:
 
 def _natural(label: str) -> list[tuple[int, int, str]]:
     """Sorts 2 before 10, and numbers before words."""
-    return [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in re.split(r"(\d+)", label) if part]
+    # Python reads no number of thousands of digits, and a label that long is none.
+    parts = [part for part in re.split(r"(\d+)", label) if part]
+    return [(0, int(part), "") if part.isdecimal() and len(part) < 1000 else (1, 0, part) for part in parts]
 
 
 if __name__ == "__main__":

@@ -133,6 +133,11 @@ def test_classes_stand_in_natural_order(project):
     assert [classes[label] for label in index["label"]] == [path.split("/")[1] for path in index["path"]]
 
 
+def test_a_label_of_endless_digits_is_a_name(project):
+    project.add(path="x")
+    assert run(project, make.zip_of(make.pictures(("cat", "9" * 5000, "10"), each=1)))[2] == ["10", "9" * 5000, "cat"]
+
+
 def test_classes_get_the_names_of_the_catalogue(project):
     project.add(path="x", classes={"cat": "Felis catus"})
     assert run(project, make.zip_of(FILES))[2] == ["Felis catus", "dog"]
