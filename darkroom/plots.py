@@ -1,6 +1,7 @@
 """Pictures for people. Every function returns a figure; `save` writes it, with the same bytes for the same figure."""
 
 import textwrap
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,8 @@ matplotlib.rcParams["text.parse_math"] = False  # a class may be called «$5 or 
 
 def save(figure: Figure, path: Path) -> None:
     """Write a figure as PNG, without date and program version."""
-    with replacing(path) as partial:
+    with replacing(path) as partial, warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # a letter that the font lacks becomes a box
         figure.savefig(partial, format="png", dpi=DPI, metadata={"Software": None})
 
 

@@ -154,7 +154,9 @@ def test_a_size_in_an_extended_header_that_cannot_be_is_refused(size):
         read_in_pieces(data)
 
 
-@pytest.mark.parametrize("records", [b"x", b"5", b"99 path=a\n", b"1 path=a\n", b"path=a\n", b"-5 path=a\n", b" \n", b"9" * 5000])
+@pytest.mark.parametrize(
+    "records", [b"x", b"5", b"99 path=a\n", b"1 path=a\n", b"path=a\n", b"-5 path=a\n", b" \n", b"9" * 5000]
+)
 def test_a_damaged_extended_header_is_refused(records):
     data = header(make.tar_of({"a": records}), "kind", b"x")
     with pytest.raises(BadTar, match="an extended header is damaged"):
