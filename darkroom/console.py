@@ -45,6 +45,8 @@ def run(main: Callable[[], None]) -> None:
             fail(f"the disk is full while writing {error.filename or 'an output'}: free some space and run again")
         if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
             fail(f"no permission for {error.filename}: make it readable and writable, then run again")
+        if error.errno == errno.ENAMETOOLONG:
+            fail(f"the name {str(error.filename)[:60]!r}... is too long for this system: shorten it")
         if isinstance(error, FileNotFoundError):  # pyarrow gives its message alone
             fail(f"there is no {error.filename or error}: an earlier stage should have written it, run `dvc repro`")
         raise

@@ -50,6 +50,7 @@ def test_an_interruption_ends_in_one_sentence_and_exit_code_130(capsys):
         (OSError(errno.ENOSPC, "No space", "a.npy"), "error: the disk is full while writing a.npy"),
         (PermissionError(errno.EACCES, "Permission denied", "data"), "error: no permission for data"),
         (OSError(errno.EROFS, "Read-only", "data"), "error: no permission for data"),
+        (OSError(errno.ENAMETOOLONG, "File name too long", "x" * 999), f"error: the name '{'x' * 60}'... is too long"),
         (
             FileNotFoundError(errno.ENOENT, "No such file", "data/split.parquet"),
             "error: there is no data/split.parquet",
