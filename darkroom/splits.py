@@ -63,7 +63,7 @@ def _divide(rows: Rows, labels: Labels, share: float, seed: int) -> tuple[Rows, 
 
 
 def _check_sizes(labels: Labels, classes: list[str], smallest_share: float) -> None:
-    needed = max(2, math.ceil(round(1 / smallest_share, 6)))
+    needed = max(2, math.ceil(round(1 / max(smallest_share, 1e-12), 6)))  # of less, one image is never a share
     counts = np.bincount(labels, minlength=len(classes))
     small = [f"{classes[label]} ({counts[label]})" for label in np.flatnonzero(counts < needed)]
     if small:
