@@ -34,6 +34,14 @@ class _Loader(yaml.SafeLoader):
             seen.add((key.tag, str(key.value)))
         return node
 
+    def construct_scalar(self, node: Any) -> Any:
+        value = super().construct_scalar(node)
+        if re.search("[\ud800-\udfff]", value):
+            raise yaml.constructor.ConstructorError(
+                None, None, "half of a character stands here, which no file can hold", node.start_mark
+            )
+        return value
+
 
 # DVC writes `-S train.lr=0.00001` as 1e-05, which YAML 1.1 takes for a string: its floats need a point.
 _Loader.add_implicit_resolver(

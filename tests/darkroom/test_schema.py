@@ -65,6 +65,7 @@ def test_a_merge_key_takes_over_what_is_not_overridden(tmp_path):
         ("a: !!bool maybe\n", "file.yaml is not YAML"),
         ("a: !!int ''\n", "file.yaml is not YAML"),
         ("a: !!timestamp soon\n", "file.yaml is not YAML"),
+        ('a: "\\ud800"\n', "line 1, column 4: half of a character stands here"),
         ("a: \x01\n", "file.yaml is not YAML"),
         ("[" * 5000, "file.yaml is nested too deeply"),
         ("- a\n- b\n", "file.yaml must hold `key: value` lines"),
