@@ -6,6 +6,7 @@ import unicodedata
 from fnmatch import translate
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
+from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator, model_validator
 
@@ -43,7 +44,7 @@ class Entry(Section):
     bundled: Literal["digits"] | None = None
     kaggle: str | None = None
     url: str | None = None
-    path: str | None = None
+    path: Annotated[str, Field(min_length=1)] | None = None
     sha256: Sha256 | None = None
 
     train: str
@@ -68,6 +69,7 @@ class Entry(Section):
     def _url(cls, url: str | None) -> str | None:
         if url is not None and not re.match(r"https?://[^/]+/.", url):
             raise ValueError(f"{url!r} must begin with http:// or https:// and name a file")
+        urlsplit(url or "")  # raises ValueError, as for http://[/a.zip
         return url
 
     @field_validator("image_size")

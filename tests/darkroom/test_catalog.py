@@ -48,6 +48,8 @@ def test_every_shipped_entry_is_valid_and_licensed(name):
         ({"path": ..., "kaggle": "a b/c"}, "'a b/c' must have the form"),
         ({"path": ..., "url": "ftp://a.org/b.zip"}, "'ftp://a.org/b.zip' must begin with http:// or https://"),
         ({"path": ..., "url": "https://a.org"}, "must begin with http:// or https:// and name a file"),
+        ({"path": ..., "url": "http://[/a.zip"}, "datasets.yaml: mine.url: Invalid IPv6 URL"),
+        ({"path": ""}, "datasets.yaml: mine.path is '', but must be text of at least 1 character"),
         ({"sha256": "abc"}, "datasets.yaml: mine.sha256 is 'abc', but must "),
         ({"sha256": "A" * 64}, "datasets.yaml: mine.sha256 is 'AAA"),
         ({"image_size": 0}, "datasets.yaml: mine.image_size is 0, but must be greater than or equal to 1"),
