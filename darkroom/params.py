@@ -15,8 +15,8 @@ from darkroom.schema import Section, check, keys, read_yaml
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Count = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(gt=0, lt=1)]
-Positive = Annotated[float, Field(gt=0)]
-NotNegative = Annotated[float, Field(ge=0)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Activation = Literal["relu", "gelu", "tanh", "sigmoid"]
 Width = Annotated[int, Field(ge=1, le=65536)]
 

@@ -56,6 +56,8 @@ def test_the_parameters_fit_every_entry_of_the_catalogue(project, dataset):
         ("split.test", 0, "params.yaml: split.test is 0, but must be greater than 0"),
         ("split.test", 1.0, "params.yaml: split.test is 1.0, but must be less than 1"),
         ("split.val", float("nan"), "params.yaml: split.val is nan, but must be "),
+        ("train.l1", float("inf"), "params.yaml: train.l1 is inf, but must be "),
+        ("train.clip", float("inf"), "params.yaml: train.clip is inf, but must be "),
         ("split.seed", -1, "params.yaml: split.seed is -1, but must be greater than or equal to 0"),
         ("split.seed", 2**32, "params.yaml: split.seed is 4294967296, but must be less than 4294967296"),
         ("split.use_given_test", "yes", "split.use_given_test is 'yes', but must be boolean or the word auto"),
