@@ -241,7 +241,8 @@ def _zip64(extra: bytes, size: int, packed: int, offset: int) -> tuple[int, int,
     while at + 4 <= len(extra):
         kind, length = struct.unpack_from("<HH", extra, at)
         if kind == 1:
-            numbers = iter(struct.unpack_from(f"<{length // 8}Q", extra[: at + 4 + length], at + 4))
+            field = extra[at + 4 : at + 4 + length]
+            numbers = iter(struct.unpack_from(f"<{len(field) // 8}Q", field))
             try:
                 size = next(numbers) if size == FULL else size
                 packed = next(numbers) if packed == FULL else packed

@@ -404,3 +404,19 @@ def test_more_packed_bytes_than_any_memory_are_told(tmp_path, number):
             member.content()()
         with pytest.raises(BadZip, match=r"a\.png is cut short"):
             list(member.pieces())
+
+
+@pytest.mark.parametrize("said", [9, 16, 36_292])
+def test_a_zip64_field_shorter_than_it_says_is_refused(said):
+    data = bytearray(zip64_member(size=7))
+    struct.pack_into("<H", data, data.find(struct.pack("<HHQ", 1, 8, 7)) + 2, said)
+    assert read(bytes(data)) == [("a.png", b"content")]
+    data = bytearray(zip64_member(size=7, packed=7))
+    at = data.find(struct.pack("<HHQ", 1, 16, 7))
+    del data[at + 12 : at + 20]
+    entry = data.find(ENTRY)
+    struct.pack_into("<H", data, entry + 30, 12)
+    struct.pack_into("<H", data, at + 2, said)
+    struct.pack_into("<L", data, data.find(END) + 12, data.find(END) - entry)
+    with pytest.raises(BadZip, match="a zip64 entry is damaged"):
+        read(bytes(data))
