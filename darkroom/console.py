@@ -3,7 +3,8 @@
 import errno
 import os
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, redirect_stderr
 from typing import Any, NoReturn, TypeVar
 
 from tqdm import tqdm
@@ -50,6 +51,23 @@ def run(main: Callable[[], None]) -> None:
         if isinstance(error, FileNotFoundError):  # pyarrow gives its message alone
             fail(f"there is no {error.filename or error}: an earlier stage should have written it, run `dvc repro`")
         raise
+
+
+@contextmanager
+def silent_libraries() -> Iterator[None]:
+    """Keep C libraries from writing on standard error, past Python; what Python writes there still comes through.
+
+    libpng, libjpeg and libtiff report each damaged file there, without its name.
+    """
+    sys.stderr.flush()
+    with os.fdopen(os.dup(2), "w", encoding="utf-8", errors="backslashreplace") as shown, redirect_stderr(shown):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, 2)
+        os.close(nowhere)
+        try:
+            yield
+        finally:
+            os.dup2(shown.fileno(), 2)
 
 
 def done(written: str, then: str) -> None:

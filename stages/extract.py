@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 
 from darkroom import archive, corrections, paths
 from darkroom.catalog import Entry, Layout
-from darkroom.console import UserError, done, progress, run
+from darkroom.console import UserError, done, progress, run, silent_libraries
 from darkroom.files import read_json, replacing_folder, write_csv, write_json
 from darkroom.images import looks_like_image
 from darkroom.packing import SLICE, pack
@@ -34,7 +34,7 @@ INDEX = pa.schema(
 def main() -> None:
     params, entry = load()
     source = paths.RAW / read_json(paths.SOURCE)["archive"]
-    with replacing_folder(paths.DATA) as folder:
+    with replacing_folder(paths.DATA) as folder, silent_libraries():
         index, rejected, applied = extract(source, entry, params.extract, folder, params.dataset)
     rejects = f"; {len(rejected):,} files were rejected, see {paths.REJECTED}" if rejected else ""
     if len(applied):

@@ -1,10 +1,11 @@
 import errno
+import os
 import subprocess
 import sys
 
 import pytest
 
-from darkroom.console import UserError, bar, done, progress, run
+from darkroom.console import UserError, bar, done, progress, run, silent_libraries
 
 
 def fails_with(error, capsys):
@@ -89,3 +90,11 @@ def test_progress_passes_everything_on_and_is_silent_without_a_terminal(capfd):
     with bar(what="count", unit="B", total=10) as shown:
         shown.update(5)
     assert capfd.readouterr() == ("", "")
+
+
+def test_libraries_are_silent_and_python_is_not(capfd):
+    with silent_libraries():
+        os.write(2, b"libpng error: IDAT: CRC error\n")
+        print("decode: 5 images", file=sys.stderr)
+    os.write(2, b"afterwards\n")
+    assert capfd.readouterr().err == "decode: 5 images\nafterwards\n"
