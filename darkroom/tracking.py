@@ -22,7 +22,7 @@ import pandas as pd
 from filelock import FileLock
 
 from darkroom import paths
-from darkroom.files import read_json, sha256
+from darkroom.files import read_json, remove, sha256
 from darkroom.params import Params, flatten
 
 MODEL_TAG = "model_sha256"
@@ -160,11 +160,11 @@ def _local_uri() -> str:
 def prepare() -> str:
     """Create the store if there is none, one process at a time, and return its address.
 
-    Several processes that open a fresh SQLite store together would break it for good.
+    Several processes that open a fresh SQLite store together would break it for good, and so would one that is killed.
     """
     # A server that is down must cost seconds, not the minutes of MLflow's own retries.
-    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
-    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "20")
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     import mlflow
@@ -173,6 +173,15 @@ def prepare() -> str:
         logging.getLogger(name).setLevel(logging.WARNING)
     mlflow.set_tracking_uri(uri())
     with _store_lock():
+        local = paths.root() / "mlflow.db"
+        if uri() == _local_uri() and not local.exists():
+            # In a folder of its own, for SQLite puts a journal beside the file.
+            making = local.with_name(".mlflow.db.partial")
+            remove(making)
+            making.mkdir()
+            mlflow.MlflowClient(f"sqlite:///{making / local.name}").search_experiments(max_results=1)
+            (making / local.name).replace(local)
+            remove(making)
         mlflow.MlflowClient().search_experiments(max_results=1)
     return uri()
 

@@ -1,8 +1,10 @@
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
 
 import mlflow
+import pytest
 
 from darkroom import tracking
 from darkroom.tracking import Run
@@ -33,6 +35,23 @@ def test_processes_that_open_a_fresh_store_together_leave_it_whole(tmp_path):
     assert [process.wait() for process in together] == [0, 0, 0]
     client = mlflow.MlflowClient(f"sqlite:///{tmp_path}/mlflow.db")
     assert client.search_experiments()
+
+
+def test_a_kill_while_the_store_is_made_leaves_no_half_store(tmp_path, monkeypatch):
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    seen = []
+
+    def make(client, max_results):
+        seen.append((tmp_path / "mlflow.db").exists())
+        sqlite3.connect(client.tracking_uri.removeprefix("sqlite:///")).execute("create table half (made int)")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(mlflow.MlflowClient, "search_experiments", make)
+    with pytest.raises(KeyboardInterrupt):
+        tracking.prepare()
+    assert seen == [False]
+    assert not (tmp_path / "mlflow.db").exists()
 
 
 def test_a_store_that_fails_is_asked_once_and_warned_of_once(monkeypatch, capsys):
