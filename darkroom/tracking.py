@@ -12,17 +12,18 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from filelock import FileLock
 
 from darkroom import paths
-from darkroom.files import read_json, remove, sha256
+from darkroom.files import read_json, remove, sha256, write_json
 from darkroom.params import Params, flatten
 
 MODEL_TAG = "model_sha256"
@@ -58,7 +59,7 @@ class Run:
         """All figures of one epoch, in one request; an epoch that the run already knows is left out."""
         if figures["epoch"] <= self._known_epochs:
             return
-        self._metrics({name: figures[name] for name in EPOCH_METRICS if name in figures}, step=int(figures["epoch"]))
+        self._do(lambda client, run_id: _log_epoch(client, run_id, figures))
 
     def trained(self, digest: str, register_as: str | None = None) -> None:
         """The trained model with its curves, and the tag by which later stages find the run.
@@ -66,28 +67,7 @@ class Run:
         `register_as` is the registered model of which this becomes a new version, with the alias `newest`.
         """
 
-        def action(client: Any, run_id: str) -> None:
-            client.set_tag(run_id, MODEL_TAG, digest)
-            _log_files(client, run_id, TRAINED)
-            address = _log_model(run_id)
-            if register_as is not None:
-                _register(client, run_id, address, register_as)
-
-        self._do(action)
-
-    def evaluated(self, figures: dict[str, float], files: list[Path]) -> None:
-        """The results of a later stage."""
-        self._metrics(figures, step=0)
-        self._do(lambda client, run_id: _log_files(client, run_id, files))
-
-    def _metrics(self, figures: dict[str, float], step: int) -> None:
-        def action(client: Any, run_id: str) -> None:
-            from mlflow.entities import Metric
-
-            now = int(time.time() * 1000)
-            client.log_batch(run_id, [Metric(name, float(value), now, step) for name, value in figures.items()])
-
-        self._do(action)
+        self._do(lambda client, run_id: _log_trained(client, run_id, digest, register_as))
 
     def _do(self, action: Callable[[Any, str], None]) -> None:
         if self._run_id is None:
@@ -135,17 +115,25 @@ def training(params: Params, facts: dict[str, Any], layers: str, run_id: str | N
 def evaluated(params: Params, figures: dict[str, float], files: list[Path]) -> None:
     """Add the results of a stage after `train` to the run that made the present model.
 
-    A store that does not know the model, as on another machine, gets the run anew from the files of the pipeline.
+    What the store did not take from earlier stages comes with them: their results, kept aside meanwhile, and, from the
+    files of the pipeline, the training, of which it has a part, or nothing, as on another machine.
     """
     if not params.tracking.enabled:
         return
+    digest = sha256(paths.WEIGHTS)
+    kept = paths.root() / ".unrecorded" / f"{digest}.json"
+    results = (read_json(kept) if kept.is_file() else {}) | {"|".join(map(str, files)): figures}
     try:
-        digest = sha256(paths.WEIGHTS)
-        run_id = _find(params, digest) or _rebuild(params, digest)
+        run_id = _find(params, digest) or _complete(params, digest)
+        for names, numbers in results.items():
+            _log_metrics(_client(), run_id, numbers, step=0)
+            _log_files(_client(), run_id, [path for path in map(Path, names.split("|")) if path.exists()])
     except Exception as error:
         _warn(error)
+        with suppress(OSError):
+            write_json(kept, results)
         return
-    Run(run_id).evaluated(figures, files)
+    remove(kept)
 
 
 def uri() -> str:
@@ -233,31 +221,57 @@ def _find(params: Params, digest: str) -> str | None:
         [_experiment(params)], f"tags.{MODEL_TAG} = '{digest}'", order_by=["attributes.start_time DESC"]
     )
     named = [run for run in found if run.info.run_name == _name()]
-    return str((named or found)[0].info.run_id) if found else None
+    if not found:
+        return None
+    info = (named or found)[0].info
+    if info.status == "RUNNING":  # the store failed before it could be closed
+        _client().set_terminated(info.run_id, "FINISHED")
+    return str(info.run_id)
 
 
-def _rebuild(params: Params, digest: str) -> str:
-    """A run as the training would have left it, without the files of the served model."""
-    client = _client()
-    run = client.create_run(
-        _experiment(params), run_name=_name(), tags=_tags(params) | {MODEL_TAG: digest, "rebuilt": "true"}
-    )
-    run_id = str(run.info.run_id)
-    _log_params(run_id, params, read_json(paths.MODEL))
-    record = Run(run_id)
-    for figures in pd.read_csv(paths.HISTORY).to_dict("records"):
-        record.epoch({str(name): value for name, value in figures.items()})
-    _log_files(client, run_id, TRAINED)
-    client.set_terminated(run_id, "FINISHED")
+def _complete(params: Params, digest: str) -> str:
+    """A run as the training would have left it, from the files of the pipeline: the one that was cut off, else anew."""
+    import mlflow
+
+    client, experiment, facts = _client(), _experiment(params), read_json(paths.MODEL)
+    history = pd.read_csv(paths.HISTORY)
+    run_id, known_epochs = _cut_off(params, facts, experiment, history["val_loss"].tolist())
+    if run_id is None:
+        tags = _tags(params) | {"rebuilt": "true"}
+        run_id = str(client.create_run(experiment, run_name=_name(), tags=tags).info.run_id)
+        _log_params(run_id, params, facts)
+    for figures in history[known_epochs:].to_dict("records"):
+        _log_epoch(client, run_id, {str(name): value for name, value in figures.items()})
+    with mlflow.start_run(run_id, log_system_metrics=False):
+        _log_trained(client, run_id, digest, params.tracking.register_as)
     return run_id
+
+
+def _cut_off(params: Params, facts: dict[str, Any], experiment: str, losses: list[float]) -> tuple[str | None, int]:
+    """The latest run of this training that ends before the model, and the epochs that it knows; none, and 0."""
+    client, tags, values = _client(), _tags(params), _params(params, facts)
+    same_data = " and ".join(f"tags.{name} = '{tags[name]}'" for name in ("data_sha256", "split_sha256"))
+    for run in client.search_runs([experiment], same_data, order_by=["attributes.start_time DESC"]):
+        same = run.info.run_name == _name() and values.items() <= run.data.params.items()
+        if MODEL_TAG in run.data.tags or not same:
+            continue
+        known = {metric.step: metric.value for metric in client.get_metric_history(run.info.run_id, "val_loss")}
+        first = [known[step] for step in sorted(known)]
+        if sorted(known) == list(range(1, len(known) + 1)) and np.allclose(first, losses[: len(first)], atol=1e-5):
+            return str(run.info.run_id), len(known)
+    return None, 0
 
 
 def _log_params(run_id: str, params: Params, facts: dict[str, Any]) -> None:
     from mlflow.entities import Param
 
+    _client().log_batch(run_id, params=[Param(key, value) for key, value in _params(params, facts).items()])
+
+
+def _params(params: Params, facts: dict[str, Any]) -> dict[str, str]:
     values = flatten(params) | {f"train.{name}": facts["train"][name] for name in ("device", "threads", "precision")}
     values |= {"classes": len(facts["classes"]), "parameters": facts["parameters"]}
-    _client().log_batch(run_id, params=[Param(key, _text(value)) for key, value in values.items()])
+    return {key: _text(value) for key, value in values.items()}
 
 
 def _text(value: Any) -> str:
@@ -278,6 +292,27 @@ def _tags(params: Params) -> dict[str, str]:
 def _commit() -> str:
     answer = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
     return answer.stdout.strip() if answer.returncode == 0 else ""
+
+
+def _log_epoch(client: Any, run_id: str, figures: dict[str, float]) -> None:
+    named = {name: figures[name] for name in EPOCH_METRICS if name in figures}
+    _log_metrics(client, run_id, named, step=int(figures["epoch"]))
+
+
+def _log_metrics(client: Any, run_id: str, figures: dict[str, float], step: int) -> None:
+    from mlflow.entities import Metric
+
+    now = int(time.time() * 1000)
+    client.log_batch(run_id, [Metric(name, float(value), now, step) for name, value in figures.items()])
+
+
+def _log_trained(client: Any, run_id: str, digest: str, register_as: str | None) -> None:
+    """Files and model of a training; last the tag, by which the run counts as whole."""
+    _log_files(client, run_id, TRAINED)
+    address = _log_model(run_id)
+    if register_as is not None:
+        _register(client, run_id, address, register_as)
+    client.set_tag(run_id, MODEL_TAG, digest)
 
 
 def _log_files(client: Any, run_id: str, files: list[Path]) -> None:
@@ -333,6 +368,6 @@ def _register(client: Any, run_id: str, address: str, name: str) -> None:
 
 def _warn(error: Exception) -> None:
     reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-    message = f"warning: MLflow at {uri()} does not record this run: {reason[:300]}"
+    message = f"warning: MLflow at {uri()} does not record this run, until a later stage reaches it: {reason[:300]}"
     # An address may hold a user and a password.
     print(re.sub(r"://[^/\s]*@", "://...@", message), file=sys.stderr)

@@ -4,10 +4,14 @@ import sys
 from pathlib import Path
 
 import mlflow
+import numpy as np
+import pandas as pd
 import pytest
 
-from darkroom import tracking
+from darkroom import files, paths, tracking
+from darkroom.params import load
 from darkroom.tracking import Run
+from tests import make
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -96,3 +100,58 @@ def test_the_figures_of_an_epoch_go_in_one_request(monkeypatch):
     monkeypatch.setattr(tracking, "_client", Client)
     Run("id").epoch({"epoch": 3, "train_loss": 0.5, "val_loss": 0.25, "lr": 0.1})
     assert asked == [{"train_loss": (0.5, 3), "val_loss": (0.25, 3), "lr": (0.1, 3)}]
+
+
+@pytest.fixture
+def trained(project, monkeypatch):
+    """A project with the files of a training of three epochs; gives its parameters."""
+    project.set(dataset="digits")
+    make.packed(np.zeros((2, 8, 8, 1), np.uint8), [0, 1], ["train", "val"], ["a", "b"])
+    history = pd.DataFrame({"epoch": [1, 2, 3], "train_loss": [0.9, 0.6, 0.5], "val_loss": [0.8, 0.5, 0.4]})
+    files.write_csv(paths.HISTORY, history)
+    facts = {"train": {"device": "cpu", "threads": 1, "precision": "32"}, "classes": ["a", "b"], "parameters": 7}
+    files.write_json(paths.MODEL, facts)
+    for path in (paths.WEIGHTS, paths.TRAIN, paths.EVALUATE, paths.ERRORS, paths.TRAIN_PICTURES / "curves.png"):
+        files.write_text(path, path.name)
+    monkeypatch.setattr(tracking, "_log_model", lambda run_id: f"models:/{run_id}")
+    yield load()[0]
+    tracking._client.cache_clear()
+
+
+def reach(monkeypatch, address):
+    """Let the store lie there from now on."""
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
+    tracking._client.cache_clear()
+
+
+def test_what_a_store_missed_while_it_was_down_comes_with_the_next_stage(trained, tmp_path, monkeypatch, capsys):
+    store, facts = f"sqlite:///{tmp_path / 'mlflow.db'}", files.read_json(paths.MODEL)
+    reach(monkeypatch, store)
+    history = pd.read_csv(paths.HISTORY).to_dict("records")
+    with tracking.training(trained, facts, "layers") as record, monkeypatch.context() as failing:
+        record.epoch(history[0])
+        failing.setattr(mlflow.MlflowClient, "log_batch", lambda *_: 1 / 0)
+        record.epoch(history[1])
+        record.epoch(history[2])
+        record.trained("digest")
+    reach(monkeypatch, "http://127.0.0.1:9")
+    tracking.evaluated(trained, {"test_accuracy": 0.75}, [paths.EVALUATE])
+    assert "MLflow at http://127.0.0.1:9 does not record this run" in capsys.readouterr().err
+
+    reach(monkeypatch, store)
+    tracking.evaluated(trained, {"test_mistakes": 3}, [paths.ERRORS])
+    client = mlflow.MlflowClient(store)
+    (found,) = client.search_runs([client.get_experiment_by_name("digits").experiment_id])
+    assert found.info.status == "FINISHED"
+    assert "rebuilt" not in found.data.tags
+    assert found.data.tags[tracking.MODEL_TAG] == files.sha256(paths.WEIGHTS)
+    losses = client.get_metric_history(found.info.run_id, "val_loss")
+    assert [(metric.step, metric.value) for metric in losses] == [(1, 0.8), (2, 0.5), (3, 0.4)]
+    assert (found.data.metrics["test_accuracy"], found.data.metrics["test_mistakes"]) == (0.75, 3)
+    assert {"evaluate.json", "errors.json", "train.json"} <= {
+        item.path for item in client.list_artifacts(found.info.run_id)
+    }
+    assert not list((tmp_path / ".unrecorded").iterdir())
+    tracking.evaluated(trained, {"test_mistakes": 3}, [paths.ERRORS])
+    assert capsys.readouterr().err == ""
+    assert len(client.search_runs([client.get_experiment_by_name("digits").experiment_id])) == 1
