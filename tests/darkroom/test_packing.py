@@ -96,6 +96,18 @@ def test_images_that_wait_in_a_file_are_the_same(tmp_path, monkeypatch, scratch,
         assert np.array_equal(image, make.pixels(seed=int(row["path"][-6:-4])))
 
 
+def test_a_write_that_takes_a_part_goes_on_with_the_rest():
+    class Reluctant(io.BytesIO):
+        def write(self, content):
+            return super().write(memoryview(content).cast("B")[:5])
+
+    file, images = Reluctant(), np.arange(24, dtype=np.uint8).reshape(4, 6)
+    scratch = packing._Scratch(file, 6)
+    scratch.append(list(images))
+    scratch._spill()
+    assert file.getvalue() == images.tobytes()
+
+
 @pytest.mark.parametrize("scratch", [64, 10**6])
 def test_of_equal_paths_the_last_stands(tmp_path, monkeypatch, scratch):
     monkeypatch.setattr(packing, "SCRATCH", scratch)
