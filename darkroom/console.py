@@ -44,6 +44,8 @@ def run(main: Callable[[], None]) -> None:
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             fail(f"the disk is full while writing {error.filename or 'an output'}: free some space and run again")
+        if error.errno == errno.EFBIG:
+            fail(f"{error.filename or 'an output'} is larger than a file may be here: raise the limit (`ulimit -f`)")
         if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
             fail(f"no permission for {error.filename}: make it readable and writable, then run again")
         if error.errno == errno.ENAMETOOLONG:

@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import os
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +18,7 @@ def replacing(path: Path) -> Iterator[Path]:
     """Give a temporary path to write to; when the block ends well it takes the place of `path`.
 
     Works for a file and for a folder. What an earlier, killed run left under the temporary name is removed.
+    Trouble of the system, as a full disk, is an OSError that names `path`.
     """
     partial = path.with_name(f".{path.name}.partial")
     remove(partial)
@@ -25,6 +28,15 @@ def replacing(path: Path) -> Iterator[Path]:
         if partial.is_dir():
             remove(path)
         partial.replace(path)
+    except OSError as error:
+        if error.filename is None:  # writing to an open file fails without a name
+            error.filename = str(path)
+        raise
+    except Exception as error:
+        # Libraries in Rust, as safetensors, have errors of their own.
+        if found := re.search(r"\(os error (\d+)\)", str(error)):
+            raise OSError(int(found[1]), os.strerror(int(found[1])), str(path)) from None
+        raise
     finally:
         remove(partial)
 

@@ -211,7 +211,7 @@ class _Scratch:
             rows = rows[len(fitting) :]
 
     def _spill(self) -> None:
-        left = memoryview(self._buffer[: self._filled]).cast("B")
+        left = self._buffer[: self._filled].data.cast("B")
         while left:  # a disk that is nearly full takes a part, and refuses the rest
             left = left[self._file.write(left) :]
         self._in_file += self._filled

@@ -49,6 +49,7 @@ def test_an_interruption_ends_in_one_sentence_and_exit_code_130(capsys):
     [
         (OSError(errno.ENOSPC, "No space left on device"), "error: the disk is full while writing an output"),
         (OSError(errno.ENOSPC, "No space", "a.npy"), "error: the disk is full while writing a.npy"),
+        (OSError(errno.EFBIG, "File too large", "a.npy"), "error: a.npy is larger than a file may be here"),
         (PermissionError(errno.EACCES, "Permission denied", "data"), "error: no permission for data"),
         (OSError(errno.EROFS, "Read-only", "data"), "error: no permission for data"),
         (OSError(errno.ENAMETOOLONG, "File name too long", "x" * 999), f"error: the name '{'x' * 60}'... is too long"),

@@ -1,4 +1,7 @@
+import errno
 import hashlib
+import subprocess
+import sys
 
 import pandas as pd
 import pytest
@@ -48,6 +51,36 @@ def test_an_error_leaves_the_old_folder_and_nothing_else(tmp_path):
         write()
     assert names(path) == ["old"]
     assert names(tmp_path) == ["out"]
+
+
+@pytest.mark.parametrize(
+    "error", [OSError(errno.ENOSPC, "No space left on device"), ValueError("I/O error: No space left (os error 28)")]
+)
+def test_a_full_disk_is_told_with_the_name_of_the_file(tmp_path, error):
+    def write():
+        with files.replacing(tmp_path / "a.txt"):
+            raise error
+
+    with pytest.raises(OSError, match=r"No space left on device.*a\.txt") as caught:
+        write()
+    assert caught.value.errno == errno.ENOSPC
+    assert names(tmp_path) == []
+
+
+def test_safetensors_on_a_file_that_may_not_grow_ends_in_an_error_of_the_system(tmp_path):
+    code = (
+        "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n"
+        "import numpy, sys; from pathlib import Path; from safetensors.numpy import save_file\n"
+        "from darkroom.console import run; from darkroom.files import replacing\n"
+        "def main():\n"
+        "    with replacing(Path(sys.argv[1])) as partial:\n"
+        "        save_file({'a': numpy.zeros(1000)}, partial)\n"
+        "run(main)"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path / "a")]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert ended.stderr.startswith(f"error: {tmp_path / 'a'} is larger than a file may be here")
+    assert (ended.returncode, names(tmp_path)) == (1, [])
 
 
 @pytest.mark.parametrize("stray", ["file", "folder"])
