@@ -17,12 +17,13 @@ import pandas as pd
 def replacing(path: Path) -> Iterator[Path]:
     """Give a temporary path to write to; when the block ends well it takes the place of `path`.
 
-    Works for a file and for a folder. What an earlier, killed run left under the temporary name is removed.
+    Works for a file and for a folder. The name is this process's own, for the stage of a DVC that was killed may still
+    be at work; what processes left that are gone is removed.
     Trouble of the system, as a full disk, is an OSError that names `path`.
     """
-    partial = path.with_name(f".{path.name}.partial")
-    remove(partial)
-    partial.parent.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _tidy(path)
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
         yield partial
         if partial.is_dir():
@@ -47,6 +48,26 @@ def replacing_folder(path: Path) -> Iterator[Path]:
     with replacing(path) as partial:
         partial.mkdir()
         yield partial
+
+
+def _tidy(path: Path) -> None:
+    """Remove what killed processes left of `path`."""
+    name = re.compile(rf"\.{re.escape(path.name)}\.(?:(\d+)\.)?partial")
+    for left in path.parent.iterdir():
+        found = name.fullmatch(left.name)
+        if found and not _is_at_work(found[1]):
+            remove(left)
+
+
+def _is_at_work(process: str | None) -> bool:
+    """Whether this is the number of another process that lives."""
+    if process is None or int(process) == os.getpid():
+        return False
+    try:
+        os.kill(int(process), 0)
+    except OSError as error:
+        return isinstance(error, PermissionError)  # it lives, and is another user's
+    return True
 
 
 def remove(path: Path) -> None:

@@ -1,5 +1,6 @@
 import errno
 import hashlib
+import os
 import subprocess
 import sys
 
@@ -83,9 +84,21 @@ def test_safetensors_on_a_file_that_may_not_grow_ends_in_an_error_of_the_system(
     assert (ended.returncode, names(tmp_path)) == (1, [])
 
 
+def test_two_processes_that_write_the_same_do_not_meet(tmp_path):
+    code = "import sys; from pathlib import Path; from darkroom import files; files.write_text(Path(sys.argv[1]), 'b')"
+    with files.replacing(tmp_path / "a.txt") as ours:
+        ours.write_text("a")
+        subprocess.run([sys.executable, "-c", code, str(tmp_path / "a.txt")], check=True)
+        assert (tmp_path / "a.txt").read_text() == "b"
+        assert ours.read_text() == "a"
+    assert (tmp_path / "a.txt").read_text() == "a"
+    assert names(tmp_path) == ["a.txt"]
+
+
 @pytest.mark.parametrize("stray", ["file", "folder"])
-def test_what_a_killed_run_left_is_removed(tmp_path, stray):
-    left = tmp_path / ".out.partial"
+@pytest.mark.parametrize("name", [".out.partial", f".out.{2**22 + 1}.partial"])  # above the highest process number
+def test_what_a_killed_run_left_is_removed(tmp_path, stray, name):
+    left = tmp_path / name
     if stray == "file":
         left.write_text("half")
     else:
@@ -121,7 +134,7 @@ def test_a_link_at_the_temporary_name_is_not_followed(tmp_path):
     precious = tmp_path / "precious"
     precious.mkdir()
     (precious / "file").touch()
-    (tmp_path / ".out.partial").symlink_to(precious)
+    (tmp_path / f".out.{os.getpid()}.partial").symlink_to(precious)
     with files.replacing_folder(tmp_path / "out") as partial:
         (partial / "new").touch()
     assert names(precious) == ["file"]
