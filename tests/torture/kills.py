@@ -98,7 +98,9 @@ def _afterwards(pipeline, stage_at_work=None):
         stage_at_work.communicate()  # ends with the last process that holds its output
     if ended.code:
         return ended, [f"`dvc repro` failed: {ended.printed.strip().splitlines()[-1]}"]
-    return ended, [*pipelines.differences(pipeline), *pipelines.unrecorded(pipeline)]
+    folder = pipeline.folder
+    recorded = pipelines.unrecorded(folder, folder / "mlflow.db", folder / "mlartifacts")
+    return ended, [*pipelines.differences(pipeline), *recorded]
 
 
 def _cut_off(pipeline, stage):

@@ -18,7 +18,8 @@ import yaml
 
 from tests.repository import ROOT, make_repository, run, surroundings
 
-STAGES = list(yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"])
+GRAPH = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+STAGES = list(GRAPH)
 OWN = {".git", ".dvc", "__pycache__", "mlartifacts"}  # folders of git, DVC, Python, MLflow
 
 
@@ -148,17 +149,21 @@ def half_written(pipeline):
             yield f"{name} is not whole"
 
 
-def unrecorded(pipeline):
-    """What MLflow's store lacks of the run that made the model."""
-    folder = pipeline.folder
+def outs(stage):
+    """The paths of the outputs of a stage."""
+    return [next(iter(out)) if isinstance(out, dict) else out for out in GRAPH[stage]["outs"]]
+
+
+def unrecorded(folder, store, artifacts):
+    """What an MLflow store (SQLite) and its folder lack of the run that made the model in this repository."""
     epochs = len((folder / "metrics/history.csv").read_text().splitlines()) - 1
     found = []
-    with sqlite3.connect(f"file:{folder / 'mlflow.db'}?mode=ro", uri=True) as store:
+    with sqlite3.connect(f"file:{store}?mode=ro", uri=True) as content:
         runs = "select run_uuid, status from runs join tags using (run_uuid) where key = 'model_sha256' and value = ?"
-        for run_id, status in store.execute(runs, (digest(folder / "models/model.safetensors"),)).fetchall():
+        for run_id, status in content.execute(runs, (digest(folder / "models/model.safetensors"),)).fetchall():
             counts = "select key, count(distinct step) from metrics where run_uuid = ? group by key"
-            held = dict(store.execute(counts, (run_id,)).fetchall())
-            model = any(folder.glob("mlartifacts/**/MLmodel"))
+            held = dict(content.execute(counts, (run_id,)).fetchall())
+            model = any(artifacts.rglob("MLmodel"))
             found.append(f"{status}, {held.get('val_loss', 0)} epochs, model: {model}")
             if status == "FINISHED" and held.get("val_loss") == epochs and "test_accuracy" in held and model:
                 return
