@@ -29,6 +29,7 @@ COMPRESSED: dict[bytes, Callable[[IO[bytes]], IO[bytes]]] = {
     b"\xfd7zXZ": lzma.LZMAFile,
 }
 PIECE = 2**20
+DAMAGE = (zips.BadZip, tars.BadTar, EOFError, OSError, zlib.error, lzma.LZMAError)
 MAX_DEPTH = 4
 MAX_FILE = 2**29  # bytes of one picture file; what is larger is no picture
 SPOOL = 2**26  # a nested zip larger than this waits in a temporary file, for it must be seekable
@@ -56,6 +57,18 @@ def is_archive(name: str) -> bool:
     return ENDINGS.search(name) is not None
 
 
+def problem(archive: Path) -> str | None:
+    """Why a file is no archive, as far as its beginning and the directory of a zip tell; None where it may be one."""
+    try:
+        with archive.open("rb") as stream:
+            next(iter(_members(stream)), None)
+    except DAMAGE as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
+        return str(error)
+    return None
+
+
 def files(
     archive: Path, *, wanted: Callable[[str], bool], may_hold: Callable[[str], bool], limits: Limits
 ) -> Iterator[File]:
@@ -68,7 +81,7 @@ def files(
     try:
         with archive.open("rb") as stream:
             yield from _walk(stream, "", wanted, may_hold, seen, depth=0)
-    except (zips.BadZip, tars.BadTar, EOFError, OSError, zlib.error, lzma.LZMAError) as error:
+    except DAMAGE as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise
         inside = f", in {seen.inside}" if seen.inside else ""

@@ -2,25 +2,28 @@
 
 import hashlib
 import io
+import re
 import shutil
 import time
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import requests
 from filelock import FileLock
 
-from darkroom.archive import is_archive
+from darkroom.archive import is_archive, problem
 from darkroom.console import UserError, bar
-from darkroom.files import replacing
+from darkroom.files import remove, replacing, write_text
 from darkroom.paths import root
 
 PIECE = 2**20
 TRIES = 5
 TIMEOUT = (10, 60)  # seconds to connect, seconds without a byte
+PATIENCE = 300  # seconds that a busy server may ask for before the next attempt
 ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
 BY_HAND = "or download it by hand and name it: dvc exp run -S fetch.archive=/path/to/archive.zip"
 
@@ -90,8 +93,9 @@ def _downloads(source: str) -> Iterator[Path]:
     DVC empties a stage's outputs before it runs, so what is to be resumed must lie elsewhere.
     """
     folder = root() / ".downloads" / hashlib.sha256(source.encode()).hexdigest()[:16]
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(folder.with_suffix(".lock")):
+        folder.mkdir(exist_ok=True)  # not before: whoever held the lock may just have removed it
         yield folder
         shutil.rmtree(folder)
 
@@ -103,9 +107,10 @@ def from_url(url: str, folder: Path) -> Path:
         raise UserError(f"{url} names no archive: its last part must end in .zip, .tar, .tar.gz, .tar.bz2 or .tar.xz")
     target = folder / name
     with _downloads(url) as waiting:
+        pause = 0.0
         for attempt in range(TRIES):
             if attempt:
-                time.sleep(2**attempt)
+                time.sleep(max(2**attempt, pause))
             try:
                 _download(url, waiting / name)
                 break
@@ -114,48 +119,55 @@ def from_url(url: str, folder: Path) -> Path:
                 requests.Timeout,
                 requests.exceptions.ChunkedEncodingError,
             ) as error:
-                problem = error
+                trouble, pause = error, _retry_after(error.response)
             except (requests.RequestException, ValueError) as error:
                 raise UserError(f"{url} cannot be fetched ({_reason(error)}): check the address, {BY_HAND}") from None
+            if pause > PATIENCE:
+                raise UserError(
+                    f"{urlsplit(url).netloc} asks to be left alone for {pause:,.0f} seconds: run again then, {BY_HAND}"
+                )
         else:
             raise UserError(
-                f"{urlsplit(url).netloc} cannot be reached, or the connection breaks off ({_reason(problem)}): "
+                f"{urlsplit(url).netloc} cannot be reached, or the connection breaks off ({_reason(trouble)}): "
                 f"run again to go on where it stopped, {BY_HAND}"
             )
+        _check(waiting / name, url)
         return Path(shutil.move(waiting / name, target))
 
 
 def _download(url: str, partial: Path) -> None:
-    """One attempt. A file that changed on the server since the last attempt is begun anew."""
+    """One attempt. What is not surely the rest of the bytes that wait is never put behind them."""
     validator = partial.with_name(partial.name + ".validator")
     have = partial.stat().st_size if partial.exists() and validator.exists() else 0
     headers = {"Accept-Encoding": "identity"}
     if have:
-        headers |= {"Range": f"bytes={have}-", "If-Range": validator.read_text()}
+        headers |= {"Range": f"bytes={have}-", "If-Range": validator.read_text(encoding="utf-8")}
     with requests.get(url, headers=headers, stream=True, timeout=TIMEOUT) as answer:
-        if answer.status_code == 416:
+        code = answer.status_code
+        if code == 416:
             partial.unlink(missing_ok=True)
             raise requests.ConnectionError("the server refused to go on where the last attempt stopped")
-        if answer.status_code == 429 or answer.status_code >= 500:
-            raise requests.ConnectionError(f"the server answered {answer.status_code}")
-        if answer.status_code >= 400:
-            raise UserError(f"{url} answered {_status(answer.status_code)}: check the address in a browser, {BY_HAND}")
-        resumed = answer.status_code == 206
-        have = have if resumed else 0
-        # A weak tag may stand for other bytes; without a strong one nothing is resumed.
-        tag = answer.headers.get("ETag", "")
-        mark = tag if tag and not tag.startswith("W/") else answer.headers.get("Last-Modified", "")
-        if resumed and mark and mark != headers.get("If-Range"):
-            partial.unlink(missing_ok=True)  # not every server that resumes looks at If-Range
-            raise requests.ConnectionError("the file has changed on the server")
-        if mark:
-            validator.write_text(mark)
+        if code == 429 or code >= 500:
+            raise requests.ConnectionError(f"the server answered {code}", response=answer)
+        if code not in (200, 206):
+            raise UserError(f"{url} answered {_status(code)}: check the address in a browser, {BY_HAND}")
+        mark = _mark(answer)
+        if code == 206:
+            start, total = _range(answer)
+            if start != have or not mark or mark != headers.get("If-Range"):
+                partial.unlink(missing_ok=True)  # not every server that resumes looks at Range and If-Range
+                raise requests.ConnectionError("the server went on at another place, or with another file")
         else:
+            # First of all, so that bytes of another file never stand beside the new mark.
+            partial.unlink(missing_ok=True)
             validator.unlink(missing_ok=True)
-        length = answer.headers.get("Content-Length")
-        total = int(length) + have if length else None
+            if mark:
+                write_text(validator, mark)
+            length = answer.headers.get("Content-Length", "")
+            have, total = 0, int(length) if length.isdecimal() else None
+        _as_stored(answer, url)
         with (
-            partial.open("ab" if resumed else "wb") as out,
+            partial.open("ab") as out,
             bar(what=partial.name, unit="B", total=total, initial=have, unit_scale=True) as shown,
         ):
             for piece in answer.iter_content(PIECE):
@@ -163,6 +175,57 @@ def _download(url: str, partial: Path) -> None:
                 shown.update(len(piece))
     if total is not None and partial.stat().st_size != total:
         raise requests.ConnectionError(f"{partial.stat().st_size} bytes came where {total} were announced")
+
+
+def _mark(answer: requests.Response) -> str:
+    """What tells a file on the server from a changed one; nothing where the server gives no such mark."""
+    # A weak tag may stand for other bytes; without a strong one nothing is resumed.
+    tag = answer.headers.get("ETag", "")
+    mark = tag if tag and not tag.startswith("W/") else answer.headers.get("Last-Modified", "")
+    return mark if mark.isprintable() else ""  # what is not cannot be sent back
+
+
+def _range(answer: requests.Response) -> tuple[int | None, int | None]:
+    """Which byte a part begins with, and how many the whole file has."""
+    found = re.fullmatch(r"bytes ([0-9]{1,18})-[0-9]{1,18}/([0-9]{1,18})", answer.headers.get("Content-Range", ""))
+    return (int(found[1]), int(found[2])) if found else (None, None)
+
+
+def _as_stored(answer: requests.Response, url: str) -> None:
+    """See to it that the bytes are read as they lie on the server. Raises UserError where they are changed on the way.
+
+    Of a tar.gz many a server says that it is text compressed with gzip, which a browser would then unpack.
+    """
+    coding = answer.headers.get("Content-Encoding", "identity").lower()
+    if coding in ("gzip", "x-gzip") and urlsplit(url).path.lower().endswith((".gz", ".tgz")):
+        del answer.raw.headers["Content-Encoding"]
+    elif coding != "identity":
+        raise UserError(
+            f"{urlsplit(url).netloc} compresses it on the way ({_plain(coding)}), though asked not to: "
+            f"switch that off there, {BY_HAND}"
+        )
+
+
+def _retry_after(answer: requests.Response | None) -> float:
+    """The seconds for which a server asks to be left alone, as a number or as a date; 0 where it does not ask."""
+    wanted = answer.headers.get("Retry-After", "") if answer is not None else ""
+    if re.fullmatch("[0-9]{1,9}", wanted):
+        return float(wanted)
+    try:
+        return max(0.0, parsedate_to_datetime(wanted).timestamp() - time.time())
+    except ValueError:
+        return 0.0
+
+
+def _check(file: Path, sender: str) -> None:
+    """Raise UserError, and remove the file, where a download is not an archive, as the page of a login is not."""
+    if reason := problem(file):
+        size = file.stat().st_size
+        with file.open("rb") as stream:
+            head = stream.read(512)
+        file.unlink()
+        what = "no archive but a web page" if head.lstrip().startswith(b"<") else f"no whole archive ({reason})"
+        raise UserError(f"{sender} sent {size:,} bytes, {what}: open the address in a browser, {BY_HAND}")
 
 
 def from_kaggle(slug: str, folder: Path) -> Path:
@@ -191,7 +254,16 @@ def from_kaggle(slug: str, folder: Path) -> Path:
         with _downloads(f"kaggle:{slug}") as waiting, client.build_kaggle_client() as kaggle:
             answer = kaggle.datasets.dataset_api_client.download_dataset(request)
             print(f"downloading {page}")
-            client.download_file(answer, str(waiting / f"{name}.zip"), kaggle.http_client(), quiet=False, resume=True)
+            try:
+                # What it prints of a broken connection holds the signed address of the storage.
+                with redirect_stdout(io.StringIO()):
+                    client.download_file(
+                        answer, str(waiting / f"{name}.zip"), kaggle.http_client(), quiet=False, resume=True
+                    )
+            except ValueError:
+                remove(waiting)  # it may have written an error page into the file
+                raise
+            _check(waiting / f"{name}.zip", page)
             return Path(shutil.move(waiting / f"{name}.zip", folder / f"{name}.zip"))
     except requests.HTTPError as error:
         answer = error.response
@@ -232,4 +304,9 @@ def _reason(error: BaseException) -> str:
     """The last link of an exception's chain, in a few words and without addresses or headers."""
     while error.__cause__ or error.__context__:
         error = error.__cause__ or error.__context__  # type: ignore[assignment]
-    return type(error).__name__ if isinstance(error, requests.RequestException) else str(error)[:120]
+    return type(error).__name__ if isinstance(error, requests.RequestException) else _plain(str(error))
+
+
+def _plain(text: str) -> str:
+    """Text from another machine, short and without anything that a terminal would obey."""
+    return "".join(character if character.isprintable() else " " for character in text[:120]).strip()

@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import NamedTuple
 
@@ -18,6 +18,9 @@ class Answer(NamedTuple):
     body: bytes = b""
     headers: Mapping = {}
     cut: int | None = None  # bytes after which the connection breaks off
+    stall: float = 0  # seconds of silence before it ends
+    pieces: int = 1  # in which the body is sent, with a hundredth of a second between them
+    head: bytes | None = None  # sent in place of status and headers
 
 
 class Server(NamedTuple):
@@ -28,7 +31,7 @@ class Server(NamedTuple):
 @contextmanager
 def serve(answer):
     """Serve `answer(request)` for every GET and POST; it is a function, or a list of answers used one by one."""
-    seen = []
+    seen, stopped = [], threading.Event()
     queue = None if callable(answer) else list(answer)
 
     class Handler(BaseHTTPRequestHandler):
@@ -40,14 +43,29 @@ def serve(answer):
             request = Request(self.path, self.headers, body)
             seen.append(request)
             reply = queue.pop(0) if queue is not None else answer(request)
+            self.close_connection = True
+            with suppress(ConnectionError):  # the client may have gone
+                self.send_head(reply)
+                self.send_body(reply)
+
+        def send_head(self, reply):
+            if reply.head is not None:
+                self.wfile.write(reply.head)
+                return
             self.send_response(reply.status)
             for name, value in ({"Content-Length": len(reply.body)} | dict(reply.headers)).items():
                 if value is not None:
                     self.send_header(name, str(value))
             self.send_header("Connection", "close")
             self.end_headers()
-            self.wfile.write(reply.body[: reply.cut])
-            self.close_connection = True
+
+        def send_body(self, reply):
+            body = reply.body[: reply.cut]
+            step = max(1, -(-len(body) // reply.pieces))
+            for start in range(0, len(body), step):
+                stopped.wait(0.01 if start else 0)
+                self.wfile.write(body[start : start + step])
+            stopped.wait(reply.stall)
 
         do_POST = do_GET
 
@@ -60,6 +78,7 @@ def serve(answer):
     try:
         yield Server(f"http://127.0.0.1:{server.server_port}", seen)
     finally:
+        stopped.set()
         server.shutdown()
         server.server_close()
         thread.join()

@@ -1,10 +1,15 @@
+import gzip
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from pathlib import Path
 
 import pytest
@@ -15,6 +20,7 @@ from tests.conftest import ROOT
 from tests.web import Answer, file, serve
 
 ARCHIVE = make.zip_of({"train/a/1.png": make.picture(1, 60, 60)}, zipfile.ZIP_STORED)
+SHORTER = make.zip_of({"train/a/1.png": make.picture(1, 20, 20)}, zipfile.ZIP_STORED)
 LARGE = make.zip_of({"train/a/1.bmp": make.picture(1, 1000, 1000, 3, "BMP")}, zipfile.ZIP_STORED)
 
 
@@ -145,6 +151,10 @@ def no_download_waits(project):
     return not [path for path in (project.folder / ".downloads").iterdir() if path.suffix != ".lock"]
 
 
+def no_waiting_bytes(project):
+    return not [path for path in (project.folder / ".downloads").rglob("*.zip") if path.stat().st_size]
+
+
 def test_a_file_is_downloaded(project, folder):
     with serve(file(ARCHIVE)) as server:
         copy = fetch(server, folder)
@@ -222,10 +232,10 @@ def test_a_server_that_cannot_resume_sends_all_again(folder, pauses):
 
 def test_a_waiting_file_that_is_too_long_is_thrown_away(folder, pauses):
     """As after a stop between the last byte and the end of the stage."""
-    whole, shorter = file(ARCHIVE, cuts=[200] * sources.TRIES), file(ARCHIVE[:500])
+    whole, shorter = file(ARCHIVE, cuts=[200] * sources.TRIES), file(SHORTER)
     with serve(lambda request: (whole if len(server.requests) <= sources.TRIES else shorter)(request)) as server:
         refusal(lambda: fetch(server, folder))
-        assert fetch(server, folder).read_bytes() == ARCHIVE[:500]
+        assert fetch(server, folder).read_bytes() == SHORTER
     assert [request.headers.get("Range") is None for request in server.requests[-2:]] == [False, True]
 
 
@@ -249,6 +259,144 @@ def test_a_refusal_of_the_server_is_told_at_once(folder, pauses, code, says):
     assert f"{server.url}/path/set.zip?version=1 answered {says}: check the address in a browser" in sentence
     assert len(server.requests) == 1
     assert pauses == []
+
+
+def broken_range(how):
+    """Serves ARCHIVE, breaking off the first answer; `how` changes the headers of a part."""
+    good = file(ARCHIVE, cuts=[1000])
+
+    def answer(request):
+        reply = good(request)
+        return reply._replace(headers={**reply.headers, **how}) if reply.status == 206 else reply
+
+    return answer
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        {"Content-Range": f"bytes 900-{len(ARCHIVE) - 1}/{len(ARCHIVE)}"},
+        {"Content-Range": "bytes */*"},
+        {"Content-Range": None},
+        {"ETag": None},
+    ],
+    ids=str,
+)
+def test_a_part_that_is_not_surely_the_missing_one_is_not_joined_on(folder, pauses, how):
+    with serve(broken_range(how)) as server:
+        assert fetch(server, folder).read_bytes() == ARCHIVE
+    assert [request.headers.get("Range") for request in server.requests] == [None, "bytes=1000-", None]
+
+
+def test_a_run_killed_between_the_mark_of_a_new_file_and_its_bytes(folder, pauses, monkeypatch):
+    """Else bytes of the old file would stand under the mark of the new one."""
+    served, opened = file(ARCHIVE, cuts=[300] * sources.TRIES), Path.open
+    new = make.zip_of({"train/b/1.png": make.picture(2, 70, 70)}, zipfile.ZIP_STORED)
+
+    def killed(path, *arguments, **options):
+        if path.suffix == ".zip":
+            raise KeyboardInterrupt
+        return opened(path, *arguments, **options)
+
+    with serve(lambda request: served(request)) as server:
+        refusal(lambda: fetch(server, folder))
+        served = file(new, '"2"')
+        with monkeypatch.context() as context:
+            context.setattr(Path, "open", killed)
+            with pytest.raises(KeyboardInterrupt):
+                fetch(server, folder)
+        assert fetch(server, folder).read_bytes() == new
+
+
+def test_a_mark_that_cannot_be_sent_back_is_none(folder, pauses):
+    etag = '"\x07"'
+    with serve(file(ARCHIVE, etag, cuts=[1000])) as server:
+        assert fetch(server, folder).read_bytes() == ARCHIVE
+    assert [request.headers.get("Range") for request in server.requests] == [None, None]
+
+
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [
+        (b"<!doctype html><title>Sign in</title>", "no archive but a web page"),
+        (b"", "no whole archive (it has no end mark)"),
+        (b"PK", "no whole archive ("),
+        (ARCHIVE[:500], "no whole archive ("),
+        (b"<?xml version='1.0'?><Error/>" + ARCHIVE, "no archive but a web page"),
+    ],
+)
+def test_what_is_no_archive_is_told_and_not_kept(project, folder, body, says):
+    with serve(lambda _: Answer(200, body)) as server:
+        sentence = refusal(lambda: fetch(server, folder))
+    assert f"{server.url}/path/set.zip?version=1 sent {len(body):,} bytes, {says}" in sentence
+    assert "fetch.archive=" in sentence
+    assert len(server.requests) == 1
+    assert names(folder) == []
+    assert no_waiting_bytes(project)
+
+
+@pytest.mark.parametrize("name", ["set.zip", "set.tar.gz"])
+def test_what_the_server_compresses_unasked_is_never_kept_as_the_file(folder, name):
+    body = gzip.compress(ARCHIVE if name == "set.zip" else make.tar_of({"a/1.png": make.picture(1)}))
+    with serve(lambda _: Answer(200, body, {"Content-Encoding": "gzip"})) as server:
+        if name == "set.zip":
+            assert "compresses it on the way (gzip)" in refusal(lambda: fetch(server, folder, name))
+            assert names(folder) == []
+        else:  # many servers say so of a file that is itself compressed
+            assert fetch(server, folder, name).read_bytes() == body
+
+
+@pytest.mark.parametrize("code", [204, 299, 300, 304])
+def test_an_answer_that_is_no_file_is_told(folder, pauses, code):
+    with serve(lambda _: Answer(code)) as server:
+        assert f"answered {code}" in refusal(lambda: fetch(server, folder))
+
+
+@pytest.mark.parametrize("head", [b"\x1b[31mnonsense\r\n\r\n", b"HTTP/1.1 \x00\r\n\r\n", b"\r\n\r\n", b""])
+def test_a_server_that_speaks_something_else_is_told(folder, pauses, head):
+    with serve(lambda _: Answer(200, head=head)) as server:
+        assert refusal(lambda: fetch(server, folder)).isprintable()
+
+
+def in_seconds(seconds):
+    return str(seconds)
+
+
+def as_date(seconds):
+    return format_datetime(datetime.now(UTC) + timedelta(seconds=seconds), usegmt=True)
+
+
+@pytest.mark.parametrize("form", [in_seconds, as_date])
+def test_a_busy_server_is_left_alone_for_as_long_as_it_asks(folder, pauses, form):
+    busy = Answer(503, headers={"Retry-After": form(100)})
+    with serve([busy, Answer(200, ARCHIVE)]) as server:
+        assert fetch(server, folder).read_bytes() == ARCHIVE
+    assert pauses == [pytest.approx(100, abs=3)]
+
+
+@pytest.mark.parametrize("form", [in_seconds, as_date])
+def test_a_server_that_asks_for_hours_is_not_waited_for(folder, pauses, form):
+    with serve(lambda _: Answer(429, headers={"Retry-After": form(7200)})) as server:
+        sentence = refusal(lambda: fetch(server, folder))
+    assert re.search(r"asks to be left alone for 7,[12]\d\d seconds: run again then", sentence)
+    assert pauses == []
+
+
+@pytest.mark.parametrize("value", ["soon", "-5", "", "Fri, 99 Nov 2026 20:00:00 GMT", as_date(-3600), "²"])
+def test_a_pause_that_makes_no_sense_is_ours(folder, pauses, value):
+    with serve(
+        [Answer(503, headers={"Retry-After": value.encode().decode("latin-1")}), Answer(200, ARCHIVE)]
+    ) as server:
+        assert fetch(server, folder).read_bytes() == ARCHIVE
+    assert pauses == [2]
+
+
+def test_two_that_want_the_same_file_at_once_both_get_it(project, folder):
+    other = project.folder / "other"
+    other.mkdir()
+    with serve(lambda _: Answer(200, ARCHIVE, pieces=10)) as server, ThreadPoolExecutor(2) as pool:
+        copies = list(pool.map(lambda place: fetch(server, place), (folder, other)))
+    assert [copy.read_bytes() for copy in copies] == [ARCHIVE, ARCHIVE]
 
 
 @pytest.mark.parametrize("code", [429, 500, 503])
@@ -434,6 +582,33 @@ def test_a_kaggle_download_goes_on_in_the_next_run(folder, kaggle, pauses):
     assert names(folder) == []
     assert sources.from_kaggle(SLUG, folder).read_bytes() == LARGE
     assert server.requests[-1].headers["Range"] == "bytes=1048576-"
+
+
+def test_an_error_page_in_the_middle_of_a_kaggle_download_never_becomes_part_of_it(folder, kaggle, pauses):
+    """Kaggle's client writes it into the file, and would put the rest behind it in the next run."""
+    good, left = stored(LARGE, cuts=[1_100_000]), [200, 503, 503]
+    server = kaggle(
+        storage=lambda request: Answer(503, b"<html>" * 200) if left and left.pop(0) == 503 else good(request)
+    )
+    assert "Kaggle's client gave up" in refusal(lambda: sources.from_kaggle(SLUG, folder))
+    assert names(folder) == []
+    assert sources.from_kaggle(SLUG, folder).read_bytes() == LARGE
+    assert len(asked(server, STORAGE)) == 4
+
+
+def test_what_kaggle_sends_must_be_an_archive(project, folder, kaggle):
+    kaggle(storage=stored(b"<html>Sign in</html>"))
+    sentence = refusal(lambda: sources.from_kaggle(SLUG, folder))
+    assert "https://www.kaggle.com/datasets/owner/set sent 20 bytes" in sentence
+    assert "no archive but a web page" in sentence
+    assert names(folder) == []
+    assert no_waiting_bytes(project)
+
+
+def test_the_signed_address_of_kaggles_storage_is_never_shown(folder, kaggle, pauses, capfd):
+    kaggle(storage=stored(LARGE, cuts=[1_100_000] + [0] * 6))
+    sentence = refusal(lambda: sources.from_kaggle(SLUG, folder))
+    assert "signature=" not in sentence + "".join(capfd.readouterr())
 
 
 @pytest.mark.parametrize(
