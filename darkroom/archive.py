@@ -61,12 +61,11 @@ def problem(archive: Path) -> str | None:
     """Why a file is no archive, as far as its beginning and the directory of a zip tell; None where it may be one."""
     try:
         with archive.open("rb") as stream:
-            next(iter(_members(stream)), None)
+            return None if next(iter(_members(stream)), None) else "it holds no file"
     except DAMAGE as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise
         return str(error)
-    return None
 
 
 def files(

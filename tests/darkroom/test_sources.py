@@ -321,6 +321,7 @@ def test_a_mark_that_cannot_be_sent_back_is_none(folder, pauses):
         (b"<!doctype html><title>Sign in</title>", "no archive but a web page"),
         (b"", "no whole archive (it has no end mark)"),
         (b"PK", "no whole archive ("),
+        (bytes(2000), "no whole archive (it holds no file)"),
         (ARCHIVE[:500], "no whole archive ("),
         (b"<?xml version='1.0'?><Error/>" + ARCHIVE, "no archive but a web page"),
     ],
