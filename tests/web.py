@@ -1,5 +1,6 @@
 """A web server on 127.0.0.1 whose answers are written in the test."""
 
+import json
 import threading
 from collections.abc import Mapping
 from contextlib import contextmanager, suppress
@@ -101,3 +102,28 @@ def file(body, etag='"1"', *, ranges=True, honours_if_range=True, cuts=()):
         return Answer(200, body, headers, cut)
 
     return answer
+
+
+# Kaggle: what its client asks for, and the address that it is sent on to.
+DOWNLOAD, INTROSPECT = "/v1/datasets.DatasetApiService/DownloadDataset", "/v1/security.OAuthService/IntrospectToken"
+STORAGE = "/storage/set.zip?signature=1"
+
+
+def kaggle(storage, refusal=lambda _: None, *, active=True):
+    """An answer function in Kaggle's place. `storage` answers for its storage, `refusal` may bar the way there."""
+
+    def answer(request):
+        if request.path == INTROSPECT:
+            return json_answer(200, {"active": active, "username": "me" if active else ""})
+        if request.path == DOWNLOAD:
+            # Another name of the same machine: as in life, the token must not go there.
+            host = request.headers["Host"].replace("127.0.0.1", "localhost")
+            return refusal(request) or Answer(302, b"", {"Location": f"http://{host}{STORAGE}"})
+        reply = storage(request)
+        return reply._replace(headers={**reply.headers, "Accept-Ranges": "bytes", "Content-Type": "application/zip"})
+
+    return answer
+
+
+def json_answer(status, content):
+    return Answer(status, json.dumps(content).encode(), {"Content-Type": "application/json"})

@@ -1,3 +1,4 @@
+import base64
 import gzip
 import io
 import json
@@ -17,7 +18,7 @@ import pytest
 from darkroom import sources
 from tests import make
 from tests.conftest import ROOT
-from tests.web import Answer, file, serve
+from tests.web import STORAGE, Answer, file, json_answer, kaggle, serve
 
 ARCHIVE = make.zip_of({"train/a/1.png": make.picture(1, 60, 60)}, zipfile.ZIP_STORED)
 SHORTER = make.zip_of({"train/a/1.png": make.picture(1, 20, 20)}, zipfile.ZIP_STORED)
@@ -453,9 +454,8 @@ def test_an_address_that_cannot_be_is_told(folder, pauses, url):
 # From Kaggle: its own client, and a server on this machine that answers in Kaggle's place
 
 TOKEN = "secret-0123456789abcdef"
+LEGACY = f"Basic {base64.b64encode(f'me:{TOKEN}'.encode()).decode()}"
 SLUG = "owner/set"
-DOWNLOAD, INTROSPECT = "/v1/datasets.DatasetApiService/DownloadDataset", "/v1/security.OAuthService/IntrospectToken"
-STORAGE = "/storage/set.zip?signature=1"
 
 
 def test_kaggles_client_is_installed_with_all_it_needs():
@@ -490,54 +490,30 @@ def signed_in(home, monkeypatch):
 
 
 @pytest.fixture
-def kaggle(home, monkeypatch):
-    """Starts a server in Kaggle's place, which knows of one good token and may send the client on to its storage."""
+def start(home, monkeypatch):
+    """Starts a server in Kaggle's place."""
     from kagglesdk import kaggle_env
 
     with ExitStack() as stack:
 
-        def start(answer=None, *, storage=None, active=True):
-            def dispatch(request):
-                if request.path == INTROSPECT:
-                    return json_answer(200, {"active": active, "username": "me" if active else ""})
-                if request.path == STORAGE:
-                    return storage(request)
-                assert request.path == DOWNLOAD
-                # Another name of the same machine: as in life, the token must not go there.
-                return answer or Answer(302, b"", {"Location": server.url.replace("127.0.0.1", "localhost") + STORAGE})
-
-            server = stack.enter_context(serve(dispatch))
+        def start(*arguments, **options):
+            server = stack.enter_context(serve(kaggle(*arguments, **options)))
             monkeypatch.setitem(kaggle_env._env_to_endpoint, kaggle_env.KaggleEnv.PROD, server.url)
             return server
 
         yield start
 
 
-def json_answer(status, content):
-    return Answer(status, json.dumps(content).encode(), {"Content-Type": "application/json"})
-
-
 def asked(server, path):
     return [request for request in server.requests if request.path == path]
-
-
-def stored(body, cuts=()):
-    """As Kaggle's storage answers."""
-    answer = file(body, cuts=cuts)
-
-    def reply(request):
-        found = answer(request)
-        return found._replace(headers={**found.headers, "Accept-Ranges": "bytes", "Content-Type": "application/zip"})
-
-    return reply
 
 
 def trouble(code):
     return json_answer(code, {"code": code, "message": "Kaggle says no"})
 
 
-def test_a_public_set_needs_no_token(project, folder, kaggle):
-    server = kaggle(storage=stored(ARCHIVE))
+def test_a_public_set_needs_no_token(project, folder, start):
+    server = start(file(ARCHIVE))
     copy = sources.from_kaggle(SLUG, folder)
     assert copy == folder / "set.zip"
     assert copy.read_bytes() == ARCHIVE
@@ -549,56 +525,64 @@ def test_a_public_set_needs_no_token(project, folder, kaggle):
     assert no_download_waits(project)
 
 
-def test_a_version_is_asked_for(folder, kaggle):
-    server = kaggle(storage=stored(ARCHIVE))
+def test_a_version_is_asked_for(folder, start):
+    server = start(file(ARCHIVE))
     assert sources.from_kaggle(f"{SLUG}/7", folder).name == "set.zip"
     assert json.loads(server.requests[0].body)["datasetVersionNumber"] == 7
 
 
-def test_a_token_is_sent_and_never_shown(folder, kaggle, signed_in, capfd):
-    server = kaggle(storage=stored(ARCHIVE))
-    sources.from_kaggle(SLUG, folder)
-    assert asked(server, DOWNLOAD)[0].headers["Authorization"] == f"Bearer {TOKEN}"
+@pytest.mark.parametrize(
+    ("files", "environment", "header"),
+    [
+        ({}, {"KAGGLE_API_TOKEN": TOKEN}, f"Bearer {TOKEN}"),
+        ({"access_token": f"{TOKEN}\n"}, {}, f"Bearer {TOKEN}"),
+        ({"kaggle.json": json.dumps({"username": "me", "key": TOKEN})}, {}, LEGACY),
+        ({}, {"KAGGLE_USERNAME": "me", "KAGGLE_KEY": TOKEN}, LEGACY),
+    ],
+    ids=["variable", "file", "kaggle.json", "two variables"],
+)
+def test_a_private_set_comes_to_whoever_may_have_it(
+    folder, start, home, monkeypatch, capfd, files, environment, header
+):
+    for name, content in files.items():
+        (home / ".kaggle" / name).write_text(content)
+    for name, content in environment.items():
+        monkeypatch.setenv(name, content)
+    server = start(
+        file(ARCHIVE), lambda request: None if request.headers.get("Authorization") == header else trouble(403)
+    )
+    assert sources.from_kaggle(SLUG, folder).read_bytes() == ARCHIVE
     assert TOKEN not in str(asked(server, STORAGE)[0].headers)
     assert TOKEN not in "".join(capfd.readouterr())
 
 
-def test_an_old_style_token_is_sent(folder, kaggle, home):
-    (home / ".kaggle" / "kaggle.json").write_text(json.dumps({"username": "me", "key": TOKEN}))
-    server = kaggle(storage=stored(ARCHIVE))
-    sources.from_kaggle(SLUG, folder)
-    assert asked(server, DOWNLOAD)[0].headers["Authorization"].startswith("Basic ")
-
-
-def test_a_kaggle_download_goes_on_where_it_broke_off(folder, kaggle, signed_in, pauses, capfd):
-    server = kaggle(storage=stored(LARGE, cuts=[1_100_000]))
+def test_a_kaggle_download_goes_on_where_it_broke_off(folder, start, signed_in, pauses, capfd):
+    server = start(file(LARGE, cuts=[1_100_000]))
     assert sources.from_kaggle(SLUG, folder).read_bytes() == LARGE
     assert [request.headers.get("Range") for request in asked(server, STORAGE)] == [None, "bytes=1048576-"]
     assert TOKEN not in "".join(capfd.readouterr())
 
 
-def test_a_kaggle_download_goes_on_in_the_next_run(folder, kaggle, pauses):
-    server = kaggle(storage=stored(LARGE, cuts=[1_100_000] + [0] * 6))
+def test_a_kaggle_download_goes_on_in_the_next_run(folder, start, pauses):
+    server = start(file(LARGE, cuts=[1_100_000] + [0] * 6))
     assert "Kaggle cannot be reached" in refusal(lambda: sources.from_kaggle(SLUG, folder))
     assert names(folder) == []
     assert sources.from_kaggle(SLUG, folder).read_bytes() == LARGE
     assert server.requests[-1].headers["Range"] == "bytes=1048576-"
 
 
-def test_an_error_page_in_the_middle_of_a_kaggle_download_never_becomes_part_of_it(folder, kaggle, pauses):
+def test_an_error_page_in_the_middle_of_a_kaggle_download_never_becomes_part_of_it(folder, start, pauses):
     """Kaggle's client writes it into the file, and would put the rest behind it in the next run."""
-    good, left = stored(LARGE, cuts=[1_100_000]), [200, 503, 503]
-    server = kaggle(
-        storage=lambda request: Answer(503, b"<html>" * 200) if left and left.pop(0) == 503 else good(request)
-    )
+    good, left = file(LARGE, cuts=[1_100_000]), [200, 503, 503]
+    server = start(lambda request: Answer(503, b"<html>" * 200) if left and left.pop(0) == 503 else good(request))
     assert "Kaggle's client gave up" in refusal(lambda: sources.from_kaggle(SLUG, folder))
     assert names(folder) == []
     assert sources.from_kaggle(SLUG, folder).read_bytes() == LARGE
     assert len(asked(server, STORAGE)) == 4
 
 
-def test_what_kaggle_sends_must_be_an_archive(project, folder, kaggle):
-    kaggle(storage=stored(b"<html>Sign in</html>"))
+def test_what_kaggle_sends_must_be_an_archive(project, folder, start):
+    start(file(b"<html>Sign in</html>"))
     sentence = refusal(lambda: sources.from_kaggle(SLUG, folder))
     assert "https://www.kaggle.com/datasets/owner/set sent 20 bytes" in sentence
     assert "no archive but a web page" in sentence
@@ -606,8 +590,8 @@ def test_what_kaggle_sends_must_be_an_archive(project, folder, kaggle):
     assert no_waiting_bytes(project)
 
 
-def test_the_signed_address_of_kaggles_storage_is_never_shown(folder, kaggle, pauses, capfd):
-    kaggle(storage=stored(LARGE, cuts=[1_100_000] + [0] * 6))
+def test_the_signed_address_of_kaggles_storage_is_never_shown(folder, start, pauses, capfd):
+    start(file(LARGE, cuts=[1_100_000] + [0] * 6))
     sentence = refusal(lambda: sources.from_kaggle(SLUG, folder))
     assert "signature=" not in sentence + "".join(capfd.readouterr())
 
@@ -623,18 +607,18 @@ def test_the_signed_address_of_kaggles_storage_is_never_shown(folder, kaggle, pa
     ],
 )
 @pytest.mark.parametrize("token", [False, True])
-def test_what_kaggle_refuses_is_told_with_a_remedy(folder, kaggle, monkeypatch, capfd, code, anonymous, known, token):
+def test_what_kaggle_refuses_is_told_with_a_remedy(folder, start, monkeypatch, capfd, code, anonymous, known, token):
     if token:
         monkeypatch.setenv("KAGGLE_API_TOKEN", TOKEN)
-    kaggle(trouble(code))
+    start(None, lambda _: trouble(code))
     sentence = refusal(lambda: sources.from_kaggle(SLUG, folder))
     assert (known if token else anonymous) in sentence
     assert TOKEN not in sentence + "".join(capfd.readouterr())
     assert names(folder) == []
 
 
-def test_a_token_that_has_expired_is_told(folder, kaggle, signed_in, capfd):
-    kaggle(trouble(401), active=False)
+def test_a_token_that_has_expired_is_told(folder, start, signed_in, capfd):
+    start(None, lambda _: trouble(401), active=False)
     sentence = refusal(lambda: sources.from_kaggle(SLUG, folder))
     assert "your Kaggle token is not accepted (it answered 401): make a token" in sentence
     assert TOKEN not in sentence + "".join(capfd.readouterr())
@@ -663,9 +647,9 @@ def test_without_a_network_kaggle_cannot_be_reached(folder, home, monkeypatch, c
         ("access_token", ""),
     ],
 )
-def test_a_broken_token_file_ends_in_one_sentence(folder, kaggle, home, name, content):
+def test_a_broken_token_file_ends_in_one_sentence(folder, start, home, name, content):
     (home / ".kaggle" / name).write_text(content, encoding="latin-1")
-    kaggle(trouble(401))
+    start(None, lambda _: trouble(401))
     sentence = refusal(lambda: sources.from_kaggle(SLUG, folder))
     assert sentence.startswith(("Kaggle wants a token", "your Kaggle token is not accepted", "Kaggle's client gave up"))
     assert "fetch.archive=" in sentence

@@ -6,7 +6,6 @@ Left out are lies that no client can tell from the truth without a sum: other by
 import contextlib
 import gzip
 import io
-import json
 import os
 import shutil
 import tempfile
@@ -27,7 +26,7 @@ from stages import fetch
 from tests import make
 from tests.conftest import ROOT, Project
 from tests.torture.table import Row
-from tests.web import Answer, file, serve
+from tests.web import Answer, file, kaggle, serve
 
 # Three states of one file on a server; the last two are equally long.
 VERSIONS = [
@@ -180,18 +179,12 @@ def _kaggle(draw, _):
     storage = Server(draw, _some(draw, {name: FAULTS[name] for name in FAULTS if name not in NOT_KAGGLE}), mark="etag")
     token = _any(draw, [{}, {"KAGGLE_API_TOKEN": TOKEN}, {"KAGGLE_USERNAME": "me", "KAGGLE_KEY": TOKEN}])
 
-    def answer(request):
-        if request.path.startswith("/storage"):
-            return _with(storage.answer(request), {"Accept-Ranges": "bytes"})
-        if storage.faults and draw.random() < 0.2:
-            return _with(_refused((401, 403, 404, 429, 500, 503), None, draw), {"Content-Type": "application/json"})
-        if request.path.endswith("IntrospectToken"):
-            content = json.dumps({"active": True, "username": "me"}).encode()
-            return Answer(200, content, {"Content-Type": "application/json"})
-        return Answer(302, b"", {"Location": at.url.replace("127.0.0.1", "localhost") + "/storage/set.zip?signature=1"})
+    def refusal(_):
+        refused = storage.faults and draw.random() < 0.2
+        return _refused((401, 403, 404, 429, 500, 503), None, draw) if refused else None
 
     with (
-        serve(answer) as at,
+        serve(kaggle(storage.answer, refusal)) as at,
         mock.patch.dict(os.environ, token),
         mock.patch.dict(kaggle_env._env_to_endpoint, {kaggle_env.KaggleEnv.PROD: at.url}),
     ):
@@ -299,7 +292,7 @@ def _moved(_, draw):
 
 
 def _circle(_, draw):
-    return Answer(302, b"", {"Location": "/storage/path/set.zip"})
+    return Answer(302, b"", {"Location": "/path/set.zip"})
 
 
 def _elsewhere(reply, draw):
