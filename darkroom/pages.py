@@ -1,6 +1,7 @@
 """Pages out of templates: every name that comes from data is escaped, every picture is part of the page."""
 
 import base64
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,10 +30,12 @@ class Picture:
 
 
 def render(template: str, **content: Any) -> str:
-    """Fill a template of `darkroom/templates`. In HTML all text is escaped; a name that is missing is an error."""
+    """Fill a template of `darkroom/templates`, HTML or Markdown: all text is escaped; a missing name is an error."""
+    is_html = ".html" in template
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
-        autoescape=".html" in template,
+        autoescape=is_html,  # noqa: S701, in Markdown the next line escapes
+        finalize=None if is_html else _markdown,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -41,9 +44,18 @@ def render(template: str, **content: Any) -> str:
     return environment.get_template(template).render(**content)
 
 
+def _markdown(value: Any) -> Any:
+    """Text that Markdown shows letter by letter, on one line."""
+    if not isinstance(value, str) or isinstance(value, Markup):
+        return value
+    line = re.sub(r"\s+", " ", "".join(letter if letter.isprintable() else " " for letter in value))
+    # An underline inside a word is one anyway.
+    return re.sub(r"[\\`*\[\]|~$#&]|(?<![^\W_])_|_(?![^\W_])", r"\\\g<0>", line).replace("<", "&lt;")
+
+
 def part(name: str) -> Markup:
     """A file of `darkroom/templates`, to stand in a page as it is."""
-    return Markup((TEMPLATES / name).read_text(encoding="utf-8"))
+    return Markup((TEMPLATES / name).read_text(encoding="utf-8"))  # noqa: S704, our own
 
 
 def picture(file: Path, alt: str) -> Picture | None:

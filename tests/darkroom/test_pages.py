@@ -20,14 +20,36 @@ def opened(uri):
     return Image.open(io.BytesIO(content(uri)[1]))
 
 
-def test_a_page_escapes_names_and_a_text_does_not(tmp_path, monkeypatch):
+def test_a_page_and_a_card_escape_names(tmp_path, monkeypatch):
     monkeypatch.setattr(pages, "TEMPLATES", tmp_path)
     for name in ("page.html.j2", "card.md.j2"):
         (tmp_path / name).write_text("{{ name }}\n")
     assert render("page.html.j2", name="<script>") == "&lt;script&gt;\n"
-    assert render("card.md.j2", name="<script>") == "<script>\n"
+    assert render("card.md.j2", name="<script>") == "&lt;script>\n"
     with pytest.raises(UndefinedError):
         render("page.html.j2")
+
+
+@pytest.mark.parametrize(
+    ("name", "written"),
+    [
+        ("a|b", r"a\|b"),
+        ("`x`", r"\`x\`"),
+        ("two\nlines\r\n\u2028more", "two lines more"),
+        ("[z](javascript:alert(1))", r"\[z\](javascript:alert(1))"),
+        ("*y* _x_ ~~s~~ $m$", r"\*y\* \_x\_ \~\~s\~\~ \$m\$"),
+        ("back\\slash", r"back\\slash"),
+        ("# head", r"\# head"),
+        ("&lt;script&gt;", r"\&lt;script\&gt;"),
+        ("\x1b[31mred", r" \[31mred"),
+        ("c&d, class_3, 28 x 28 (1 > 0) {{7*7}}", r"c\&d, class_3, 28 x 28 (1 > 0) {{7\*7}}"),
+        (-0.5, "-0.5"),
+    ],
+)
+def test_a_card_shows_names_letter_by_letter(tmp_path, monkeypatch, name, written):
+    monkeypatch.setattr(pages, "TEMPLATES", tmp_path)
+    (tmp_path / "card.md.j2").write_text("{{ name }}")
+    assert render("card.md.j2", name=name) == written
 
 
 def test_a_part_stands_in_a_page_as_it_is(tmp_path, monkeypatch):

@@ -3,6 +3,7 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
+from markupsafe import escape
 
 from darkroom import pages, report
 from tests import make
@@ -75,7 +76,7 @@ def content(shown=None):
         "inside": report.inside(INSIDE),
         "predict": "",
         "made": {
-            "commands": "dvc repro", "params": "a: 1", "hashes": report.table(pd.DataFrame({"a": ["b"]})),
+            "commands": "git checkout $(git log)", "params": "a: 1", "hashes": report.table(pd.DataFrame({"a": ["b"]})),
             "versions": report.table(pd.DataFrame({"a": ["b"]})),
         },
     }  # fmt: skip
@@ -97,6 +98,23 @@ def test_names_from_the_data_are_text_in_the_page():
     assert "<script>alert" not in text
     assert "My &lt;set&gt;" in text
     assert text.count("<script>") == 1
+
+
+@pytest.mark.parametrize(
+    "name", ['"><img src=x onerror=alert(1)>', "two\nlines", "  wide", "</script>", "{{7*7}}", "'"]
+)
+def test_a_choice_of_the_gallery_is_the_very_name(name):
+    """The text of an option loses line breaks and spaces, and would no longer be the name of the class."""
+    wrong = WRONG.assign(true=name)
+    text = pages.render(
+        "report.html.j2",
+        **content(report.mistakes(ERRORS, wrong, images())),
+        style="",
+        script="",
+        pictures=NoPictures(),
+    )
+    assert f'<option value="{escape(name)}">{escape(name)}</option>' in text
+    assert f'data-true="{escape(name)}"' in text
 
 
 def test_the_page_asks_nobody_for_anything():
@@ -180,5 +198,7 @@ def test_the_card_says_how_good_it_is_and_what_it_is_not_for():
     card = pages.render("card.md.j2", **content())
     assert "25.00% of 6 test images are classified right (95 % interval 20.00% to 80.00%)" in card
     assert "| Accuracy | 0.5000 | 0.2500 |" in card
-    assert "| c&d | 0.2500 | 0.2000 | 0.2000 | 1 |" in card
+    assert r"| c\&d | 0.2500 | 0.2000 | 0.2000 | 1 |" in card
+    assert "git checkout $(git log" in card
+    assert "<script>" not in card
     assert "## Intended use" in card
