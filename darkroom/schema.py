@@ -52,7 +52,7 @@ _Loader.add_implicit_resolver(
 def read_yaml(path: Path) -> dict[str, Any]:
     """Read a YAML file whose top level is a mapping."""
     try:
-        content = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
+        content = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506, a SafeLoader
     except FileNotFoundError:
         raise UserError(f"there is no {path} here: run from the root of the repository") from None
     except UnicodeDecodeError as error:

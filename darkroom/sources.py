@@ -278,10 +278,10 @@ def from_kaggle(slug: str, folder: Path) -> Path:
 
 
 def _kaggle_refusal(code: int, slug: str, page: str, with_token: bool) -> str:
-    token = "make a token at https://www.kaggle.com/settings and set KAGGLE_API_TOKEN to it"
+    remedy = "make a token at https://www.kaggle.com/settings and set KAGGLE_API_TOKEN to it"
     if code == 401 or (code == 403 and not with_token):
         why = "your Kaggle token is not accepted" if with_token else "Kaggle wants a token for this data set"
-        return f"{why} (it answered {code}): {token}, {BY_HAND}"
+        return f"{why} (it answered {code}): {remedy}, {BY_HAND}"
     if code == 403:
         return f"Kaggle refuses {slug} (it answered 403): open {page}, accept its rules, and run again, {BY_HAND}"
     if code == 404:
