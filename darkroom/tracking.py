@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -25,6 +25,8 @@ from filelock import FileLock
 from darkroom import paths
 from darkroom.files import read_json, remove, sha256, write_json
 from darkroom.params import Params, flatten
+
+T = TypeVar("T")
 
 MODEL_TAG = "model_sha256"
 NEWEST = "newest"  # the alias in the registry; MLflow keeps `latest` to itself
@@ -190,13 +192,32 @@ def _experiment(params: Params) -> str:
     """The id of the MLflow experiment, made when it is missing."""
     prepare()
     client, name = _client(), params.tracking.experiment or params.dataset
-    with _store_lock():
+
+    def find() -> str | None:
         found = client.get_experiment_by_name(name)
+        return found and str(found.experiment_id)
+
+    def make() -> str:
+        # Left to itself MLflow would put the files into the folder in which it runs, which may be temporary.
+        beside = f"{(paths.root() / 'mlartifacts').as_uri()}/{name}" if uri() == _local_uri() else None
+        return str(client.create_experiment(name, artifact_location=beside))
+
+    return _find_or_make(find, make)
+
+
+def _find_or_make(find: Callable[[], T | None], make: Callable[[], T]) -> T:
+    """What the store has, else what is made now, by this machine or by another that was faster."""
+    with _store_lock():
+        found = find()
         if found is None:
-            # Left to itself MLflow would put the files into the folder in which it runs, which may be temporary.
-            beside = f"{(paths.root() / 'mlartifacts').as_uri()}/{name}" if uri() == _local_uri() else None
-            return str(client.create_experiment(name, artifact_location=beside))
-    return str(found.experiment_id)
+            try:
+                return make()
+            except Exception:
+                # The lock holds back this repository's processes, not those that share a server with it.
+                found = find()
+                if found is None:
+                    raise
+        return found
 
 
 def _start(params: Params, facts: dict[str, Any], run_id: str | None) -> tuple[str, int]:
@@ -359,9 +380,10 @@ def _log_model(run_id: str) -> str:
 
 def _register(client: Any, run_id: str, address: str, name: str) -> None:
     """Make the logged model the newest version of the registered model `name`, which is made when it is missing."""
-    with _store_lock():
-        if not client.search_registered_models(f"name = '{name}'"):
-            client.create_registered_model(name)
+    _find_or_make(
+        lambda: client.search_registered_models(f"name = '{name}'") or None,
+        lambda: client.create_registered_model(name),
+    )
     made = client.create_model_version(name, address, run_id, model_id=address.rpartition("/")[2])
     client.set_registered_model_alias(name, NEWEST, made.version)
 

@@ -7,6 +7,7 @@ import mlflow
 import numpy as np
 import pandas as pd
 import pytest
+from mlflow import MlflowException
 
 from darkroom import files, paths, tracking
 from darkroom.params import load
@@ -155,3 +156,24 @@ def test_what_a_store_missed_while_it_was_down_comes_with_the_next_stage(trained
     tracking.evaluated(trained, {"test_mistakes": 3}, [paths.ERRORS])
     assert capsys.readouterr().err == ""
     assert len(client.search_runs([client.get_experiment_by_name("digits").experiment_id])) == 1
+
+
+def test_what_another_machine_makes_on_the_server_in_the_same_moment_is_used(tmp_path, monkeypatch):
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
+    there = []
+
+    def make():
+        there.append("theirs")
+        raise MlflowException("RESOURCE_ALREADY_EXISTS")
+
+    assert tracking._find_or_make(lambda: there[0] if there else None, make) == "theirs"
+
+
+def test_what_the_server_refuses_to_make_is_an_error(tmp_path, monkeypatch):
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
+
+    def make():
+        raise MlflowException("PERMISSION_DENIED")
+
+    with pytest.raises(MlflowException, match="PERMISSION_DENIED"):
+        tracking._find_or_make(lambda: None, make)
