@@ -61,7 +61,7 @@ def problem(archive: Path) -> str | None:
     """Why a file is no archive, as far as its beginning and the directory of a zip tell; None where it may be one."""
     try:
         with archive.open("rb") as stream:
-            return None if next(iter(_members(stream)), None) else "it holds no file"
+            return None if next(iter(_members(stream, _Seen(archive, Limits()))), None) else "it holds no file"
     except DAMAGE as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise

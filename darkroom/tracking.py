@@ -44,6 +44,7 @@ SERVED = (
 )
 TRAINED = [paths.TRAIN, paths.HISTORY, paths.MODEL, paths.TRAIN_PICTURES]
 MAX_PARAM = 6000  # characters that MLflow keeps of a parameter
+MAX_REASON = 300  # characters of a warning
 
 
 class Run:
@@ -56,6 +57,10 @@ class Run:
     def run_id(self) -> str | None:
         """MLflow's name of the run; None once nothing is recorded any more."""
         return self._run_id
+
+    def opened(self, layers: str) -> None:
+        """The table of layers."""
+        self._do(lambda client, run_id: client.log_text(run_id, layers + "\n", "model.txt"))
 
     def epoch(self, figures: dict[str, float]) -> None:
         """All figures of one epoch, in one request; an epoch that the run already knows is left out."""
@@ -87,29 +92,28 @@ def training(params: Params, facts: dict[str, Any], layers: str, run_id: str | N
 
     `run_id` is the run that a killed training had opened; it goes on, if the store still has it.
     """
-    known_epochs = 0
+    record = Run(None)
     if params.tracking.enabled:
         try:
-            run_id, known_epochs = _start(params, facts, run_id)
-            _client().log_text(run_id, layers + "\n", "model.txt")
+            record = Run(*_start(params, facts, run_id))
         except Exception as error:
-            run_id = None
             _warn(error)
-    else:
-        run_id = None
+        record.opened(layers)
     status = "FAILED"
     try:
-        yield Run(run_id, known_epochs)
-        status = "FINISHED"
+        yield record
+        # A record that broke off is not to be taken for a whole one.
+        status = "FINISHED" if record.run_id is not None else "FAILED"
     except KeyboardInterrupt:
         status = "KILLED"
         raise
     finally:
-        if run_id is not None:
+        if params.tracking.enabled:
             try:
                 import mlflow
 
-                mlflow.end_run(status)
+                if mlflow.active_run() is not None:
+                    mlflow.end_run(status)
             except Exception as error:
                 _warn(error)
 
@@ -256,14 +260,14 @@ def _complete(params: Params, digest: str) -> str:
 
     client, experiment, facts = _client(), _experiment(params), read_json(paths.MODEL)
     history = pd.read_csv(paths.HISTORY)
-    run_id, known_epochs = _cut_off(params, facts, experiment, history["val_loss"].tolist())
-    if run_id is None:
-        tags = _tags(params) | {"rebuilt": "true"}
-        run_id = str(client.create_run(experiment, run_name=_name(), tags=tags).info.run_id)
-        _log_params(run_id, params, facts)
-    for figures in history[known_epochs:].to_dict("records"):
-        _log_epoch(client, run_id, {str(name): value for name, value in figures.items()})
-    with mlflow.start_run(run_id, log_system_metrics=False):
+    cut_off, known_epochs = _cut_off(params, facts, experiment, history["val_loss"].tolist())
+    tags = _tags(params) | {"rebuilt": "true"}
+    run_id = cut_off or str(client.create_run(experiment, run_name=_name(), tags=tags).info.run_id)
+    with mlflow.start_run(run_id, log_system_metrics=False):  # ends as failed where this fails
+        if cut_off is None:
+            _log_params(run_id, params, facts)
+        for figures in history[known_epochs:].to_dict("records"):
+            _log_epoch(client, run_id, {str(name): value for name, value in figures.items()})
         _log_trained(client, run_id, digest, params.tracking.register_as)
     return run_id
 
@@ -389,7 +393,13 @@ def _register(client: Any, run_id: str, address: str, name: str) -> None:
 
 
 def _warn(error: Exception) -> None:
-    reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-    message = f"warning: MLflow at {uri()} does not record this run, until a later stage reaches it: {reason[:300]}"
-    # An address may hold a user and a password.
-    print(re.sub(r"://[^/\s]*@", "://...@", message), file=sys.stderr)
+    reason = _unnamed(str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__)
+    if len(reason) > MAX_REASON:  # what went wrong stands at the end, after an address that may be long
+        reason = f"{reason[: MAX_REASON // 2]} ... {reason[-MAX_REASON // 2 :]}"
+    message = f"warning: MLflow at {_unnamed(uri())} does not record this run, until a later stage reaches it: {reason}"
+    print(message, file=sys.stderr)
+
+
+def _unnamed(text: str) -> str:
+    """The text without the users and passwords that addresses in it may hold."""
+    return re.sub(r"://[^/\s]*@", "://...@", text)

@@ -2,6 +2,7 @@ import sqlite3
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import mlflow
 import numpy as np
@@ -177,3 +178,38 @@ def test_what_the_server_refuses_to_make_is_an_error(tmp_path, monkeypatch):
 
     with pytest.raises(MlflowException, match="PERMISSION_DENIED"):
         tracking._find_or_make(lambda: None, make)
+
+
+class WithoutFiles:
+    """A store that takes figures and refuses files, as one whose disk is full."""
+
+    def log_text(self, *arguments):
+        raise OSError("no room")
+
+
+def test_a_record_that_broke_off_does_not_look_finished(monkeypatch, capsys):
+    ended = []
+    monkeypatch.setattr(tracking, "_client", WithoutFiles)
+    monkeypatch.setattr(tracking, "_start", lambda *arguments: ("id", 0))
+    monkeypatch.setattr(mlflow, "active_run", lambda: "a run")
+    monkeypatch.setattr(mlflow, "end_run", ended.append)
+    with tracking.training(SimpleNamespace(tracking=SimpleNamespace(enabled=True)), {}, "layers") as record:
+        assert record.run_id is None
+    assert ended == ["FAILED"]
+    assert "no room" in capsys.readouterr().err
+
+
+def test_a_rebuilt_record_that_broke_off_does_not_look_finished(trained, tmp_path, monkeypatch):
+    store = f"sqlite:///{tmp_path / 'mlflow.db'}"
+    reach(monkeypatch, store)
+    monkeypatch.setattr(tracking, "_log_trained", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        tracking._complete(trained, "digest")
+    client = mlflow.MlflowClient(store)
+    (found,) = client.search_runs([client.get_experiment_by_name("digits").experiment_id])
+    assert found.info.status == "FAILED"
+
+
+def test_a_long_warning_keeps_its_end_where_the_reason_stands(capsys):
+    tracking._warn(OSError(f"request to http://host/{'x' * 400} failed: too many 500 error responses"))
+    assert capsys.readouterr().err.strip().endswith("too many 500 error responses")
