@@ -1,4 +1,7 @@
-"""Commands beside the pipeline: python -m darkroom predict | check | export | demo | summary | compare | ui."""
+"""Commands beside the pipeline.
+
+python -m darkroom predict | check | doctor | verify | export | demo | summary | compare | ui
+"""
 
 import argparse
 import os
@@ -40,6 +43,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
     command = commands.add_parser("check", help="before a long training: check data, network and learning rate")
     command.set_defaults(run=check)
+
+    command = commands.add_parser("doctor", help="go through what a run needs of this machine and repository")
+    command.set_defaults(run=doctor)
+
+    command = commands.add_parser("verify", help="rebuild the commit in a fresh clone and compare it with dvc.lock")
+    command.set_defaults(run=verify)
 
     command = commands.add_parser("export", help="write the model as one file that runs without Darkroom (ONNX)")
     command.add_argument("--format", default="onnx", help="onnx")
@@ -117,6 +126,22 @@ def check(options: argparse.Namespace) -> None:
     from darkroom import checks
 
     if not checks.run(settings, entry):
+        raise SystemExit(1)
+
+
+def doctor(options: argparse.Namespace) -> None:
+    """Print a line for each thing that a run needs, as soon as it is known; exit code 1 where one is missing."""
+    from darkroom import doctor
+
+    if not doctor.run():
+        raise SystemExit(1)
+
+
+def verify(options: argparse.Namespace) -> None:
+    """Rebuild the committed state and say whether it has the recorded bytes; exit code 1 where it has not."""
+    from darkroom import verify
+
+    if not verify.run():
         raise SystemExit(1)
 
 

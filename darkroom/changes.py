@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -173,6 +174,15 @@ class Augmentation(Section):
         name = next(iter(self.model_fields_set), None)
         found: Section | None = getattr(self, name) if name else None
         return found
+
+
+def own_functions(changes: Any) -> Iterator[str]:
+    """Names (`module:function`) of the user's own functions in a dumped list of changes, nested ones included."""
+    for value in changes if isinstance(changes, list) else changes.values():
+        if isinstance(value, dict | list):
+            yield from own_functions(value)
+    if isinstance(changes, dict) and isinstance(changes.get("function"), dict):
+        yield changes["function"]["name"]
 
 
 def _check_ordered(name: str, bounds: list[float]) -> None:

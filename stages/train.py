@@ -1,7 +1,7 @@
 """Train the network, and keep the weights of the epoch that is best on validation."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +9,7 @@ import pandas as pd
 
 from darkroom import diagnosis, paths, plots, runtime
 from darkroom.catalog import Entry
+from darkroom.changes import own_functions
 from darkroom.console import UserError, bar, done, run
 from darkroom.dataset import labels_of, load_classes, load_images, load_index, load_split
 from darkroom.files import read_json, replacing, replacing_folder, sha256, write_csv, write_json, write_text
@@ -209,17 +210,8 @@ def _decisive_files(augment: Any) -> list[Path]:
     """Files that decide what a training gives, besides its parameters."""
     files = [paths.INDEX, paths.CLASSES, paths.SPLIT, paths.STATS, Path(__file__)]
     files += Path(runtime.__file__).parent.glob("*.py")
-    own = [Path(name.partition(":")[0].replace(".", "/") + ".py") for name in _functions(augment)]
+    own = [Path(name.partition(":")[0].replace(".", "/") + ".py") for name in own_functions(augment)]
     return files + [file for file in own if file.is_file()]
-
-
-def _functions(augment: Any) -> Iterator[str]:
-    """Names of the user's own functions in a list of changes, nested ones included."""
-    for value in augment if isinstance(augment, list) else augment.values():
-        if isinstance(value, dict | list):
-            yield from _functions(value)
-    if isinstance(augment, dict) and isinstance(augment.get("function"), dict):
-        yield augment["function"]["name"]
 
 
 if __name__ == "__main__":
