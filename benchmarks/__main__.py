@@ -13,12 +13,14 @@ from pathlib import Path
 from benchmarks import (
     archives,
     augmentation,
+    comparison,
     data_path,
     dvc_tree,
     epoch,
     extract,
     loop,
     photos,
+    scale,
     settings,
     streaming,
     suspects,
@@ -41,6 +43,8 @@ BENCHMARKS = {
         dvc_tree,
         suspects,
         photos,
+        scale,
+        comparison,
     )
 }
 
@@ -60,13 +64,20 @@ def main() -> None:
         "--flip", type=float, default=0.02, metavar="SHARE", help="labels made wrong for suspects (0.02)"
     )
     parser.add_argument("--folds", type=int, default=0, metavar="K", help="errors.train_folds of suspects (0)")
+    parser.add_argument(
+        "--most", type=int, metavar="N", help="small pictures of the largest set of scale (100000, quick: 5000)"
+    )
+    parser.add_argument(
+        "--peers", type=Path, metavar="DIR", help="folder with a folder of packages for each peer of comparison"
+    )
     options = parser.parse_args()
     unknown = [name for name in options.names if name not in BENCHMARKS]
     if unknown:
         raise UserError(f"there is no benchmark {unknown[0]!r}: known are {', '.join(BENCHMARKS)}")
     repeats = (1 if options.quick else 3) if options.repeats is None else options.repeats
     stream_mb = (64 if options.quick else 2048) if options.stream_mb is None else options.stream_mb
-    for option, value in (("--repeats", repeats), ("--stream-mb", stream_mb)):
+    most = (5_000 if options.quick else 100_000) if options.most is None else options.most
+    for option, value in (("--repeats", repeats), ("--stream-mb", stream_mb), ("--most", most)):
         if value < 1:
             raise UserError(f"{option} is {value}, but must be 1 or more")
     if not 0 < options.flip < 1:
@@ -77,7 +88,17 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="darkroom-bench-") as folder:
         archive, title = archives.choose(Path(folder), quick=options.quick)
         setting = Setting(
-            archive, title, Path(folder), repeats, options.quick, stream_mb, lightning, options.flip, options.folds
+            archive,
+            title,
+            Path(folder),
+            repeats,
+            options.quick,
+            stream_mb,
+            lightning,
+            options.flip,
+            options.folds,
+            most,
+            options.peers.absolute() if options.peers else None,
         )
         for name in options.names or BENCHMARKS:
             started = time.perf_counter()

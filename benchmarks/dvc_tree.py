@@ -8,7 +8,6 @@ larger.
 """
 
 import os
-import resource
 import shutil
 import subprocess
 import sys
@@ -17,7 +16,7 @@ from pathlib import Path
 
 from benchmarks import packed, tree
 from benchmarks.archives import LABELLED
-from benchmarks.fresh import ROOT, Figures, best, fresh
+from benchmarks.fresh import ROOT, Figures, best, children_cpu, fresh
 from benchmarks.table import Setting, Table
 
 COMMANDS = ("add", "push", "pull")
@@ -69,20 +68,20 @@ def _files(folder: Path) -> int:
 
 
 def _dvc(command: str, repository: Path, *arguments: str) -> Figures:
-    wall, cpu = time.perf_counter(), _children_cpu()
+    wall, cpu = time.perf_counter(), children_cpu()
     _call([sys.executable, "-m", "dvc", *command.split(), "--quiet", *arguments], repository)
-    return {f"{command}_wall": time.perf_counter() - wall, f"{command}_cpu": _children_cpu() - cpu}
+    return {f"{command}_wall": time.perf_counter() - wall, f"{command}_cpu": children_cpu() - cpu}
+
+
+def environment(repository: Path) -> dict[str, str]:
+    """Ours, but that DVC's settings and records on this machine are neither read nor changed."""
+    own = {f"DVC_{name}_DIR": f"{repository}.{name}" for name in ("SITE_CACHE", "GLOBAL_CONFIG", "SYSTEM_CONFIG")}
+    return os.environ | own | {"DVC_NO_ANALYTICS": "1"}
 
 
 def _call(command: list[str], repository: Path) -> None:
-    # DVC's settings and records on this machine are neither read nor changed.
-    own = {f"DVC_{name}_DIR": f"{repository}.{name}" for name in ("SITE_CACHE", "GLOBAL_CONFIG", "SYSTEM_CONFIG")}
-    environment = os.environ | own | {"DVC_NO_ANALYTICS": "1"}
-    done = subprocess.run(command, cwd=repository, env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command, cwd=repository, env=environment(repository), capture_output=True, text=True, check=False
+    )
     if done.returncode:
         raise RuntimeError(f"{' '.join(command)} failed:\n{done.stderr}")
-
-
-def _children_cpu() -> float:
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime

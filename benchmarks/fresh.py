@@ -77,8 +77,13 @@ def clock() -> Iterator[Figures]:
 
 
 def _cpu_seconds() -> float:
+    return time.process_time() + children_cpu()
+
+
+def children_cpu() -> float:
+    """Seconds of CPU time of the processes that this one started and that have ended."""
     ended = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return time.process_time() + ended.ru_utime + ended.ru_stime
+    return ended.ru_utime + ended.ru_stime
 
 
 def peak_mb() -> float:

@@ -23,6 +23,8 @@ class Setting:
     lightning: Path | None  # a folder with pytorch_lightning, for its side alone
     flip: float  # share of the labels that `suspects` makes wrong
     folds: int  # models that `suspects` trains for the training images
+    most: int  # small pictures of the largest set that `scale` makes
+    peers: Path | None  # a folder with a folder of packages for each peer of `comparison`
 
     @property
     def together(self) -> int:
