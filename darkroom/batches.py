@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from darkroom.dataset import Images, Labels, Rows
+from darkroom.dataset import Images, Labels, Rows, chunks
 
 WHOLE_BYTES = 2**30  # sets up to this size are shuffled image by image
 BLOCK_BYTES = 2**18  # images of larger ones that stay together ...
@@ -35,7 +35,7 @@ class Batches:
         self.image_bytes = int(np.prod(images.shape[1:]))
         self._images, self._rows = images, rows
         self.resident = len(rows) * self.image_bytes <= memory_share * free_memory(device)
-        self._whole = torch.from_numpy(np.ascontiguousarray(images[rows])).to(device) if self.resident else None
+        self._whole = _copied(images, rows).to(device) if self.resident else None
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -95,6 +95,16 @@ class Batches:
         offset = int(self._images.offset) + start * self.image_bytes
         piece = np.fromfile(str(self._images.filename), np.uint8, count, offset=offset)
         return piece.reshape(-1, *self._images.shape[1:])
+
+
+def _copied(images: Images, rows: Rows) -> Tensor:
+    """These images, in memory once: piece by piece, so that pages of a map do not lie beside them."""
+    whole = np.empty((len(rows), *images.shape[1:]), np.uint8)
+    start = 0
+    for part, found in chunks(images, rows):
+        whole[start : start + len(part)] = found
+        start += len(part)
+    return torch.from_numpy(whole)
 
 
 def _runs(rows: NDArray[np.int64], gap: int, longest: int) -> list[NDArray[np.int64]]:

@@ -1,3 +1,6 @@
+import re
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -55,3 +58,19 @@ def test_chunks_go_through_all_rows_in_order(stored, monkeypatch, size, rows):
 
 def test_chunks_of_no_images():
     assert list(dataset.chunks(np.empty((0, 4, 4, 1), np.uint8))) == []
+
+
+def test_a_walk_through_a_large_set_keeps_none_of_its_pages(tmp_path, monkeypatch):
+    monkeypatch.setattr(dataset, "CHUNK_BYTES", 2**20)
+    np.lib.format.open_memmap(tmp_path / "images.npy", "w+", np.uint8, (64, 1024, 1024, 1)).flush()
+    images = np.load(tmp_path / "images.npy", mmap_mode="r")
+    before = mapped_bytes()
+    assert max(mapped_bytes() - before for _ in dataset.chunks(images)) < 2**24
+
+
+def mapped_bytes():
+    """Bytes of files that this process holds in memory through maps."""
+    status = Path("/proc/self/status")
+    if not status.exists():
+        pytest.skip("only Linux tells")
+    return 1024 * int(re.search(r"RssFile:\s+(\d+)", status.read_text())[1])
