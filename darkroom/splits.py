@@ -33,30 +33,29 @@ def split(
             )
         fixed = labelled[given]
         labelled = labelled[~given & ~labelled["sha256"].isin(fixed["sha256"])]
-    first = labelled.drop_duplicates("sha256")
-    rows, labels = first["row"].to_numpy(np.int64), first["label"].to_numpy(np.int64)
+    pixels = labelled["sha256"].factorize()[0]  # 0, 1, ... in the order in which they come first
+    labels = labelled.loc[~labelled["sha256"].duplicated(), "label"].to_numpy(np.int64)
     rest = 1.0 if use_given_test else 1 - test
     _check_sizes(labels, classes, min(val * rest, (1 - val) * rest, 1.0 if use_given_test else test))
-    side: dict[int, str] = {}
+    images, side = np.arange(len(labels)), np.full(len(labels), "train", object)
     if not use_given_test:
-        rows, tested, labels = _divide(rows, labels, test, seed)
-        side |= dict.fromkeys(tested.tolist(), "test")
-    trained, validated, _ = _divide(rows, labels, val, seed)
-    side |= dict.fromkeys(trained.tolist(), "train") | dict.fromkeys(validated.tolist(), "val")
-    of_pixels = {pixels: side[row] for pixels, row in zip(first["sha256"], first["row"], strict=True)}
-    table = pd.DataFrame({"row": labelled["row"], "split": labelled["sha256"].map(of_pixels)})
+        images, tested, labels = _divide(images, labels, test, seed)
+        side[tested] = "test"
+    _, validated, _ = _divide(images, labels, val, seed)
+    side[validated] = "val"
+    table = pd.DataFrame({"row": labelled["row"], "split": side[pixels]})
     if use_given_test:
         table = pd.concat([table, pd.DataFrame({"row": fixed["row"], "split": "test"})])
     return table.astype({"row": "int64", "split": "str"}).sort_values("row", ignore_index=True)
 
 
-def _divide(rows: Rows, labels: Labels, share: float, seed: int) -> tuple[Rows, Rows, Labels]:
-    """The rows that stay, the stratified `share` of them that goes, and the labels of those that stay."""
+def _divide(images: Rows, labels: Labels, share: float, seed: int) -> tuple[Rows, Rows, Labels]:
+    """The images that stay, the stratified `share` of them that goes, and the labels of those that stay."""
     try:
-        stay, go, kept, _ = train_test_split(rows, labels, test_size=share, stratify=labels, random_state=seed)
+        stay, go, kept, _ = train_test_split(images, labels, test_size=share, stratify=labels, random_state=seed)
     except ValueError:  # both shares are rounded up, so that nothing may be left of a few images
         raise UserError(
-            f"too few different images to divide: {len(rows)} cannot give a share of {share} with every class on both "
+            f"too few different images to divide: {len(images)} cannot give a share of {share} with every class on both "
             "sides: add images, or change split.test and split.val"
         ) from None
     return stay, go, kept
@@ -76,8 +75,8 @@ def _check_sizes(labels: Labels, classes: list[str], smallest_share: float) -> N
 def check_leaks(index: pd.DataFrame, table: pd.DataFrame) -> None:
     """The gate: raise UserError if equal pixels stand in two splits."""
     joined = table.merge(index[["row", "sha256", "path"]], on="row")
-    sides = joined.groupby("sha256")["split"].nunique()
-    leaked = joined[joined["sha256"].isin(sides[sides > 1].index)]
+    sides = joined[["sha256", "split"]].drop_duplicates()
+    leaked = joined[joined["sha256"].isin(sides.loc[sides["sha256"].duplicated(), "sha256"])]
     if len(leaked):
         raise UserError(
             f"{len(leaked)} images stand in two splits with equal pixels, the first being {leaked['path'].iloc[0]}: "

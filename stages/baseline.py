@@ -12,7 +12,7 @@ from darkroom.params import load
 
 def main() -> None:
     settings = load()[0].baseline
-    images, index = load_images(), load_index()
+    images, index = load_images(), load_index("label")
     chosen = baselines.choose(load_split("train"), settings.max_train, settings.seed)
     rows = {"train": chosen, "val": load_split("val"), "test": load_split("test")}
     labels = {name: labels_of(index, part) for name, part in rows.items()}

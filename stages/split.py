@@ -9,7 +9,7 @@ from darkroom.params import load
 
 def main() -> None:
     settings = load()[0].split
-    index, classes = load_index(), load_classes()
+    index, classes = load_index("row", "path", "label", "subset", "sha256"), load_classes()
     table = splits.split(
         index,
         classes,

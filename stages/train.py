@@ -48,7 +48,7 @@ def train(params: Params, entry: Entry) -> None:
     from darkroom.inference import to_bytes_scale
 
     settings = params.train
-    images, index, classes, stats = load_images(), load_index(), load_classes(), read_json(paths.STATS)
+    images, index, classes, stats = load_images(), load_index("label"), load_classes(), read_json(paths.STATS)
     if images.shape[1:] != entry.shape:
         raise UserError(
             f"the images in {paths.IMAGES} are {images.shape[1:]} (height, width, channels), but {paths.DATASETS} asks "
