@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Callable
+from typing import Any
 
 import cv2
 import numpy as np
@@ -13,11 +14,11 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from darkroom.dataset import Images, Labels, Rows
+from darkroom.dataset import Images, Labels, Rows, chunks
 
 SIDE = 32  # larger images are shrunk to this: pixels are poor features at any size
 
-MODELS: dict[str, Callable[[int], object]] = {
+MODELS: dict[str, Callable[[int], Any]] = {
     "majority_class": lambda seed: DummyClassifier(),
     "random_forest": lambda seed: RandomForestClassifier(n_estimators=10, max_depth=10, random_state=seed),
     "logistic_regression": lambda seed: make_pipeline(
@@ -26,12 +27,11 @@ MODELS: dict[str, Callable[[int], object]] = {
 }
 
 
-def features(images: Images, rows: Rows) -> NDArray[np.float32]:
+def features(images: Images) -> NDArray[np.float32]:
     """Pixels in [0, 1] as one row an image, after shrinking to at most 32x32."""
     height, width = min(images.shape[1], SIDE), min(images.shape[2], SIDE)
-    flat = np.empty((len(rows), height * width * images.shape[3]), np.float32)
-    for at, row in enumerate(rows):
-        image = images[row]
+    flat = np.empty((len(images), height * width * images.shape[3]), np.float32)
+    for at, image in enumerate(images):
         if image.shape[:2] != (height, width):
             image = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
         flat[at] = image.reshape(-1)
@@ -46,13 +46,20 @@ def choose(rows: Rows, at_most: int, seed: int) -> Rows:
     return np.sort(np.random.default_rng(seed).choice(rows, at_most, replace=False))
 
 
-def predictions(
-    name: str, seed: int, train: tuple[NDArray[np.float32], Labels], others: dict[str, NDArray[np.float32]]
-) -> dict[str, Labels]:
-    """Fit one baseline to features and labels, and return the class numbers that it predicts on other features."""
+def fit(name: str, seed: int, images: NDArray[np.float32], labels: Labels) -> Any:
+    """One baseline, fitted to features and labels: a classifier of scikit-learn."""
     model = MODELS[name](seed)
     with warnings.catch_warnings():
         # A baseline that stopped at its number of iterations is still a bar to beat.
         warnings.simplefilter("ignore", ConvergenceWarning)
-        model.fit(*train)  # type: ignore[attr-defined]
-    return {split: model.predict(x) for split, x in others.items()}  # type: ignore[attr-defined]
+        return model.fit(images, labels)
+
+
+def predictions(models: dict[str, Any], images: Images, rows: Rows) -> dict[str, Labels]:
+    """The class numbers that each model predicts, worked out piece by piece: features take four times the pixels."""
+    found: dict[str, list[Labels]] = {name: [np.empty(0, np.int64)] for name in models}
+    for _, part in chunks(images, rows):
+        pixels = features(part)
+        for name, model in models.items():
+            found[name].append(model.predict(pixels))
+    return {name: np.concatenate(parts) for name, parts in found.items()}

@@ -55,8 +55,8 @@ def _divide(images: Rows, labels: Labels, share: float, seed: int) -> tuple[Rows
         stay, go, kept, _ = train_test_split(images, labels, test_size=share, stratify=labels, random_state=seed)
     except ValueError:  # both shares are rounded up, so that nothing may be left of a few images
         raise UserError(
-            f"too few different images to divide: {len(images)} cannot give a share of {share} with every class on both "
-            "sides: add images, or change split.test and split.val"
+            f"too few different images to divide: {len(images)} cannot give a share of {share} with every class on "
+            "both sides: add images, or change split.test and split.val"
         ) from None
     return stay, go, kept
 

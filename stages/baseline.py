@@ -5,7 +5,7 @@ import pandas as pd
 
 from darkroom import baselines, paths
 from darkroom.console import done, progress, run
-from darkroom.dataset import labels_of, load_images, load_index, load_split
+from darkroom.dataset import chunks, labels_of, load_images, load_index, load_split
 from darkroom.files import write_json, write_parquet
 from darkroom.params import load
 
@@ -14,22 +14,20 @@ def main() -> None:
     settings = load()[0].baseline
     images, index = load_images(), load_index("label")
     chosen = baselines.choose(load_split("train"), settings.max_train, settings.seed)
-    rows = {"train": chosen, "val": load_split("val"), "test": load_split("test")}
-    labels = {name: labels_of(index, part) for name, part in rows.items()}
-    features = {name: baselines.features(images, part) for name, part in rows.items()}
-    train = features.pop("train"), labels.pop("train")
-    on_test = pd.DataFrame({"row": rows["test"]})
-    results: dict[str, object] = {"train_images": len(chosen)}
-    for name in progress(baselines.MODELS, what="baselines", unit="model", total=len(baselines.MODELS)):
-        found = baselines.predictions(name, settings.seed, train, features)
-        results[name] = {
-            f"{split}_accuracy": round(float(np.mean(found[split] == labels[split])), 4) for split in found
-        }
-        on_test[name] = found["test"]
-    write_parquet(paths.BASELINE_PREDICTIONS, on_test)
-    write_json(paths.BASELINE, results)
-    shown = ", ".join(f"{name} {results[name]['test_accuracy']:.2%}" for name in baselines.MODELS)  # type: ignore[index]
-    done(f"wrote {paths.BASELINE}; accuracy on test: {shown}", "dvc repro train")
+    pixels = np.concatenate([baselines.features(part) for _, part in chunks(images, chosen)])
+    train = pixels, labels_of(index, chosen)
+    shown = progress(baselines.MODELS, what="baselines", unit="model", total=len(baselines.MODELS))
+    models = {name: baselines.fit(name, settings.seed, *train) for name in shown}
+    results: dict[str, dict[str, float]] = {name: {} for name in models}
+    for split in ("val", "test"):
+        rows = load_split(split)
+        found, labels = baselines.predictions(models, images, rows), labels_of(index, rows)
+        for name, predicted in found.items():
+            results[name][f"{split}_accuracy"] = round(float(np.mean(predicted == labels)), 4)
+    write_parquet(paths.BASELINE_PREDICTIONS, pd.DataFrame({"row": rows} | found))
+    write_json(paths.BASELINE, {"train_images": len(chosen)} | results)
+    reached = ", ".join(f"{name} {figures['test_accuracy']:.2%}" for name, figures in results.items())
+    done(f"wrote {paths.BASELINE}; accuracy on test: {reached}", "dvc repro train")
 
 
 if __name__ == "__main__":

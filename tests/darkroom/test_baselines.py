@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from darkroom import baselines
+from darkroom import baselines, dataset
 from tests import make
 
 
@@ -17,9 +17,10 @@ def reached(name, seed=0, **changes):
     images, labels = toy(**changes)
     rows = np.arange(len(images))
     train, val, test = np.split(rows, [120, 160])
-    sets = {split: baselines.features(images, part) for split, part in (("val", val), ("test", test))}
-    found = baselines.predictions(name, seed, (baselines.features(images, train), labels[train]), sets)
-    return {split: (found[split] == labels[part]).mean() for split, part in (("val", val), ("test", test))}
+    model = baselines.fit(name, seed, baselines.features(images[train]), labels[train])
+    sets = {"val": val, "test": test}
+    found = {split: baselines.predictions({name: model}, images, part)[name] for split, part in sets.items()}
+    return {split: (found[split] == labels[part]).mean() for split, part in sets.items()}
 
 
 @pytest.mark.parametrize("name", ["random_forest", "logistic_regression"])
@@ -29,9 +30,22 @@ def test_what_can_be_told_apart_is_told_apart(name, channels):
 
 
 def test_the_majority_class_is_the_most_frequent_label():
-    train = np.zeros((5, 1), np.float32), np.array([1, 1, 1, 0, 2])
-    found = baselines.predictions("majority_class", 0, train, {"test": np.zeros((4, 1), np.float32)})
-    assert found["test"].tolist() == [1, 1, 1, 1]
+    model = baselines.fit("majority_class", 0, np.zeros((5, 1), np.float32), np.array([1, 1, 1, 0, 2]))
+    found = baselines.predictions({"any": model}, np.zeros((6, 1, 1, 1), np.uint8), np.array([0, 2, 3, 5]))
+    assert found["any"].tolist() == [1, 1, 1, 1]
+
+
+@pytest.mark.parametrize("size", [1, 1000, 10**9])
+def test_predictions_do_not_depend_on_the_pieces(monkeypatch, size):
+    images, labels = toy(60)
+    train = baselines.features(images[:30]), labels[:30]
+    models = {name: baselines.fit(name, 0, *train) for name in baselines.MODELS}
+    rows = np.array([59, 3, 40, 41])
+    expected = {name: model.predict(baselines.features(images[rows])).tolist() for name, model in models.items()}
+    monkeypatch.setattr(dataset, "CHUNK_BYTES", size)
+    found = baselines.predictions(models, images, rows)
+    assert {name: predicted.tolist() for name, predicted in found.items()} == expected
+    assert all(len(predicted) == 0 for predicted in baselines.predictions(models, images, rows[:0]).values())
 
 
 @pytest.mark.parametrize("name", baselines.MODELS)
@@ -41,16 +55,14 @@ def test_the_same_seed_gives_the_same_figures(name):
 
 def test_features_are_pixels_in_zero_to_one():
     images = np.stack([make.pixels(4, 5, 3, seed) for seed in range(3)])
-    found = baselines.features(images, np.array([2, 0]))
+    found = baselines.features(images[[2, 0]])
     assert found.dtype == np.float32
     assert np.allclose(found, images[[2, 0]].reshape(2, -1) / 255)
 
 
 @pytest.mark.parametrize(("size", "width"), [((64, 100), 1024), ((20, 100), 640), ((100, 20), 640), ((32, 32), 1024)])
-def test_large_images_are_shrunk(tmp_path, size, width):
-    np.save(tmp_path / "images.npy", np.full((2, *size, 3), 51, np.uint8))
-    images = np.load(tmp_path / "images.npy", mmap_mode="r")
-    found = baselines.features(images, np.array([0, 1]))
+def test_large_images_are_shrunk(size, width):
+    found = baselines.features(np.full((2, *size, 3), 51, np.uint8))
     assert found.shape == (2, width * 3)
     assert np.allclose(found, 0.2)
 
@@ -73,5 +85,5 @@ def test_a_baseline_that_does_not_converge_does_not_bother_the_user(recwarn):
     settings.set_params(logisticregression__max_iter=1, logisticregression__C=1e6)
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(baselines.MODELS, "logistic_regression", lambda seed: settings)
-        baselines.predictions("logistic_regression", 0, (images, labels), {"val": images})
+        baselines.fit("logistic_regression", 0, images, labels)
     assert not recwarn.list
