@@ -74,12 +74,14 @@ def _check_sizes(labels: Labels, classes: list[str], smallest_share: float) -> N
 
 def check_leaks(index: pd.DataFrame, table: pd.DataFrame) -> None:
     """The gate: raise UserError if equal pixels stand in two splits."""
-    joined = table.merge(index[["row", "sha256", "path"]], on="row")
-    sides = joined[["sha256", "split"]].drop_duplicates()
-    leaked = joined[joined["sha256"].isin(sides.loc[sides["sha256"].duplicated(), "sha256"])]
+    rows = table["row"].to_numpy(np.int64)
+    joined = pd.DataFrame({"pixels": index["sha256"].factorize()[0][rows], "split": table["split"]})
+    sides = joined.drop_duplicates()
+    leaked = rows[joined["pixels"].isin(sides.loc[sides["pixels"].duplicated(), "pixels"])]
     if len(leaked):
+        first = index["path"].iloc[leaked[0]]
         raise UserError(
-            f"{len(leaked)} images stand in two splits with equal pixels, the first being {leaked['path'].iloc[0]}: "
+            f"{len(leaked)} images stand in two splits with equal pixels, the first being {first}: "
             "the test would not be honest, so nothing was written"
         )
 
