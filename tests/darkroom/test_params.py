@@ -1,4 +1,4 @@
-import copy
+import math
 
 import pytest
 import yaml
@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from darkroom import params
+from darkroom.catalog import Entry
 from darkroom.catalog import load as load_entry
 from tests import make
 from tests.conftest import ROOT
@@ -203,35 +204,48 @@ SIMPLE = st.one_of(
     st.floats(),
     st.text(st.characters(exclude_categories=["Cs"]), max_size=12),
     st.sampled_from(["auto", "cpu", "adam", "-1", "1e-05", "digits", "32P-64", "9999999"]),
+    st.sampled_from([10**400, 2**63, 5e-324, float("inf"), float("nan")]),
 )
 VALUES = st.recursive(
     SIMPLE, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(SIMPLE, inner, max_size=3), max_leaves=4
 )
 
 
-@given(st.sampled_from(LEAVES), VALUES)
-def test_any_value_in_any_place_is_accepted_or_refused_in_one_line(tmp_path_factory, leaf, value):
-    content = copy.deepcopy(CONTENT)
-    *sections, last = leaf.split(".")
-    place = content
-    for section in sections:
-        place = place[section]
-    place[last] = value
+def told_or_sound(params_file, datasets_file):
+    """The files are refused in one line that names one of them, or accepted without a number that is none."""
+    found = []
+    sentence = make.refusal(lambda: found.append(params.load(params_file, datasets_file)))
+    if sentence is not None:
+        assert sentence.isprintable()
+        assert str(params_file) in sentence or str(datasets_file) in sentence or "params.yaml: dataset" in sentence
+    else:
+        numbers = [value for value in params.flatten(found[0][0]).values() if isinstance(value, float)]
+        assert all(map(math.isfinite, numbers))
+
+
+@given(st.sampled_from([*LEAVES, *(key for key in CONTENT if isinstance(CONTENT[key], dict))]), VALUES | st.just(...))
+def test_any_value_in_any_place_is_accepted_or_refused_in_one_line(tmp_path_factory, place, value):
     path = tmp_path_factory.mktemp("params") / "params.yaml"
-    path.write_text(yaml.safe_dump(content, allow_unicode=True), encoding="utf-8")
-    sentence = make.refusal(lambda: params.load(path, DATASETS))
-    assert sentence is None or make.is_one_line(sentence)
+    path.write_text(yaml.safe_dump(CONTENT), encoding="utf-8")
+    make.edit(path, {place: value})
+    told_or_sound(path, DATASETS)
 
 
-@given(
-    st.sampled_from(["title", "path", "train", "test", "sha256", "channels", "image_size", "classes", "recipe"]), VALUES
+@pytest.mark.parametrize("key", LEAVES)
+@pytest.mark.parametrize(
+    "value", [None, True, -1, 10**400, 1e308, float("inf"), float("nan"), "", "\x1b", [None], {"a": 1}]
 )
+def test_every_key_is_checked(project, key, value):
+    make.edit(project.params, {key: value})
+    told_or_sound(params.PARAMS, params.DATASETS)
+
+
+@given(st.sampled_from(list(Entry.model_fields)), VALUES)
 def test_any_value_in_an_entry_is_accepted_or_refused_in_one_line(tmp_path_factory, key, value):
     folder = tmp_path_factory.mktemp("params")
     content = {"digits": {"path": "a.zip", "train": "train", "channels": 1, "image_size": 8} | {key: value}}
     (folder / "datasets.yaml").write_text(yaml.safe_dump(content, allow_unicode=True), encoding="utf-8")
-    sentence = make.refusal(lambda: params.load(ROOT / "params.yaml", folder / "datasets.yaml"))
-    assert sentence is None or make.is_one_line(sentence)
+    told_or_sound(ROOT / "params.yaml", folder / "datasets.yaml")
 
 
 def test_flatten_gives_dotted_keys_and_plain_values(project):
