@@ -133,8 +133,18 @@ def _probe_png(data: bytes) -> Found:
     *_, width, height, _, colour = _PNG_HEADER.unpack_from(data)
     if colour not in _PNG_CHANNELS:
         raise BadImage("it is no valid PNG")
+    _check_chunks(data)
     has_alpha = colour in (4, 6) or b"tRNS" in data[33 : data.find(b"IDAT", 33)]
     return _sized(width, height, _PNG_CHANNELS[colour], plain=not has_alpha)
+
+
+def _check_chunks(data: bytes) -> None:
+    """OpenCV takes the memory that a chunk of a PNG asks for, up to 4 GB, before it looks whether so much follows."""
+    at = 8
+    while at + 8 <= len(data) and data[at + 4 : at + 8] != b"IEND":
+        at += 12 + int.from_bytes(data[at : at + 4], "big")
+        if at > len(data):
+            raise BadImage("it is cut short or no PNG")
 
 
 def _probe_other(data: bytes) -> Found:

@@ -396,6 +396,15 @@ def test_a_huge_picture_is_refused_before_it_is_decoded(monkeypatch):
         decode(bomb, (28, 28, 3))
 
 
+@pytest.mark.parametrize("at", [33, 8])
+def test_a_chunk_longer_than_the_file_is_refused_before_memory_is_taken_for_it(monkeypatch, at):
+    monkeypatch.setattr(images.cv2, "imdecode", None)
+    data = bytearray(make.picture(1))
+    data[at] = 0xFF
+    with pytest.raises(BadImage, match="it is cut short or no PNG"):
+        decode(bytes(data), (8, 8, 1))
+
+
 def test_a_huge_bitmap_is_refused_before_it_is_decoded():
     data = bytearray(make.picture(1, 4, 4, 3, "BMP"))
     struct.pack_into("<2l", data, 18, 40_000, 40_000)
