@@ -464,6 +464,7 @@ def broken_pictures():
     yield "wrong crc of the head.png", whole[:29] + b"\0\0\0\0" + whole[33:]
     at = whole.find(b"IDAT")
     yield "wrong crc of the data.png", whole[: at + 50] + bytes([whole[at + 50] ^ 1]) + whole[at + 51 :]
+    yield "a chunk of 4 GB.png", whole[:33] + b"\xff" + whole[34:]
     yield "no data.png", whole[: at - 4] + chunk(b"IEND", b"")
     yield "zero-byte.jpg", b""
     yield "text.jpg", b"this is no picture\n" * 9

@@ -79,14 +79,15 @@ def trials():
             yield tried
         finally:
             if process:
-                process.kill()
+                pipe.close()
                 process.join()
 
 
 def _serve(pipe, folder):
-    while True:
-        trial, arguments = pipe.recv()
-        pipe.send(_attempt(trial, arguments, folder))
+    with contextlib.suppress(EOFError):
+        while True:
+            trial, arguments = pipe.recv()
+            pipe.send(_attempt(trial, arguments, folder))
 
 
 def _attempt(trial, arguments, folder):
