@@ -23,13 +23,9 @@ from darkroom import tars, zips
 from darkroom.console import UserError
 
 ENDINGS = re.compile(r"\.(zip|tar|tar\.gz|tgz|tar\.bz2|tbz2|tar\.xz|txz)$", re.IGNORECASE)
-COMPRESSED: dict[bytes, Callable[[IO[bytes]], IO[bytes]]] = {
-    b"\x1f\x8b": lambda stream: gzip.GzipFile(fileobj=stream),  # type: ignore[dict-item,return-value]
-    b"BZh": bz2.BZ2File,
-    b"\xfd7zXZ": lzma.LZMAFile,
-}
 PIECE = 2**20
 DAMAGE = (zips.BadZip, tars.BadTar, EOFError, OSError, zlib.error, lzma.LZMAError)
+XZ_MEMORY = 2**28  # bytes; `xz -9` asks for a quarter of it, an archive that was made to do harm for gigabytes
 MAX_DEPTH = 4
 MAX_FILE = 2**29  # bytes of one picture file; what is larger is no picture
 SPOOL = 2**26  # a nested zip larger than this waits in a temporary file, for it must be seekable
@@ -84,6 +80,11 @@ def files(
         if isinstance(error, OSError) and error.errno is not None:
             raise
         inside = f", in {seen.inside}" if seen.inside else ""
+        if str(error) == "Memory usage limit exceeded":  # lzma's
+            raise UserError(
+                f"{archive}{inside} needs more than {XZ_MEMORY:,} bytes of memory to be unpacked: "
+                "pack it again with `xz -9` or a lower number"
+            ) from None
         raise UserError(
             f"{archive}{inside} is damaged or cut short ({error}): delete it, fetch it again with `dvc repro -f fetch`"
         ) from None
@@ -151,10 +152,42 @@ def _members(stream: IO[bytes], seen: "_Seen") -> "Iterator[zips.Member] | Itera
     head = stream.peek(6)  # type: ignore[attr-defined]
     if head.startswith(b"PK"):
         return zips.members(stream if stream.seekable() else _spooled(stream))
-    for magic, opened in COMPRESSED.items():
+    for magic, unpacked in COMPRESSED.items():
         if head.startswith(magic):
-            return tars.members(_buffered(iter(partial(opened(stream).read, PIECE), b""), seen))
+            return tars.members(_buffered(unpacked(stream), seen))
     return tars.members(stream)
+
+
+def _gunzipped(stream: IO[bytes]) -> Iterator[bytes]:
+    return iter(partial(gzip.GzipFile(fileobj=stream).read, PIECE), b"")
+
+
+def _bunzipped(stream: IO[bytes]) -> Iterator[bytes]:
+    return iter(partial(bz2.BZ2File(stream).read, PIECE), b"")
+
+
+def _unxzed(stream: IO[bytes]) -> Iterator[bytes]:
+    """As lzma.LZMAFile reads it, which takes as much memory as the file asks for. Streams may follow one another."""
+    packed = stream.read(PIECE)
+    while packed:
+        decoder = lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=XZ_MEMORY)
+        while not decoder.eof:
+            piece = decoder.decompress(packed, PIECE)
+            packed = stream.read(PIECE) if decoder.needs_input else b""
+            if piece:
+                yield piece
+            elif decoder.needs_input and not packed:
+                raise EOFError("its xz stream is cut short")
+        packed = decoder.unused_data.lstrip(b"\0")
+        while not packed and (more := stream.read(PIECE)):
+            packed = more.lstrip(b"\0")
+
+
+COMPRESSED: dict[bytes, Callable[[IO[bytes]], Iterator[bytes]]] = {
+    b"\x1f\x8b": _gunzipped,
+    b"BZh": _bunzipped,
+    b"\xfd7zXZ": _unxzed,
+}
 
 
 def _spooled(stream: IO[bytes]) -> IO[bytes]:

@@ -1,9 +1,12 @@
 import gzip
 import io
+import lzma
 import re
+import struct
 import tarfile
 import unicodedata
 import zipfile
+import zlib
 
 import pytest
 from hypothesis import given
@@ -266,6 +269,25 @@ def test_a_changed_byte_in_a_compressed_tar_is_noticed(tmp_path):
     data = bytearray(packed.getvalue())
     data[data.find(BYTES[:9]) + 3] ^= 1
     assert "damaged" in refusal(stored(tmp_path, bytes(data), "a.tar.gz"))
+
+
+def test_xz_in_several_streams_with_padding(tmp_path, monkeypatch):
+    tar = make.tar_of(FILES)
+    data = lzma.compress(tar[:700]) + bytes(8) + lzma.compress(b"") + lzma.compress(tar[700:]) + bytes(4)
+    path = stored(tmp_path, data)
+    for piece in (archive.PIECE, 50, 13, 4, 1):
+        monkeypatch.setattr(archive, "PIECE", piece)
+        assert read(path) == list(FILES.items())
+
+
+def test_xz_that_asks_for_much_memory_is_told(tmp_path):
+    """The size of the window stands in the head of the block; the content need not fill it."""
+    data = bytearray(make.tar_of(FILES, "xz"))
+    size = (data[12] + 1) * 4
+    data[data.find(b"\x21\x01", 12) + 2] = 37  # 1.5 GiB
+    struct.pack_into("<L", data, 12 + size - 4, zlib.crc32(data[12 : 12 + size - 4]))
+    for content in (bytes(data), make.zip_of({"x/set.tar.xz": bytes(data)})):
+        assert "needs more than 268,435,456 bytes of memory to be unpacked" in refusal(stored(tmp_path, content))
 
 
 def test_a_missing_file_is_the_systems_own_error(tmp_path):
