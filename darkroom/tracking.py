@@ -163,8 +163,9 @@ def prepare() -> str:
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     import mlflow
 
-    for name in ("mlflow", "alembic"):
-        logging.getLogger(name).setLevel(logging.WARNING)
+    # What fails is told by `_warn`, in one line; they would add pages.
+    for name in ("mlflow", "alembic", "urllib3"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     mlflow.set_tracking_uri(uri())
     with _store_lock():
         local = paths.root() / "mlflow.db"
@@ -393,7 +394,8 @@ def _register(client: Any, run_id: str, address: str, name: str) -> None:
 
 
 def _warn(error: Exception) -> None:
-    reason = _unnamed(str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__)
+    lines = [line for line in str(error).splitlines() if line.strip() and not line.startswith("(raised as a result of")]
+    reason = _unnamed(lines[0].strip() if lines else type(error).__name__)
     if len(reason) > MAX_REASON:  # what went wrong stands at the end, after an address that may be long
         reason = f"{reason[: MAX_REASON // 2]} ... {reason[-MAX_REASON // 2 :]}"
     message = f"warning: MLflow at {_unnamed(uri())} does not record this run, until a later stage reaches it: {reason}"

@@ -213,3 +213,16 @@ def test_a_rebuilt_record_that_broke_off_does_not_look_finished(trained, tmp_pat
 def test_a_long_warning_keeps_its_end_where_the_reason_stands(capsys):
     tracking._warn(OSError(f"request to http://host/{'x' * 400} failed: too many 500 error responses"))
     assert capsys.readouterr().err.strip().endswith("too many 500 error responses")
+
+
+def test_a_store_that_breaks_is_told_in_one_line(trained, tmp_path, monkeypatch, capfd):
+    reach(monkeypatch, f"sqlite:///{tmp_path / 'mlflow.db'}")
+    tracking.prepare()
+    with sqlite3.connect(tmp_path / "mlflow.db") as store:
+        store.execute("drop table runs")
+    capfd.readouterr()
+    with tracking.training(trained, files.read_json(paths.MODEL), "layers"):
+        pass
+    (line,) = capfd.readouterr().err.splitlines()
+    assert line.startswith("warning: MLflow")
+    assert "no such table: runs" in line
