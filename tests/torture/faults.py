@@ -61,7 +61,7 @@ def _put_back(pipeline):
 def _sentence(printed, *words):
     """What is wrong with the message in which a stage has ended: it is one sentence with these words."""
     if "Traceback" in printed:
-        yield "a traceback: " + printed.strip().splitlines()[-1]
+        yield "a traceback: " + printed.partition("Traceback")[2][-300:]
     told = [line for line in printed.splitlines() if line.startswith("error: ")]
     if len(told) != 1 or not all(word in told[0] for word in words):
         yield f"says {told or printed[-300:]}"
