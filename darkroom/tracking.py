@@ -44,6 +44,7 @@ SERVED = (
 )
 TRAINED = [paths.TRAIN, paths.HISTORY, paths.MODEL, paths.TRAIN_PICTURES]
 MAX_PARAM = 6000  # characters that MLflow keeps of a parameter
+ALIVE = (10, 30)  # seconds that a server may take to be connected to, and to say that it is there
 MAX_REASON = 300  # characters of a warning
 
 
@@ -156,9 +157,9 @@ def prepare() -> str:
 
     Several processes that open a fresh SQLite store together would break it for good, and so would one that is killed.
     """
-    # A server that is down must cost seconds, not the minutes of MLflow's own retries.
-    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
-    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
+    # A server that is down must cost seconds, not the minutes of MLflow's own retries; a busy one is waited for.
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "60")
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     import mlflow
@@ -167,6 +168,7 @@ def prepare() -> str:
     for name in ("mlflow", "alembic", "urllib3"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
     mlflow.set_tracking_uri(uri())
+    _reach(uri())
     with _store_lock():
         local = paths.root() / "mlflow.db"
         if uri() == _local_uri() and not local.exists():
@@ -179,6 +181,20 @@ def prepare() -> str:
             remove(making)
         mlflow.MlflowClient().search_experiments(max_results=1)
     return uri()
+
+
+def _reach(address: str) -> None:
+    """Raise an error if the address is a server's that cannot be connected to in time, or does not answer."""
+    import requests
+
+    if not address.startswith(("http://", "https://")):
+        return
+    try:
+        requests.get(f"{address.rstrip('/')}/health", timeout=ALIVE)
+    except requests.Timeout:
+        raise TimeoutError(f"no answer in {ALIVE[0]} seconds to a connection, or in {ALIVE[1]} to a request") from None
+    except requests.RequestException:
+        pass  # MLflow will try again, and say what is wrong
 
 
 def _store_lock() -> FileLock:

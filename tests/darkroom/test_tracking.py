@@ -1,3 +1,4 @@
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from darkroom import files, paths, tracking
 from darkroom.params import load
 from darkroom.tracking import Run
 from tests import make
+from tests.web import Answer, serve
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -226,3 +228,17 @@ def test_a_store_that_breaks_is_told_in_one_line(trained, tmp_path, monkeypatch,
     (line,) = capfd.readouterr().err.splitlines()
     assert line.startswith("warning: MLflow")
     assert "no such table: runs" in line
+
+
+def test_a_server_that_hangs_is_not_waited_for_again_and_again(monkeypatch):
+    monkeypatch.setattr(tracking, "ALIVE", (5, 0.1))
+    with socket.create_server(("127.0.0.1", 0)) as silent, pytest.raises(TimeoutError, match="no answer"):
+        tracking._reach(f"http://127.0.0.1:{silent.getsockname()[1]}")
+
+
+def test_what_a_server_answers_and_a_refused_connection_are_left_to_mlflow(closed_port, tmp_path):
+    tracking._reach(f"http://127.0.0.1:{closed_port}")
+    tracking._reach(f"sqlite:///{tmp_path}/mlflow.db")
+    with serve([Answer(500)]) as server:
+        tracking._reach(server.url)
+    assert [request.path for request in server.requests] == ["/health"]
