@@ -1,0 +1,33 @@
+"""The files of deploy/, as far as they can be looked at without a server."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import yaml
+
+ROOT = Path(__file__).resolve().parent.parent
+DEPLOY = ROOT / "deploy"
+
+
+def test_the_server_runs_the_mlflow_of_its_clients():
+    versions = {
+        re.search(r"^mlflow(?:\[auth\])?==(\S+)", file.read_text(), re.MULTILINE)[1]
+        for file in (ROOT / "requirements.in", DEPLOY / "requirements.txt")
+    }
+    assert len(versions) == 1
+
+
+def test_no_container_listens_beyond_this_machine_unless_told_to():
+    services = yaml.safe_load((DEPLOY / "compose.yaml").read_text())["services"]
+    assert {name: service.get("ports") for name, service in services.items()} == {
+        "postgres": None,
+        "s3": None,
+        "mlflow": ["${LISTEN:-127.0.0.1}:5000:5000"],
+    }
+
+
+def test_the_script_says_what_it_misses():
+    answer = subprocess.run(["bash", DEPLOY / "mlflow.sh"], capture_output=True, text=True, check=False)
+    assert answer.returncode
+    assert "the folder for the files of the server is missing" in answer.stderr
