@@ -16,6 +16,7 @@ import pty
 import re
 import subprocess
 import sys
+import termios
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -182,6 +183,7 @@ def watch(command: list[str], folder: Path, environment: dict[str, str], mark: s
     of an epoch after the first (epoch_cpu; of the first, where there is no other); and what was printed.
     """
     terminal, inside = pty.openpty()
+    termios.tcsetwinsize(inside, (24, 120))  # a terminal without columns shows no progress bars
     started = time.perf_counter()
     process = psutil.Popen(command, cwd=folder, env=environment, stdin=inside, stdout=inside, stderr=inside)
     os.close(inside)
