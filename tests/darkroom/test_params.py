@@ -232,9 +232,7 @@ def test_any_value_in_any_place_is_accepted_or_refused_in_one_line(tmp_path_fact
 
 
 @pytest.mark.parametrize("key", LEAVES)
-@pytest.mark.parametrize(
-    "value", [None, True, -1, 10**400, 1e308, float("inf"), float("nan"), "", "\x1b", [None], {"a": 1}]
-)
+@pytest.mark.parametrize("value", [10**400, float("inf"), {"a": 1}])
 def test_every_key_is_checked(project, key, value):
     make.edit(project.params, {key: value})
     told_or_sound(params.PARAMS, params.DATASETS)
