@@ -45,7 +45,7 @@ def rows(seconds, seed):
                 except (AssertionError, OSError, subprocess.SubprocessError) as error:
                     trouble = [f"{type(error).__name__} {str(error)[-300:]}"]
                 held += not trouble
-                failures += [f"{getattr(trial, 'args', '')} {text}" for text in trouble]
+                failures += [" ".join((*getattr(trial, "args", ()), text)) for text in trouble]
                 _put_back(pipeline)
             if held or failures or "not tried" in what:
                 yield Row(what, held + len(failures), held, asked, tuple(failures))
