@@ -70,6 +70,7 @@ def main() -> None:
     parser.add_argument(
         "--peers", type=Path, metavar="DIR", help="folder with a folder of packages for each peer of comparison"
     )
+    parser.add_argument("--remote", metavar="URL", help="where dvc_tree pushes to, s3://... or ssh://... (a folder)")
     options = parser.parse_args()
     unknown = [name for name in options.names if name not in BENCHMARKS]
     if unknown:
@@ -99,6 +100,7 @@ def main() -> None:
             options.folds,
             most,
             options.peers.absolute() if options.peers else None,
+            options.remote,
         )
         for name in options.names or BENCHMARKS:
             started = time.perf_counter()

@@ -25,6 +25,7 @@ class Setting:
     folds: int  # models that `suspects` trains for the training images
     most: int  # small pictures of the largest set that `scale` makes
     peers: Path | None  # a folder with a folder of packages for each peer of `comparison`
+    remote: str | None  # where `dvc_tree` pushes to, instead of a folder
 
     @property
     def together(self) -> int:
