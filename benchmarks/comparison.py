@@ -249,6 +249,7 @@ def _their_digest(peer: Peer, folder: Path, data: Path, packages: Path | None) -
 
 def digest(file: str) -> Figures:
     """A number made of all tensors in a file of torch's: equal weights, equal numbers."""
+    os.environ["YOLO_CONFIG_DIR"] = str(Path(file).parent)  # else Ultralytics writes to the user's home
     import torch
 
     total = hashlib.sha256()
