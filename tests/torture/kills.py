@@ -55,8 +55,10 @@ def rows(seconds, seed):
             if trial := _trial(pipeline, stage, draw.uniform(0, lasting[stage]), os.kill):
                 alone.append(trial)
     for stage in STAGES:
-        yield _row(f"kill -9 of DVC and `{stage}`", [trial for trial in killed if trial.stage == stage], ASKED)
-    yield _row("kill -9 of DVC alone, its stage still at work, and at once `dvc repro`", alone, ASKED)
+        if trials := [trial for trial in killed if trial.stage == stage]:
+            yield _row(f"kill -9 of DVC and `{stage}`", trials, ASKED)
+    if alone:
+        yield _row("kill -9 of DVC alone, its stage still at work, and at once `dvc repro`", alone, ASKED)
     if cut_off:
         what = "of these kills, those that met DVC as it wrote dvc.lock"
         yield Row(what, cut_off, cut_off, "`git checkout dvc.lock`, then as above: DVC does not write it at one stroke")
