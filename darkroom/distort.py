@@ -9,7 +9,7 @@ from torch.nn import functional
 
 from darkroom.changes import Color
 from darkroom.draw import Draw
-from darkroom.kernels import centres, linear, sample
+from darkroom.kernels import centres, linear, root, sample
 
 
 def perspective(images: Tensor, draw: Draw, distortion: float, background: Tensor) -> Tensor:
@@ -40,7 +40,7 @@ def elastic(images: Tensor, draw: Draw, strength: float, smoothness: float, back
     deviation = torch.tensor([smoothness], device=images.device)
     rows, columns = (functional.normalize(_bell(side, deviation), p=2.0, dim=2) for side in (height, width))
     field = rows @ (draw.field(2, height, width) * 2 - 1) @ columns.mT
-    longest = field.square().sum(1).amax((1, 2)).sqrt().clamp_min_(1e-12)
+    longest = root(field.square().sum(1).amax((1, 2))).clamp_min_(1e-12)
     field *= (strength / longest).view(-1, 1, 1, 1)
     grid = torch.empty((count, height, width, 2), device=images.device)
     torch.add(centres(width, images.device), field[:, 0], alpha=2 / width, out=grid[..., 0])

@@ -65,7 +65,9 @@ class Layer:
 
     def ratios(self, vectors: Tensor) -> Tensor:
         """Distance of each vector (N x width) to the nearest class mean, in units of the limit."""
-        return torch.cdist(vectors @ self.whitening, self.means).amin(1) / self.limit
+        # The other way takes MKL's square root, which is not the same on every processor.
+        exact = "donot_use_mm_for_euclid_dist"
+        return torch.cdist(vectors @ self.whitening, self.means, compute_mode=exact).amin(1) / self.limit
 
 
 @dataclass(frozen=True)

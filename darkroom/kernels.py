@@ -84,7 +84,7 @@ def erase(images: Tensor, draw: Draw, settings: Erase, mean: Tensor) -> Tensor:
     ratio = torch.exp(low + drawn[1] * (high - low))
     covered = []
     for side, length, place in ((height, area * ratio, drawn[2]), (width, area / ratio, drawn[3])):
-        length = length.sqrt().round().clamp(1, side)
+        length = root(length).round().clamp(1, side)
         start = (place * (side - length + 1)).floor()
         pixel = torch.arange(side, device=images.device) - start.unsqueeze(1)
         covered.append(((pixel >= 0) & (pixel < length.unsqueeze(1))).float())
@@ -103,6 +103,11 @@ def salt_and_pepper(images: Tensor, draw: Draw, share: float) -> Tensor:
     # A blend with weights 0 and 1 is exact, and faster than a choice that a CPU cannot foresee.
     blended = torch.lerp(images, (field >= part / 2) * 255.0, (field < part).float())
     return blended.contiguous(memory_format=torch.channels_last)
+
+
+def root(values: Tensor) -> Tensor:
+    """The square root, the same on every processor; `sqrt` on a CPU is MKL's, which is not, portable mode or no."""
+    return values.rsqrt().reciprocal()
 
 
 def centres(side: int, device: torch.device) -> Tensor:

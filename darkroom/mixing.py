@@ -5,6 +5,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from darkroom.draw import Draw
+from darkroom.kernels import root
 from darkroom.params import Train
 
 
@@ -43,7 +44,7 @@ def _own_share(draw: Draw, parameter: float) -> Tensor:
 def _boxes(draw: Draw, area: Tensor, height: int, width: int) -> Tensor:
     """Boxes of the image's shape, of at most these shares of its area, inside it: N x height x width (Yun et al. 2019,
     arXiv:1905.04899; there a box may stick out)."""
-    tall, wide = ((area.sqrt() * side).floor() for side in (height, width))
+    tall, wide = ((root(area) * side).floor() for side in (height, width))
     place = draw.uniform(2)
     top, left = (place[0] * (height - tall + 1)).floor(), (place[1] * (width - wide + 1)).floor()
     rows, columns = (torch.arange(side, device=area.device)[None] for side in (height, width))

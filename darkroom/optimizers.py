@@ -19,9 +19,12 @@ def make_optimizer(network: nn.Module, settings: Train) -> torch.optim.Optimizer
     if settings.optimizer == "sgd":
         nesterov = settings.nesterov and settings.momentum > 0
         return torch.optim.SGD(groups, momentum=settings.momentum, nesterov=nesterov, **common)
+    # Of a tensor's square root MKL has several versions, of which it takes one by the processor, whatever its settings
+    # say; the fused step has its own, exact one.
+    fused = settings.portable or None
     if settings.optimizer == "adam":
-        return torch.optim.Adam(groups, **common)
-    return torch.optim.AdamW(groups, **common)
+        return torch.optim.Adam(groups, fused=fused, **common)
+    return torch.optim.AdamW(groups, fused=fused, **common)
 
 
 def factor(settings: Train, step: int, steps: int) -> float:

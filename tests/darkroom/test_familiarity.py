@@ -36,6 +36,12 @@ def test_the_batch_does_not_matter(judged):
     np.testing.assert_allclose(alone, ratios(*judged, images), rtol=1e-4)
 
 
+def test_the_distance_of_one_number_is_exact_on_every_processor():
+    numbers = torch.from_numpy(np.random.default_rng(0).standard_normal((10_000, 1), np.float32))
+    one = torch.ones(1, 1)
+    assert torch.equal(familiarity.Layer(0 * one, one, 1.0).ratios(numbers), numbers.abs()[:, 0])
+
+
 def test_the_distance_is_that_of_mahalanobis():
     random = np.random.default_rng(0)
     vectors, labels = random.standard_normal((500, 3)) @ random.standard_normal((3, 3)), np.arange(500) % 2

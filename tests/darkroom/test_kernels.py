@@ -1,5 +1,6 @@
 import math
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
@@ -206,3 +207,10 @@ def test_salt_and_pepper_on_all_pixels():
 class Salted(Given):
     def field(self, channels, height, width):
         return torch.rand((1, channels, height, width), generator=torch.Generator().manual_seed(0))
+
+
+def test_the_root_is_that_of_exact_divisions_and_roots():
+    values = np.random.default_rng(0).random(100_000, dtype=np.float32) * 100
+    one = np.float32(1)
+    assert (kernels.root(torch.from_numpy(values)).numpy() == one / (one / np.sqrt(values))).all()
+    assert kernels.root(torch.zeros(3)).tolist() == [0, 0, 0]

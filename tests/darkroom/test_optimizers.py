@@ -190,3 +190,16 @@ def test_swapping_twice_changes_nothing():
     average.swap()
     assert all(torch.equal(value, own[name]) for name, value in network.state_dict().items())
     assert all(torch.equal(average.values[name], value) for name, value in start.items())
+
+
+@pytest.mark.parametrize("name", ["adam", "adamw"])
+def test_portable_mode_takes_the_step_without_mkls_root(name):
+    steps = {}
+    for portable in (False, True):
+        network = build()
+        optimizer = make_optimizer(network, settings(optimizer=name, portable=portable))
+        network(torch.ones(3, 2, 4, 4)).square().sum().backward()
+        optimizer.step()
+        steps[portable] = torch.cat([value.detach().flatten() for value in network.parameters()])
+        assert bool(optimizer.defaults["fused"]) is portable
+    torch.testing.assert_close(steps[True], steps[False])
