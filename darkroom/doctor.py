@@ -57,7 +57,7 @@ class Probe:
         self._process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
     def answer(self, until: float) -> tuple[str, str]:
-        """State and text; a warning where none came by then (`time.monotonic`), a problem where the process broke."""
+        """State and text; a warning where none has come by then (`time.monotonic`), a problem where it broke."""
         try:
             out, err = self._process.communicate(timeout=max(0.1, until - time.monotonic()))
         except subprocess.TimeoutExpired:

@@ -96,7 +96,7 @@ def remote(name: str) -> Answer:
 
     try:
         with Repo() as repo:
-            store = repo.cloud.get_remote_odb(name)
+            store = repo.cloud.get_remote(name)
             place = harmless(store.fs.unstrip_protocol(store.path).removeprefix("file://"))
             if store.fs.protocol == "local":
                 return _folder(Path(store.path))

@@ -215,7 +215,8 @@ def changed_inputs(was: Stage, now: Stage) -> list[str]:
     before, after = ({item["path"]: item["md5"] for item in stage.get("deps", [])} for stage in (was, now))
     files = [path for path in {**before, **after} if before.get(path) != after.get(path)]
     told = [f"changed since {LOCK} was written: {_listed(files)}"] if files else []
-    values = differences.figures(was.get("params", {}), now.get("params", {}))
+    old, new = was.get("params", {}), now.get("params", {})
+    values = [f"{file}: {line}" for file in new for line in differences.figures(old.get(file, {}), new[file])]
     told += [f"set otherwise since {LOCK} was written: {_listed(values)}"] if values else []
     if was["cmd"] != now["cmd"]:
         told.append(f"the command was {was['cmd']}, is {now['cmd']}")
@@ -233,7 +234,7 @@ def reasons(stage: Stage, settings: Params, changed: list[str]) -> Iterator[str]
             )
         elif not machine.can_be_portable():
             yield f"portable mode is for x86-64 processors with AVX2, and {machine.processor()} is none"
-    _, amiss = machine.unlike_lock(REQUIREMENTS)
+    _, amiss = machine.unlike_lock(REQUIREMENTS) if REQUIREMENTS.is_file() else (0, [])
     if amiss:
         yield f"packages are not those of {REQUIREMENTS}: {_listed(map(str, amiss))}; `make setup` installs them"
     if changed:
