@@ -10,7 +10,7 @@ import mlflow
 import pytest
 
 from tests import make
-from tests.test_pipeline import make_repository, run
+from tests.repository import make_repository, run
 
 pytestmark = pytest.mark.slow
 
