@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, redirect_stderr
@@ -19,7 +20,13 @@ class UserError(Exception):
     """
 
     def __init__(self, message: str) -> None:
-        super().__init__("".join(c if c.isprintable() else repr(c)[1:-1] for c in message))
+        shown = without_password(message)
+        super().__init__("".join(c if c.isprintable() else repr(c)[1:-1] for c in shown))
+
+
+def without_password(text: str) -> str:
+    """The text without the users and passwords that addresses in it may hold."""
+    return re.sub(r"://[^/\s]*@", "://...@", text)
 
 
 def fail(message: str) -> NoReturn:

@@ -21,9 +21,8 @@ import psutil
 from darkroom import machine, paths, tracking
 from darkroom.catalog import Entry
 from darkroom.changes import own_functions
-from darkroom.console import UserError, done
+from darkroom.console import UserError, done, without_password
 from darkroom.params import Params, load
-from darkroom.probes import harmless
 from darkroom.runtime import cores
 from darkroom.schema import read_yaml
 
@@ -65,7 +64,7 @@ class Probe:
         finally:
             self.end()
         if self._process.returncode:
-            return "problem", harmless((err.strip().splitlines() or ["it broke off without a word"])[-1])
+            return "problem", without_password((err.strip().splitlines() or ["it broke off without a word"])[-1])
         state, text = json.loads(out.splitlines()[-1])
         return state, text
 

@@ -13,6 +13,8 @@ from contextlib import closing
 from importlib.metadata import distribution
 from pathlib import Path
 
+from darkroom.console import without_password
+
 Answer = tuple[str, str]  # ok, warning or problem; what was found, and what to do
 TIMEOUT = (3, 3)  # seconds to connect, seconds without a byte
 LONGEST = 200  # characters of somebody else's message
@@ -36,7 +38,7 @@ def mlflow(address: str) -> Answer:
         return _server(address)
     if address.startswith("sqlite:///"):
         return _sqlite(Path(address.removeprefix("sqlite:///")))
-    return "ok", f"{harmless(address)}, not looked into"
+    return "ok", f"{without_password(address)}, not looked into"
 
 
 def _server(address: str) -> Answer:
@@ -48,15 +50,24 @@ def _server(address: str) -> Answer:
     try:
         answer = requests.get(f"{address.rstrip('/')}/version", timeout=TIMEOUT, auth=sign_in)
     except requests.RequestException as error:
-        return "warning", f"{harmless(address)} does not answer ({type(error).__name__}): runs will not be recorded"
+        return (
+            "warning",
+            f"{without_password(address)} does not answer ({type(error).__name__}): runs will not be recorded",
+        )
     theirs = answer.text.strip()
     if answer.status_code in (401, 403):
-        return "warning", f"{harmless(address)} wants another MLFLOW_TRACKING_USERNAME and _PASSWORD than it was given"
+        return (
+            "warning",
+            f"{without_password(address)} wants another MLFLOW_TRACKING_USERNAME and _PASSWORD than it was given",
+        )
     if answer.status_code != 200 or not re.fullmatch(r"\d+\.\d+[\w.+-]*", theirs):
-        return "warning", f"{harmless(address)} answers {answer.status_code}, but not as MLflow: check the address"
+        return (
+            "warning",
+            f"{without_password(address)} answers {answer.status_code}, but not as MLflow: check the address",
+        )
     if theirs.split(".")[:2] != ours.split(".")[:2]:
-        return "warning", f"{harmless(address)} runs MLflow {theirs}, installed is {ours}: let both be the same"
-    return "ok", f"{harmless(address)}, MLflow {theirs}"
+        return "warning", f"{without_password(address)} runs MLflow {theirs}, installed is {ours}: let both be the same"
+    return "ok", f"{without_password(address)}, MLflow {theirs}"
 
 
 def _sqlite(file: Path) -> Answer:
@@ -97,7 +108,7 @@ def remote(name: str) -> Answer:
     try:
         with Repo() as repo:
             store = repo.cloud.get_remote(name)
-            place = harmless(store.fs.unstrip_protocol(store.path).removeprefix("file://"))
+            place = without_password(store.fs.unstrip_protocol(store.path).removeprefix("file://"))
             if store.fs.protocol == "local":
                 return _folder(Path(store.path))
             try:
@@ -108,7 +119,7 @@ def remote(name: str) -> Answer:
                 store.fs.exists(store.path)
             return "ok", place
     except Exception as error:  # of whichever client the address wants
-        reason = harmless((str(error).strip().splitlines() or [type(error).__name__])[0])
+        reason = without_password((str(error).strip().splitlines() or [type(error).__name__])[0])
         return "problem", f"cannot be listed ({reason[:LONGEST]}): `dvc push` and `dvc pull` would fail"
 
 
@@ -121,11 +132,6 @@ def _folder(folder: Path) -> Answer:
     if there == folder.parent:
         return "ok", f"{folder} is not there yet: the first `dvc push` makes it"
     return "problem", f"there is no {folder.parent}: mount it, or correct it with `dvc remote modify`"
-
-
-def harmless(text: str) -> str:
-    """An address without the user and the password that it may hold."""
-    return re.sub(r"://[^/\s]*@", "://...@", text)
 
 
 PROBES: dict[str, Callable[..., Answer]] = {"pytorch": pytorch, "mlflow": mlflow, "remote": remote}

@@ -7,7 +7,6 @@ stages find it by the sha256 of the model file, so that no run id ever becomes p
 import json
 import logging
 import os
-import re
 import subprocess
 import sys
 import time
@@ -23,6 +22,7 @@ import pandas as pd
 from filelock import FileLock
 
 from darkroom import paths
+from darkroom.console import without_password
 from darkroom.files import read_json, remove, sha256, write_json
 from darkroom.params import Params, flatten
 
@@ -411,13 +411,11 @@ def _register(client: Any, run_id: str, address: str, name: str) -> None:
 
 def _warn(error: Exception) -> None:
     lines = [line for line in str(error).splitlines() if line.strip() and not line.startswith("(raised as a result of")]
-    reason = _unnamed(lines[0].strip() if lines else type(error).__name__)
+    reason = without_password(lines[0].strip() if lines else type(error).__name__)
     if len(reason) > MAX_REASON:  # what went wrong stands at the end, after an address that may be long
         reason = f"{reason[: MAX_REASON // 2]} ... {reason[-MAX_REASON // 2 :]}"
-    message = f"warning: MLflow at {_unnamed(uri())} does not record this run, until a later stage reaches it: {reason}"
-    print(message, file=sys.stderr)
-
-
-def _unnamed(text: str) -> str:
-    """The text without the users and passwords that addresses in it may hold."""
-    return re.sub(r"://[^/\s]*@", "://...@", text)
+    store = without_password(uri())
+    print(
+        f"warning: MLflow at {store} does not record this run, until a later stage reaches it: {reason}",
+        file=sys.stderr,
+    )

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from darkroom import paths, sources
 from darkroom.catalog import Entry
-from darkroom.console import UserError, done, run
+from darkroom.console import UserError, done, run, without_password
 from darkroom.files import remove, sha256, write_json
 from darkroom.params import load
 
@@ -41,7 +41,7 @@ def _bring(entry: Entry, chosen: str | None) -> tuple[Path, str]:
     if entry.kaggle:
         return sources.from_kaggle(entry.kaggle, paths.RAW), f"kaggle: {entry.kaggle}"
     if entry.url:
-        return sources.from_url(entry.url, paths.RAW), f"url: {entry.url}"
+        return sources.from_url(entry.url, paths.RAW), f"url: {without_password(entry.url)}"
     if entry.path:
         return sources.from_path(Path(entry.path), paths.RAW), f"file: {Path(entry.path).name}"
     return sources.bundled_digits(paths.RAW), "bundled: scikit-learn"

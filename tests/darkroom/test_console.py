@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from darkroom.console import UserError, bar, done, progress, run, silent_libraries
+from darkroom.console import UserError, bar, done, progress, run, silent_libraries, without_password
 
 
 def fails_with(error, capsys):
@@ -99,3 +99,8 @@ def test_libraries_are_silent_and_python_is_not(capfd):
         print("decode: 5 images", file=sys.stderr)
     os.write(2, b"afterwards\n")
     assert capfd.readouterr().err == "decode: 5 images\nafterwards\n"
+
+
+def test_addresses_lose_their_passwords():
+    assert without_password("cannot reach https://me:secret@host/a@b") == "cannot reach https://...@host/a@b"
+    assert str(UserError("https://me:secret@host/a.zip is gone")) == "https://...@host/a.zip is gone"

@@ -279,6 +279,5 @@ def test_pytorch_tells_its_build():
     assert "built for" in text
 
 
-def test_addresses_lose_their_passwords():
-    assert probes.harmless("cannot reach https://me:secret@host/path") == "cannot reach https://...@host/path"
+def test_a_finding_is_one_line():
     assert make.is_one_line(str(doctor.Finding("ok", "x", "y")))

@@ -65,6 +65,14 @@ def test_an_entry_with_an_address(project):
     assert names() == ["a.tar.gz", "source.json"]
 
 
+def test_a_password_in_the_address_is_used_and_not_written_down(project):
+    with serve(file(ARCHIVE)) as server:
+        project.add(url=server.url.replace("://", "://me:secret@") + "/a.zip")
+        fetch.main()
+        assert server.requests[0].headers["Authorization"].startswith("Basic ")
+    assert source()["origin"] == f"url: {server.url.replace('://', '://...@')}/a.zip"
+
+
 def test_the_name_of_the_users_folder_is_not_written_down(project):
     """source.json is part of what DVC hashes: it must be the same on every machine."""
     project.add(path="x")
