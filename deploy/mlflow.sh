@@ -26,12 +26,14 @@ if [ -z "${MLFLOW_BACKEND_STORE_URI:-}" ]; then
     export MLFLOW_BACKEND_STORE_URI="postgresql+psycopg2:///mlflow?host=$folder"
 fi
 
-# EDIT: the runs of all users go into the one experiment of a data set.
+# EDIT: the runs of all users go into the one experiment of a data set. The cache, seconds: to check a password costs a
+# third of a second of CPU, and an experiment has well over a hundred requests.
 cat >"$folder/auth.ini" <<INI
 [mlflow]
 default_permission = EDIT
 database_uri = $MLFLOW_BACKEND_STORE_URI
 admin_username = admin
+auth_cache_ttl_seconds = 60
 INI
 [ -f "$folder/secret" ] || head -c 32 /dev/urandom | base64 >"$folder/secret"
 
