@@ -60,7 +60,7 @@ class Probe:
         try:
             out, err = self._process.communicate(timeout=max(0.1, until - time.monotonic()))
         except subprocess.TimeoutExpired:
-            return "warning", f"no answer within {LIMIT:g} s"
+            return "warning", f"no answer within {LIMIT:g} s: run this again"
         finally:
             self.end()
         if self._process.returncode:

@@ -56,6 +56,8 @@ def test_weights_by_their_largest_difference(told):
     was = {"a": np.zeros((2, 3), np.float32), "b": np.ones(4, np.float32), "c": np.ones(1, np.int64)}
     now = {"a": was["a"] + np.float32(0.25), "b": was["b"] - np.float32(0.5), "c": was["c"]}
     assert told(".safetensors", was, now, save_file) == "2 of 3 tensors, by at most 0.5 (in b)"
+    # A counter says nothing of how far apart the weights are.
+    assert told(".safetensors", was, {**now, "c": was["c"] + 9}, save_file) == "3 of 3 tensors, by at most 0.5 (in b)"
     assert told(".safetensors", was, {**was, "a": np.zeros(6, np.float32)}, save_file) == (
         "a was of shape (2, 3), is of (6,)"
     )
