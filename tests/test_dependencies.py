@@ -25,7 +25,7 @@ def direct():
 def licence(name):
     facts = metadata(name)
     classes = [text.rpartition(" :: ")[2] for text in facts.get_all("Classifier", []) if text.startswith("License ::")]
-    named = facts["License-Expression"] or next(iter(classes), None) or facts["License"].splitlines()[0]
+    named = facts.get("License-Expression") or next(iter(classes), None) or facts.get("License").splitlines()[0]
     return SHORT.get(named, named)
 
 
