@@ -7,6 +7,8 @@ import sys
 import time
 from datetime import date
 
+from darkroom import machine
+from darkroom.runtime import cores
 from tests.torture import table
 
 # Of the whole time, the share of each part.
@@ -35,7 +37,8 @@ def main() -> None:
         print(f"{name}: {time.monotonic() - started:.0f} s", flush=True)
     if not options.parts:
         commit = subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True, text=True, check=True)
-        table.write(rows, f"{date.today():%d %B %Y}, commit {commit.stdout.strip()}, seed {options.seed}:")
+        when = f"{date.today():%d %B %Y}, commit {commit.stdout.strip()}, seed {options.seed}"
+        table.write(rows, f"{when}, {options.minutes:g} minutes on {cores()} cores ({machine.processor()}):")
         print("wrote docs/reliability.md")
     sys.exit(any(row.held < row.tried for row in rows))
 
