@@ -5,6 +5,7 @@ forms that OpenCV would misread without a word (transparency, CMYK) and all othe
 """
 
 import io
+import logging
 import struct
 import warnings
 from functools import lru_cache
@@ -25,6 +26,7 @@ MAX_PIXELS = 50_000_000
 cv2.setNumThreads(1)
 cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # of a damaged file our own sentence tells
 warnings.filterwarnings("ignore", module=r"PIL\.")  # likewise
+logging.getLogger("PIL").setLevel(logging.CRITICAL)
 Image.MAX_IMAGE_PIXELS = None  # `decode` has its own limit, and tells it before anything is decoded
 
 _PNG_HEADER = struct.Struct(">8s4s4sIIBB")

@@ -503,3 +503,12 @@ def test_pillow_is_given_no_other_format():
         image.save(file, form)
         with pytest.raises(BadImage, match="no picture of a known format"):
             decode(file.getvalue(), (4, 4, 3))
+
+
+def test_what_pillow_logs_of_a_damaged_file_stands_nowhere(caplog):
+    tiff = bytearray(make.picture(channels=3, form="TIFF"))
+    at = tiff.index(struct.pack("<HHI", 277, 3, 1))  # the entry for samples per pixel
+    tiff[at + 8 : at + 10] = struct.pack("<H", 2048)
+    with pytest.raises(BadImage):
+        images.read(bytes(tiff), 3)
+    assert not caplog.records
