@@ -133,7 +133,8 @@ def evaluated(params: Params, figures: dict[str, float], files: list[Path]) -> N
     try:
         run_id = _find(params, digest) or _complete(params, digest)
         for names, numbers in results.items():
-            _log_metrics(_client(), run_id, numbers, step=0)
+            known = _client().get_run(run_id).data.metrics
+            _log_metrics(_client(), run_id, {key: numbers[key] for key in numbers if known.get(key) != numbers[key]})
             _log_files(_client(), run_id, [path for path in map(Path, names.split("|")) if path.exists()])
     except Exception as error:
         _warn(error)
@@ -276,21 +277,18 @@ def _complete(params: Params, digest: str) -> str:
     import mlflow
 
     client, experiment, facts = _client(), _experiment(params), read_json(paths.MODEL)
-    history = pd.read_csv(paths.HISTORY)
-    cut_off, known_epochs = _cut_off(params, facts, experiment, history["val_loss"].tolist())
+    cut_off = _cut_off(params, facts, experiment, pd.read_csv(paths.HISTORY)["val_loss"].tolist())
     tags = _tags(params) | {"rebuilt": "true"}
     run_id = cut_off or str(client.create_run(experiment, run_name=_name(), tags=tags).info.run_id)
     with mlflow.start_run(run_id, log_system_metrics=False):  # ends as failed where this fails
         if cut_off is None:
             _log_params(run_id, params, facts)
-        for figures in history[known_epochs:].to_dict("records"):
-            _log_epoch(client, run_id, {str(name): value for name, value in figures.items()})
         _log_trained(client, run_id, digest, params.tracking.register_as)
     return run_id
 
 
-def _cut_off(params: Params, facts: dict[str, Any], experiment: str, losses: list[float]) -> tuple[str | None, int]:
-    """The latest run of this training that ends before the model, and the epochs that it knows; none, and 0."""
+def _cut_off(params: Params, facts: dict[str, Any], experiment: str, losses: list[float]) -> str | None:
+    """The latest run of this training that ends before the model, if there is one."""
     client, tags, values = _client(), _tags(params), _params(params, facts)
     same_data = " and ".join(f"tags.{name} = '{tags[name]}'" for name in ("data_sha256", "split_sha256"))
     for run in client.search_runs([experiment], same_data, order_by=["attributes.start_time DESC"]):
@@ -300,8 +298,8 @@ def _cut_off(params: Params, facts: dict[str, Any], experiment: str, losses: lis
         known = {metric.step: metric.value for metric in client.get_metric_history(run.info.run_id, "val_loss")}
         first = [known[step] for step in sorted(known)]
         if sorted(known) == list(range(1, len(known) + 1)) and np.allclose(first, losses[: len(first)], atol=1e-5):
-            return str(run.info.run_id), len(known)
-    return None, 0
+            return str(run.info.run_id)
+    return None
 
 
 def _log_params(run_id: str, params: Params, facts: dict[str, Any]) -> None:
@@ -341,7 +339,7 @@ def _log_epoch(client: Any, run_id: str, figures: dict[str, float]) -> None:
     _log_metrics(client, run_id, named, step=int(figures["epoch"]))
 
 
-def _log_metrics(client: Any, run_id: str, figures: dict[str, float], step: int) -> None:
+def _log_metrics(client: Any, run_id: str, figures: dict[str, float], step: int = 0) -> None:
     from mlflow.entities import Metric
 
     now = int(time.time() * 1000)
@@ -349,7 +347,12 @@ def _log_metrics(client: Any, run_id: str, figures: dict[str, float], step: int)
 
 
 def _log_trained(client: Any, run_id: str, digest: str, register_as: str | None) -> None:
-    """Files and model of a training; last the tag, by which the run counts as whole."""
+    """Files and model of a training, and the epochs that the run lacks, as one that went on after a kill may; last the
+    tag, by which the run counts as whole."""
+    known = {metric.step for metric in client.get_metric_history(run_id, EPOCH_METRICS[0])}
+    for figures in pd.read_csv(paths.HISTORY).to_dict("records"):
+        if int(figures["epoch"]) not in known:
+            _log_epoch(client, run_id, {str(name): value for name, value in figures.items()})
     _log_files(client, run_id, TRAINED)
     address = _log_model(run_id)
     if register_as is not None:

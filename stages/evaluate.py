@@ -12,8 +12,6 @@ from darkroom.dataset import Labels, labels_of, load_classes, load_images, load_
 from darkroom.files import read_json, replacing_folder, write_csv, write_json, write_parquet, write_text
 from darkroom.params import Params, load
 
-RECORDED = {"val": "best_val", "test": "test"}
-
 
 def main() -> None:
     params, _ = load()
@@ -24,7 +22,7 @@ def main() -> None:
 
 def evaluate(params: Params, facts: dict[str, Any]) -> None:
     """Write predictions, figures, tables and pictures of both splits; add them to the record of the run."""
-    from darkroom import augment, devices, metrics, slices, tracking, voting
+    from darkroom import augment, devices, metrics, records, slices, tracking, voting
     from darkroom.changes import Augmentation
     from darkroom.inference import Classifier, to_bytes_scale
 
@@ -107,26 +105,7 @@ def evaluate(params: Params, facts: dict[str, Any]) -> None:
         plots.save(plots.coverage(by_confidence, "test"), folder / "coverage.png")
         plots.save(plots.reliability(calibration, "test"), folder / "reliability.png")
         plots.save(plots.slices(by_property, "test"), folder / "slices.png")
-    tracking.evaluated(
-        params,
-        # The run already has `val_accuracy`, epoch by epoch.
-        {
-            f"{prefix}_{name}": value
-            for split, prefix in RECORDED.items()
-            for name, value in figures[split].items()
-            if value is not None
-        },
-        [
-            paths.EVALUATE,
-            paths.REPORT_TEXT,
-            paths.REPORT_JSON,
-            paths.PER_CLASS,
-            paths.COVERAGE,
-            paths.CALIBRATION,
-            paths.SLICES,
-            paths.EVALUATE_PICTURES,
-        ],
-    )
+    tracking.evaluated(params, records.evaluation(figures), records.EVALUATED)
     test = figures["test"]
     reached = (
         f"test accuracy {test['accuracy']:.2%}, 95 % interval {test['accuracy_low']:.2%} to {test['accuracy_high']:.2%}"

@@ -1,7 +1,7 @@
 """Write the report, one page with everything in it, and the model's card.
 
-It comes last, so it also adds to the record of the run what the stages since `evaluate` have made: each of them would
-spend seconds on the import of MLflow.
+It comes last, so it also adds to the record of the run what the stages since `evaluate` have made, each of which would
+spend seconds on the import of MLflow, and what `evaluate` has made, in case that did not run again for a new record.
 """
 
 import hashlib
@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 import yaml
 
-from darkroom import pages, paths, report, tracking
+from darkroom import pages, paths, records, report, tracking
 from darkroom.console import done, run
 from darkroom.dataset import load_classes, load_images
 from darkroom.files import read_json, sha256, write_text
@@ -49,19 +49,6 @@ PICTURES = {
     "dead": (paths.INSIDE_PICTURES, "Bars: share of dead filters by layer"),
     "contact_sheet": (paths.PREDICT_PICTURES, "Unlabelled images with predicted class and confidence"),
 }
-RECORDED = [
-    paths.ERRORS,
-    paths.ERRORS_TABLE,
-    paths.SUSPECTS,
-    paths.NEAR_DUPLICATES,
-    paths.ERRORS_PICTURES,
-    paths.INSIDE,
-    paths.INSIDE_PICTURES,
-    paths.SUBMISSION,
-    paths.PREDICT_PICTURES,
-    paths.REPORT,
-    paths.CARD,
-]
 
 
 def main() -> None:
@@ -101,22 +88,13 @@ def main() -> None:
     )
     write_text(paths.REPORT, page)
     write_text(paths.CARD, pages.render("card.md.j2", **content))
-    tracking.evaluated(params, recorded(errors, seen), RECORDED)
+    tracking.evaluated(
+        params, records.evaluation(figures) | records.later(errors, seen), [*records.EVALUATED, *records.LATER]
+    )
     done(
         f"wrote {paths.REPORT} ({len(page.encode()) / 1e6:.1f} MB, all in one page) and {paths.CARD}",
         f"open {paths.REPORT} in a browser",
     )
-
-
-def recorded(errors: dict[str, Any], seen: dict[str, Any]) -> dict[str, float]:
-    """The figures of the stages `errors` and `inside` that runs are compared by."""
-    return {
-        "test_mistakes": errors["mistakes"],
-        "suspects": errors["suspects"]["images"],
-        "near_duplicates": errors["near_duplicates"]["pairs"],
-        "test_neighbour_accuracy": seen["accuracy"]["nearest_neighbours"],
-        "val_dead_channels": sum(layer["dead"] for layer in seen["dead_channels"].values()),
-    }
 
 
 def made(params: Params) -> dict[str, Any]:

@@ -161,6 +161,17 @@ def test_what_a_store_missed_while_it_was_down_comes_with_the_next_stage(trained
     assert len(client.search_runs([client.get_experiment_by_name("digits").experiment_id])) == 1
 
 
+def test_a_training_that_goes_on_in_a_store_without_its_beginning_is_recorded_whole(trained, tmp_path, monkeypatch):
+    store = f"sqlite:///{tmp_path / 'mlflow.db'}"
+    reach(monkeypatch, store)
+    history = pd.read_csv(paths.HISTORY).to_dict("records")
+    with tracking.training(trained, files.read_json(paths.MODEL), "layers", run_id="of another store") as record:
+        record.epoch(history[2])
+        record.trained("digest")
+    losses = mlflow.MlflowClient(store).get_metric_history(record.run_id, "val_loss")
+    assert sorted((metric.step, metric.value) for metric in losses) == [(1, 0.8), (2, 0.5), (3, 0.4)]
+
+
 def test_what_another_machine_makes_on_the_server_in_the_same_moment_is_used(tmp_path, monkeypatch):
     monkeypatch.setenv("DVC_ROOT", str(tmp_path))
     there = []

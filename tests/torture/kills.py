@@ -84,6 +84,7 @@ def _trial(pipeline, stage, seconds, send):
         process.wait(seconds)
     except subprocess.TimeoutExpired:
         send(process.pid, signal.SIGKILL)
+        process.wait()  # for DVC holds a process that nobody has waited for to be at work
         trial = Trial(stage, seconds, [])
         if send is os.kill:
             trial.trouble.extend(_afterwards(pipeline, process)[1])
