@@ -77,7 +77,14 @@ def start(repository, tmp_path, **environment):
     variables |= {"TMPDIR": str(tmp_path / "temporary"), "PYTHONPATH": str(ROOT)} | environment
     command = [sys.executable, "-m", "darkroom", "verify"]
     return subprocess.Popen(
-        command, cwd=repository, env=variables, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        command,
+        cwd=repository,
+        env=variables,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # A shell's background job would pass on that it ignores Ctrl+C.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
 
 
