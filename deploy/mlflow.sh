@@ -27,7 +27,7 @@ if [ -z "${MLFLOW_BACKEND_STORE_URI:-}" ]; then
 fi
 
 # EDIT: the runs of all users go into the one experiment of a data set. The cache, seconds: to check a password costs a
-# third of a second of CPU, and an experiment has well over a hundred requests.
+# third of a second of CPU, and an experiment has some 170 requests.
 cat >"$folder/auth.ini" <<INI
 [mlflow]
 default_permission = EDIT
