@@ -143,7 +143,7 @@ def _probe_png(data: bytes) -> Found:
 def _check_chunks(data: bytes) -> None:
     """OpenCV takes the memory that a chunk of a PNG asks for, up to 4 GB, before it looks whether so much follows."""
     at = 8
-    while at + 8 <= len(data) and data[at + 4 : at + 8] != b"IEND":
+    while at + 8 <= len(data) and data[at : at + 8] != b"\0\0\0\0IEND":
         at += 12 + int.from_bytes(data[at : at + 4], "big")
         if at > len(data):
             raise BadImage("it is cut short or no PNG")

@@ -465,6 +465,7 @@ def broken_pictures():
     at = whole.find(b"IDAT")
     yield "wrong crc of the data.png", whole[: at + 50] + bytes([whole[at + 50] ^ 1]) + whole[at + 51 :]
     yield "a chunk of 4 GB.png", whole[:33] + b"\xff" + whole[34:]
+    yield "an end of 4 GB.png", whole[:-12] + b"\xff" + whole[-11:]
     yield "no data.png", whole[: at - 4] + chunk(b"IEND", b"")
     yield "zero-byte.jpg", b""
     yield "text.jpg", b"this is no picture\n" * 9

@@ -396,7 +396,7 @@ def test_a_huge_picture_is_refused_before_it_is_decoded(monkeypatch):
         decode(bomb, (28, 28, 3))
 
 
-@pytest.mark.parametrize("at", [33, 8])
+@pytest.mark.parametrize("at", [33, 8, -12])
 def test_a_chunk_longer_than_the_file_is_refused_before_memory_is_taken_for_it(monkeypatch, at):
     monkeypatch.setattr(images.cv2, "imdecode", None)
     data = bytearray(make.picture(1))
