@@ -16,15 +16,14 @@ def make_optimizer(network: nn.Module, settings: Train) -> torch.optim.Optimizer
     """The optimiser that is asked for, over the parameters that are trained; weight decay on weights alone."""
     groups = decayed(network)
     common: dict[str, Any] = {"lr": settings.lr, "weight_decay": settings.weight_decay}
+    # In one pass over the memory, a third of the time. And of a tensor's square root MKL has several versions, of which
+    # it takes one by the processor; the fused step has its own, exact one. Fabric cannot clip the scaled gradients of
+    # 16-mixed with it.
+    common["fused"] = settings.portable or settings.clip is None
     if settings.optimizer == "sgd":
         nesterov = settings.nesterov and settings.momentum > 0
         return torch.optim.SGD(groups, momentum=settings.momentum, nesterov=nesterov, **common)
-    # Of a tensor's square root MKL has several versions, of which it takes one by the processor, whatever its settings
-    # say; the fused step has its own, exact one.
-    fused = settings.portable or None
-    if settings.optimizer == "adam":
-        return torch.optim.Adam(groups, fused=fused, **common)
-    return torch.optim.AdamW(groups, fused=fused, **common)
+    return (torch.optim.Adam if settings.optimizer == "adam" else torch.optim.AdamW)(groups, **common)
 
 
 def factor(settings: Train, step: int, steps: int) -> float:

@@ -192,14 +192,19 @@ def test_swapping_twice_changes_nothing():
     assert all(torch.equal(average.values[name], value) for name, value in start.items())
 
 
-@pytest.mark.parametrize("name", ["adam", "adamw"])
-def test_portable_mode_takes_the_step_without_mkls_root(name):
+@pytest.mark.parametrize("name", ["sgd", "adam", "adamw"])
+def test_one_pass_takes_the_same_step_and_16_mixed_can_still_clip(name):
     steps = {}
-    for portable in (False, True):
+    for clip in (None, 1e9):
         network = build()
-        optimizer = make_optimizer(network, settings(optimizer=name, portable=portable))
+        optimizer = make_optimizer(network, settings(optimizer=name, clip=clip))
         network(torch.ones(3, 2, 4, 4)).square().sum().backward()
         optimizer.step()
-        steps[portable] = torch.cat([value.detach().flatten() for value in network.parameters()])
-        assert bool(optimizer.defaults["fused"]) is portable
-    torch.testing.assert_close(steps[True], steps[False])
+        steps[clip] = torch.cat([value.detach().flatten() for value in network.parameters()])
+        assert bool(optimizer.defaults["fused"]) is (clip is None)
+    torch.testing.assert_close(steps[None], steps[1e9])
+
+
+@pytest.mark.parametrize("name", ["adam", "adamw"])
+def test_portable_mode_takes_the_step_without_mkls_root(name):
+    assert make_optimizer(build(), settings(optimizer=name, portable=True, clip=1.0)).defaults["fused"]
