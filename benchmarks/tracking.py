@@ -102,11 +102,11 @@ def make_store(folder: str) -> Figures:
     """Create the SQLite store, without the import of MLflow."""
     import mlflow  # noqa: F401
 
-    from darkroom import tracking
+    from darkroom import store
 
     _enter(folder)
     with clock() as figures:
-        tracking.prepare()
+        store.prepare()
     return figures
 
 

@@ -189,11 +189,11 @@ def compare(options: argparse.Namespace) -> None:
 
 def ui(options: argparse.Namespace) -> None:
     """Replace this process by MLflow's server, which listens on this machine alone."""
-    from darkroom import tracking
+    from darkroom import store
 
-    store = tracking.prepare()
+    address = store.prepare()
     print(f"MLflow on http://127.0.0.1:{options.port}, Ctrl+C ends it", flush=True)
-    command = ["mlflow", "ui", "--backend-store-uri", store, "--host", "127.0.0.1", "--port", str(options.port)]
+    command = ["mlflow", "ui", "--backend-store-uri", address, "--host", "127.0.0.1", "--port", str(options.port)]
     os.execvp(sys.executable, [sys.executable, "-m", *command])
 
 

@@ -18,7 +18,7 @@ from typing import Literal
 
 import psutil
 
-from darkroom import machine, paths, tracking
+from darkroom import machine, paths, store
 from darkroom.catalog import Entry
 from darkroom.changes import own_functions
 from darkroom.console import UserError, done, without_password
@@ -102,7 +102,7 @@ def _findings(probes: dict[str, Probe], until: float) -> Iterator[Finding]:
     except UserError as error:
         yield Finding("problem", "parameters", str(error))
     if settings is not None and settings.tracking.enabled:
-        probes["mlflow"] = Probe("mlflow", tracking.uri())
+        probes["mlflow"] = Probe("mlflow", store.uri())
     yield from _remotes(probes)
     yield packages()
     yield hardware()

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from darkroom import paths, tracking
+from darkroom import paths, store
 from darkroom.console import UserError
 
 SHORTEST_REVISION = 4  # characters, as in git
@@ -133,15 +133,15 @@ def seconds(names: Sequence[str]) -> dict[str, float]:
     It is the sum over the epochs of the latest run of that name. A store that does not answer costs the times alone,
     and is warned of.
     """
-    store = tracking.uri()
-    if not names or (store.startswith("sqlite:///") and not Path(store.removeprefix("sqlite:///")).is_file()):
+    address = store.uri()
+    if not names or (address.startswith("sqlite:///") and not Path(address.removeprefix("sqlite:///")).is_file()):
         return {}
     found: dict[str, float] = {}
     try:
-        tracking.prepare()
+        store.prepare()
         import mlflow
 
-        client = mlflow.MlflowClient(store)
+        client = mlflow.MlflowClient(address)
         everywhere = [item.experiment_id for item in client.search_experiments()]
         for name in names:
             runs = client.search_runs(

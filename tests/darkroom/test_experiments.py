@@ -9,7 +9,7 @@ import mlflow
 import pandas as pd
 import pytest
 
-from darkroom import compare, experiments, tracking
+from darkroom import compare, experiments, store
 from tests import make
 
 
@@ -107,7 +107,7 @@ def test_a_store_that_does_not_answer_costs_the_times_alone(monkeypatch, closed_
     def refuse():
         raise OSError("no answer from http://user:secret@host")
 
-    monkeypatch.setattr(tracking, "prepare", refuse)
+    monkeypatch.setattr(store, "prepare", refuse)
     assert experiments.seconds(["warm-sun"]) == {}
     printed = capsys.readouterr().err
     assert printed.startswith("warning:")
@@ -131,7 +131,7 @@ def test_the_time_is_the_sum_over_the_epochs_of_the_latest_run(monkeypatch):
             return [SimpleNamespace(value=value) for value in (1.5, 1.0, 1.25)]
 
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:1")
-    monkeypatch.setattr(tracking, "prepare", lambda: None)
+    monkeypatch.setattr(store, "prepare", lambda: None)
     monkeypatch.setattr(mlflow, "MlflowClient", Client)
     assert experiments.seconds(["warm-sun", "cold-sea"]) == {"warm-sun": 3.75}
 
@@ -237,8 +237,8 @@ def test_a_queue_becomes_a_table(repository, capsys):
     assert sorted(one.state for one in found.values()) == ["done"] * 4 + ["failed"]
     assert found["too-hot"].params["datasets.yaml:toy.size"] == 8
     name = next(name for name, one in found.items() if one.params["train.lr"] == 0.2)
-    tracking.prepare()
-    client = mlflow.MlflowClient(tracking.uri())
+    store.prepare()
+    client = mlflow.MlflowClient(store.uri())
     run = client.create_run(client.create_experiment("toy"), run_name=name).info.run_id
     for epoch in (1, 2):
         client.log_metric(run, "seconds", 2.5, step=epoch)

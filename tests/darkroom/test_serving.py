@@ -19,7 +19,7 @@ import pandas as pd
 import pytest
 from mlflow.exceptions import MlflowException
 
-from darkroom import tracking
+from darkroom import store, tracking
 from darkroom.files import write_text
 from darkroom.tracking import Run
 from tests import make
@@ -47,12 +47,12 @@ def trained(empty_store, tmp_path, monkeypatch):
     make.packed(stored(SHAPE, 4), [0, 1, 2, 3], ["train"] * 4, NAMES)
     for path in (tracking.paths.TRAIN, tracking.paths.HISTORY, tracking.paths.TRAIN_PICTURES / "curves.png"):
         write_text(path, "{}")
-    tracking._client.cache_clear()
-    tracking.prepare()
+    store.client.cache_clear()
+    store.prepare()
     experiment = mlflow.create_experiment("tiny", artifact_location=(tmp_path / "artifacts").as_uri())
     with mlflow.start_run(experiment_id=experiment) as run:
         yield run.info.run_id
-    tracking._client.cache_clear()
+    store.client.cache_clear()
 
 
 def test_the_newest_version_of_a_registered_model_is_the_one_trained_last(trained, capsys):

@@ -1,7 +1,4 @@
-import socket
 import sqlite3
-import subprocess
-import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -9,23 +6,13 @@ import mlflow
 import numpy as np
 import pandas as pd
 import pytest
-from mlflow import MlflowException
 
-from darkroom import files, paths, tracking
+from darkroom import files, paths, registry, store, tracking
 from darkroom.params import load
 from darkroom.tracking import Run
 from tests import make
-from tests.web import Answer, serve
 
 ROOT = Path(__file__).resolve().parents[2]
-
-
-def test_the_store_lies_in_the_repository_unless_told_otherwise(monkeypatch, tmp_path):
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
-    assert tracking.uri() == f"sqlite:///{tmp_path}/mlflow.db"
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://example.com")
-    assert tracking.uri() == "http://example.com"
 
 
 def test_a_run_is_named_after_the_experiment_else_the_commit(monkeypatch):
@@ -36,32 +23,6 @@ def test_a_run_is_named_after_the_experiment_else_the_commit(monkeypatch):
     assert tracking._name() == "0123456"
 
 
-def test_processes_that_open_a_fresh_store_together_leave_it_whole(tmp_path):
-    code = "from darkroom import tracking; tracking.prepare()"
-    environment = {"DVC_ROOT": str(tmp_path), "PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT)}
-    together = [subprocess.Popen([sys.executable, "-c", code], env=environment) for _ in range(3)]
-    assert [process.wait() for process in together] == [0, 0, 0]
-    client = mlflow.MlflowClient(f"sqlite:///{tmp_path}/mlflow.db")
-    assert client.search_experiments()
-
-
-def test_a_kill_while_the_store_is_made_leaves_no_half_store(tmp_path, monkeypatch):
-    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    seen = []
-
-    def make(client, max_results):
-        seen.append((tmp_path / "mlflow.db").exists())
-        sqlite3.connect(client.tracking_uri.removeprefix("sqlite:///")).execute("create table half (made int)")
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(mlflow.MlflowClient, "search_experiments", make)
-    with pytest.raises(KeyboardInterrupt):
-        tracking.prepare()
-    assert seen == [False]
-    assert not (tmp_path / "mlflow.db").exists()
-
-
 def test_a_store_that_fails_is_asked_once_and_warned_of_once(monkeypatch, capsys):
     asked = []
 
@@ -70,7 +31,7 @@ def test_a_store_that_fails_is_asked_once_and_warned_of_once(monkeypatch, capsys
             asked.append(1)
             raise OSError("no answer from http://user:secret@host")
 
-    monkeypatch.setattr(tracking, "_client", Broken)
+    monkeypatch.setattr(store, "client", Broken)
     run = Run("id")
     for epoch in (1, 2, 3):
         run.epoch({"epoch": epoch, "val_loss": 0.5})
@@ -87,7 +48,7 @@ def test_a_run_that_goes_on_leaves_out_what_it_knows(monkeypatch):
         def log_batch(self, run_id, metrics):
             asked.extend(metric.step for metric in metrics)
 
-    monkeypatch.setattr(tracking, "_client", Client)
+    monkeypatch.setattr(store, "client", Client)
     run = Run("id", known_epochs=2)
     for epoch in (1, 2, 3, 4):
         run.epoch({"epoch": epoch, "val_loss": 0.5})
@@ -101,7 +62,7 @@ def test_the_figures_of_an_epoch_go_in_one_request(monkeypatch):
         def log_batch(self, run_id, metrics):
             asked.append({metric.key: (metric.value, metric.step) for metric in metrics})
 
-    monkeypatch.setattr(tracking, "_client", Client)
+    monkeypatch.setattr(store, "client", Client)
     Run("id").epoch({"epoch": 3, "train_loss": 0.5, "val_loss": 0.25, "lr": 0.1})
     assert asked == [{"train_loss": (0.5, 3), "val_loss": (0.25, 3), "lr": (0.1, 3)}]
 
@@ -117,20 +78,20 @@ def trained(project, monkeypatch):
     files.write_json(paths.MODEL, facts)
     for path in (paths.WEIGHTS, paths.TRAIN, paths.EVALUATE, paths.ERRORS, paths.TRAIN_PICTURES / "curves.png"):
         files.write_text(path, path.name)
-    monkeypatch.setattr(tracking, "_log_model", lambda run_id: f"models:/{run_id}")
+    monkeypatch.setattr(registry, "log_model", lambda run_id: f"models:/{run_id}")
     yield load()[0]
-    tracking._client.cache_clear()
+    store.client.cache_clear()
 
 
 def reach(monkeypatch, address):
     """Let the store lie there from now on."""
     monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
-    tracking._client.cache_clear()
+    store.client.cache_clear()
 
 
 def test_what_a_store_missed_while_it_was_down_comes_with_the_next_stage(trained, tmp_path, monkeypatch, capsys):
-    store, facts = f"sqlite:///{tmp_path / 'mlflow.db'}", files.read_json(paths.MODEL)
-    reach(monkeypatch, store)
+    address, facts = f"sqlite:///{tmp_path / 'mlflow.db'}", files.read_json(paths.MODEL)
+    reach(monkeypatch, address)
     history = pd.read_csv(paths.HISTORY).to_dict("records")
     with tracking.training(trained, facts, "layers") as record, monkeypatch.context() as failing:
         record.epoch(history[0])
@@ -142,9 +103,9 @@ def test_what_a_store_missed_while_it_was_down_comes_with_the_next_stage(trained
     tracking.evaluated(trained, {"test_accuracy": 0.75}, [paths.EVALUATE])
     assert "MLflow at http://127.0.0.1:9 does not record this run" in capsys.readouterr().err
 
-    reach(monkeypatch, store)
+    reach(monkeypatch, address)
     tracking.evaluated(trained, {"test_mistakes": 3}, [paths.ERRORS])
-    client = mlflow.MlflowClient(store)
+    client = mlflow.MlflowClient(address)
     (found,) = client.search_runs([client.get_experiment_by_name("digits").experiment_id])
     assert found.info.status == "FINISHED"
     assert "rebuilt" not in found.data.tags
@@ -162,35 +123,14 @@ def test_what_a_store_missed_while_it_was_down_comes_with_the_next_stage(trained
 
 
 def test_a_training_that_goes_on_in_a_store_without_its_beginning_is_recorded_whole(trained, tmp_path, monkeypatch):
-    store = f"sqlite:///{tmp_path / 'mlflow.db'}"
-    reach(monkeypatch, store)
+    address = f"sqlite:///{tmp_path / 'mlflow.db'}"
+    reach(monkeypatch, address)
     history = pd.read_csv(paths.HISTORY).to_dict("records")
     with tracking.training(trained, files.read_json(paths.MODEL), "layers", run_id="of another store") as record:
         record.epoch(history[2])
         record.trained("digest")
-    losses = mlflow.MlflowClient(store).get_metric_history(record.run_id, "val_loss")
+    losses = mlflow.MlflowClient(address).get_metric_history(record.run_id, "val_loss")
     assert sorted((metric.step, metric.value) for metric in losses) == [(1, 0.8), (2, 0.5), (3, 0.4)]
-
-
-def test_what_another_machine_makes_on_the_server_in_the_same_moment_is_used(tmp_path, monkeypatch):
-    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
-    there = []
-
-    def make():
-        there.append("theirs")
-        raise MlflowException("RESOURCE_ALREADY_EXISTS")
-
-    assert tracking._find_or_make(lambda: there[0] if there else None, make) == "theirs"
-
-
-def test_what_the_server_refuses_to_make_is_an_error(tmp_path, monkeypatch):
-    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
-
-    def make():
-        raise MlflowException("PERMISSION_DENIED")
-
-    with pytest.raises(MlflowException, match="PERMISSION_DENIED"):
-        tracking._find_or_make(lambda: None, make)
 
 
 class WithoutFiles:
@@ -202,7 +142,7 @@ class WithoutFiles:
 
 def test_a_record_that_broke_off_does_not_look_finished(monkeypatch, capsys):
     ended = []
-    monkeypatch.setattr(tracking, "_client", WithoutFiles)
+    monkeypatch.setattr(store, "client", WithoutFiles)
     monkeypatch.setattr(tracking, "_start", lambda *arguments: ("id", 0))
     monkeypatch.setattr(mlflow, "active_run", lambda: "a run")
     monkeypatch.setattr(mlflow, "end_run", ended.append)
@@ -213,12 +153,12 @@ def test_a_record_that_broke_off_does_not_look_finished(monkeypatch, capsys):
 
 
 def test_a_rebuilt_record_that_broke_off_does_not_look_finished(trained, tmp_path, monkeypatch):
-    store = f"sqlite:///{tmp_path / 'mlflow.db'}"
-    reach(monkeypatch, store)
+    address = f"sqlite:///{tmp_path / 'mlflow.db'}"
+    reach(monkeypatch, address)
     monkeypatch.setattr(tracking, "_log_trained", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         tracking._complete(trained, "digest")
-    client = mlflow.MlflowClient(store)
+    client = mlflow.MlflowClient(address)
     (found,) = client.search_runs([client.get_experiment_by_name("digits").experiment_id])
     assert found.info.status == "FAILED"
 
@@ -230,26 +170,12 @@ def test_a_long_warning_keeps_its_end_where_the_reason_stands(capsys):
 
 def test_a_store_that_breaks_is_told_in_one_line(trained, tmp_path, monkeypatch, capfd):
     reach(monkeypatch, f"sqlite:///{tmp_path / 'mlflow.db'}")
-    tracking.prepare()
-    with sqlite3.connect(tmp_path / "mlflow.db") as store:
-        store.execute("drop table runs")
+    store.prepare()
+    with sqlite3.connect(tmp_path / "mlflow.db") as broken:
+        broken.execute("drop table runs")
     capfd.readouterr()
     with tracking.training(trained, files.read_json(paths.MODEL), "layers"):
         pass
     (line,) = capfd.readouterr().err.splitlines()
     assert line.startswith("warning: MLflow")
     assert "no such table: runs" in line
-
-
-def test_a_server_that_hangs_is_not_waited_for_again_and_again(monkeypatch):
-    monkeypatch.setattr(tracking, "ALIVE", (5, 0.1))
-    with socket.create_server(("127.0.0.1", 0)) as silent, pytest.raises(TimeoutError, match="no answer"):
-        tracking._reach(f"http://127.0.0.1:{silent.getsockname()[1]}")
-
-
-def test_what_a_server_answers_and_a_refused_connection_are_left_to_mlflow(closed_port, tmp_path):
-    tracking._reach(f"http://127.0.0.1:{closed_port}")
-    tracking._reach(f"sqlite:///{tmp_path}/mlflow.db")
-    with serve([Answer(500)]) as server:
-        tracking._reach(server.url)
-    assert [request.path for request in server.requests] == ["/health"]
