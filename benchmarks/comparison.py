@@ -40,6 +40,9 @@ WEIGHTS = "weights.pt"
 INSTALL = (
     "--peers DIR, with DIR/NAME from `uv pip install --no-deps --target DIR/NAME`:",
     "lightning lightning==2.6.6 torchmetrics==1.9.0",
+    "hydra hydra-core==1.3.2 omegaconf==2.3.0 antlr4-python3-runtime==4.9.3 hydra-colorlog==1.2.0 colorlog rootutils "
+    "python-dotenv lightning==2.6.6 torchmetrics==1.9.0 rich markdown-it-py mdurl pygments, and in that folder "
+    "`git clone https://github.com/ashleve/lightning-hydra-template`",
     "timm timm==1.0.31 huggingface_hub",
     "fastai fastai==2.8.12 fastcore fastdownload fasttransform 'fastprogress<1.1' 'plum-dispatch<2.10' beartype rich",
     "ultralytics ultralytics==8.4.190 ultralytics-thop ultralytics-platform polars polars-runtime-32 nvidia-ml-py",
@@ -59,6 +62,7 @@ class Peer:
 PEERS = (
     Peer("torchvision", None, "2 conv, 2 linear"),
     Peer("lightning", "lightning", "2 conv, 2 linear"),
+    Peer("hydra", "hydra", "784-64-128-64-10"),
     Peer("timm", "timm", "resnet18"),
     Peer("fastai", "fastai", "resnet18", r"^(\d+) +\d\.\d+ +\d\.\d+ +\d\.\d+"),
     Peer("ultralytics", "ultralytics", "yolo26n-cls", r"^ +all +\d"),
