@@ -82,7 +82,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def predict(options: argparse.Namespace) -> None:
     """Print the most probable classes of each picture; unreadable ones are named, and the others still classified."""
     from darkroom import answers, pictures, runtime
-    from darkroom.console import bar
+    from darkroom.console import bar, silent_libraries
 
     skipped: list[str] = []
     names_found = pictures.find(options.pictures, skipped)
@@ -99,7 +99,8 @@ def predict(options: argparse.Namespace) -> None:
             opened: dict[str, Opened] = {}
             for name in names:
                 try:
-                    opened[name] = classifier.open(pictures.content(name), invert=negative, fit=options.fit)
+                    with silent_libraries():
+                        opened[name] = classifier.open(pictures.content(name), invert=negative, fit=options.fit)
                 except UserError as error:
                     unreadable += 1
                     shown.write(f"error: {error}", file=sys.stderr)

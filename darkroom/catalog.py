@@ -1,6 +1,7 @@
 """The catalogue of data sets, `datasets.yaml`: what each one is and where it comes from."""
 
 import difflib
+import itertools
 import re
 import unicodedata
 from fnmatch import translate
@@ -89,7 +90,18 @@ class Entry(Section):
             )
         if len(set(self.classes.values())) < len(self.classes):
             raise ValueError("two labels under `classes` have the same name")
+        for one, other in itertools.combinations(self.patterns.items(), 2):
+            if one[1] == other[1]:
+                raise ValueError(
+                    f"{one[0]} and {other[0]} both name {one[1]!r}, but an image belongs to one of them: leave one out"
+                )
         return self
+
+    @property
+    def patterns(self) -> dict[Subset, str]:
+        """The folder or glob of each subset that the data set has."""
+        given: dict[Subset, str | None] = {"train": self.train, "test": self.test, "unlabeled": self.unlabeled}
+        return {subset: _composed(pattern.strip("/")) for subset, pattern in given.items() if pattern is not None}
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -124,14 +136,8 @@ class Layout:
     """
 
     def __init__(self, entry: Entry) -> None:
-        given: dict[Subset, str | None] = {
-            "train": entry.train,
-            "test": entry.test,
-            "unlabeled": entry.unlabeled,
-        }
-        patterns = {subset: _composed(p.strip("/")) for subset, p in given.items() if p is not None}
         # The most particular first: with `train: .` and `test: test`, test/1.png is a test image.
-        self._patterns = dict(sorted(patterns.items(), key=lambda item: -len(item[1])))
+        self._patterns = dict(sorted(entry.patterns.items(), key=lambda item: -len(item[1])))
         self._expressions = {subset: re.compile(_expression(p), re.DOTALL) for subset, p in self._patterns.items()}
         self._by_folder: dict[str, Place | None] | None = None if any(map(_is_glob, self._patterns.values())) else {}
 

@@ -75,6 +75,16 @@ def test_unreadable_ones_are_named_and_the_others_answered(model, capsys, tmp_pa
     assert "skipped shots/notes.txt" in err
 
 
+def test_a_damaged_picture_that_decodes_is_answered_without_a_word_of_its_library(model, capfd, tmp_path):
+    whole = make.encode(make.smooth(32, 32), "JPEG")
+    middle = len(whole) // 2
+    (tmp_path / "odd.jpg").write_bytes(whole[:middle] + b"\xff\xd9\x00" + whole[middle:])
+    main(["predict", "odd.jpg"])
+    out, err = capfd.readouterr()
+    assert out.startswith("odd.jpg ")
+    assert err == ""
+
+
 def test_standard_input_is_a_picture(model, capsys, monkeypatch):
     (wanted,) = answers(capsys, "shots/1.png")
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(make.picture(1))))
