@@ -59,7 +59,7 @@ if __name__ == "__main__":
         f"+data.folder={folder}",
         "+callbacks.told._target_=benchmarks.peers.with_hydra.Told",
         f"trainer.max_epochs={epochs}",
-        f"seed={seed}",
+        f"seed={int(seed) + 1}",  # the template takes 0 for none
         "trainer.deterministic=true",
         f"paths.log_dir={Path.cwd()}",
     ]
