@@ -22,12 +22,12 @@ NAMES = ("sgd", "adamw")
 def run(setting: Setting) -> list[Table]:
     steps = STEPS // 10 if setting.quick else STEPS
     sides = {
-        (network, name, way): partial(fresh, step, network, name, way, steps)
+        f"{network}|{name}|{way}": partial(fresh, step, network, name, way, steps)
         for network in NETWORKS
         for name in NAMES
         for way in ("ours", "default")
     }
-    found = best({"|".join(side): call for side, call in sides.items()}, setting.repeats, setting.together)
+    found = best(sides, setting.repeats, setting.together)
     rows = []
     for network in NETWORKS:
         for name in NAMES:
@@ -50,9 +50,8 @@ def step(network: str, name: str, way: str, steps: int) -> Figures:
     built = models.build(MODEL.model_copy(update=NETWORKS[network]), (28, 28, 1), 10)
     optimizer = make_optimizer(built, TRAIN.model_copy(update={"optimizer": name, "momentum": 0.9}))
     if way == "default":
-        groups = [{"params": group["params"]} for group in optimizer.param_groups]
-        kind: Any = type(optimizer)
-        optimizer = kind(groups, lr=TRAIN.lr, **({"momentum": 0.9} if name == "sgd" else {}))
+        for group in optimizer.param_groups:
+            group["fused"] = None
     for parameter in built.parameters():
         parameter.grad = torch.randn_like(parameter) / 100
     for _ in range(10):

@@ -19,7 +19,7 @@ def make_optimizer(network: nn.Module, settings: Train) -> torch.optim.Optimizer
     # In one pass over the memory, a third of the time. And of a tensor's square root MKL has several versions, of which
     # it takes one by the processor; the fused step has its own, exact one. Fabric cannot clip the scaled gradients of
     # 16-mixed with it.
-    common["fused"] = settings.portable or settings.clip is None
+    common["fused"] = settings.portable or settings.clip is None or None  # None: as PyTorch chooses
     if settings.optimizer == "sgd":
         nesterov = settings.nesterov and settings.momentum > 0
         return torch.optim.SGD(groups, momentum=settings.momentum, nesterov=nesterov, **common)

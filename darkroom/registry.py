@@ -22,8 +22,8 @@ SERVED = (
 )
 
 
-def log_model(run_id: str) -> str:
-    """The model in MLflow's own form, from code and safetensors: nothing is pickled. Gives its address."""
+def log_model() -> str:
+    """Log the model with the open run, from code and safetensors: nothing is pickled. Gives its address."""
     import cv2
     import mlflow
     from mlflow.models import ModelSignature

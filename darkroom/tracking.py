@@ -239,7 +239,7 @@ def _log_trained(client: Any, run_id: str, digest: str, register_as: str | None)
         if int(figures["epoch"]) not in known:
             _log_epoch(client, run_id, {str(name): value for name, value in figures.items()})
     _log_files(client, run_id, TRAINED)
-    address = registry.log_model(run_id)
+    address = registry.log_model()
     if register_as is not None:
         registry.register(client, run_id, address, register_as)
     client.set_tag(run_id, MODEL_TAG, digest)
