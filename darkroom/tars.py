@@ -1,8 +1,9 @@
 """The files of a tar stream, one after the other, without seeking.
 
 Python's tarfile spends some 45 µs on each member; a picture is decoded in eight. This reads what archives of
-pictures hold: regular files, with GNU or POSIX long names. Links, devices and folders are passed over: they hold
-no picture of their own. Format: POSIX.1-2017, pax interchange format; GNU tar manual, «Basic Tar Format».
+pictures hold: regular files, with GNU or POSIX long names. A link, whose content stands elsewhere in the stream, is a
+member that cannot be read; devices and folders are passed over. Format: POSIX.1-2017, pax interchange format; GNU tar
+manual, «Basic Tar Format».
 """
 
 import re
@@ -11,13 +12,19 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import IO, NamedTuple
 
+from darkroom.zips import failing
+
 BLOCK = 512
 PIECE = 2**20
 MAX_NAME = 2**16  # bytes of a long name or a pax header: more is not a name but an attack
 REGULAR = (b"0", b"\0", b"7")
+LINKS = (b"1", b"2")  # to another name of the same file, as tar writes the second one; to a path
 NO_CONTENT = b"123456"  # links, devices, folders: a size that stands there is not one of bytes that follow
 PAX_SIZE = re.compile("[0-9]{1,19}")
 PAX_LENGTH = re.compile(b"[0-9]{1,9}")  # Python reads no endless numbers
+
+
+LINK = "it is a link to another file: pack again with `tar --hard-dereference --dereference`"
 
 
 class BadTar(Exception):
@@ -43,20 +50,25 @@ class _Stream:
 
 
 class Member(NamedTuple):
-    """One regular file. Its content can be read once, before the next member is asked for."""
+    """One file. Its content can be read once, before the next member is asked for."""
 
     name: str
     size: int
     stream: _Stream
+    link: bool = False
 
     def content(self) -> Callable[[], bytes]:
-        """Read the content now; the function returned gives it."""
+        """Read the content now; the function returned gives it, or raises BadMember."""
+        if self.link:
+            return failing(LINK)
         data = self.stream.take(self.size)
         self.stream.left -= self.size
         return lambda: data
 
     def pieces(self) -> Iterator[bytes]:
-        """The content in pieces of at most 1 MiB."""
+        """The content in pieces of at most 1 MiB. Raises BadTar where the member is a link."""
+        if self.link:
+            raise BadTar(f"{self.name}: {LINK}")
         left = self.size
         while left:
             piece = self.stream.take(min(left, PIECE))
@@ -66,7 +78,7 @@ class Member(NamedTuple):
 
 
 def members(raw: IO[bytes]) -> Iterator[Member]:
-    """Yield the regular files of a tar. Raises BadTar where it is damaged or cut short."""
+    """Yield the regular files and the links of a tar. Raises BadTar where it is damaged or cut short."""
     stream = _Stream(raw)
     long_name, pax = "", {}
     while True:
@@ -83,14 +95,16 @@ def members(raw: IO[bytes]) -> Iterator[Member]:
         if kind in b"LKxg":
             data = stream.take(-(-size // BLOCK) * BLOCK)[:size] if size <= MAX_NAME else _too_long(size)
             if kind == b"L":
-                long_name = data.rstrip(b"\0").decode("utf-8", "replace")
+                long_name = _text(data.rstrip(b"\0"))
             elif kind == b"x":
                 pax = _pax(data)
             continue
         name = pax.get("path") or long_name or _short_name(header)
         size = int(pax.get("size", size))
         stream.left = 0 if kind in NO_CONTENT else -(-size // BLOCK) * BLOCK
-        if kind in REGULAR and not name.endswith("/"):
+        if kind in LINKS:
+            yield Member(name, 0, stream, link=True)
+        elif kind in REGULAR and not name.endswith("/"):
             yield Member(name, size, stream)
         stream.skip()
         long_name, pax = "", {}
@@ -120,7 +134,15 @@ def _short_name(header: bytes) -> str:
     if header[257:263] == b"ustar\0":
         prefix = header[345:500].split(b"\0", 1)[0]
         name = prefix + b"/" + name if prefix else name
-    return name.decode("utf-8", "replace")
+    return _text(name)
+
+
+def _text(name: bytes) -> str:
+    # What is no UTF-8 is read byte by byte, so that two names never become one.
+    try:
+        return name.decode("utf-8")
+    except UnicodeDecodeError:
+        return name.decode("latin-1")
 
 
 def _pax(data: bytes) -> dict[str, str]:
@@ -131,7 +153,7 @@ def _pax(data: bytes) -> dict[str, str]:
         if not PAX_LENGTH.fullmatch(length) or not len(length) < int(length) <= len(data):
             raise BadTar("an extended header is damaged")
         key, _, value = data[len(length) + 1 : int(length) - 1].partition(b"=")
-        records[key.decode("utf-8", "replace")] = value.decode("utf-8", "replace")
+        records[_text(key)] = _text(value)
         data = data[int(length) :]
     if not PAX_SIZE.fullmatch(records.get("size", "0")):
         raise BadTar("an extended header is damaged")

@@ -4,6 +4,7 @@ Python's zipfile keeps an object of half a kilobyte for each member and spends 1
 an archive of a million small pictures wants less of both. Format: PKWARE APPNOTE 6.3.10.
 """
 
+import itertools
 import struct
 import zlib
 from collections.abc import Callable, Iterator
@@ -179,12 +180,15 @@ def members(stream: IO[bytes]) -> Iterator[Member]:
     start, size, count, shift = _directory(stream)
     source = _Source(stream, start)
     buffer, at, place, end = b"", 0, start, start + size
-    for _ in range(count):
+    for number in itertools.count():
         if len(buffer) - at < ENTRY.size + 3 * 0xFFFF and place < end:
             stream.seek(place)
             buffer = buffer[at:] + stream.read(min(PIECE, end - place))
             place, at = stream.tell(), 0
         if len(buffer) - at < ENTRY.size or buffer[at : at + 4] != b"PK\1\2":
+            # Of more members than 16 bits count, some tools (macOS's own among them) write the last 16 bits.
+            if number >= count:
+                return
             raise BadZip("its directory is damaged")
         _, flags, method, crc, packed, size, name_length, extra_length, comment_length, offset = ENTRY.unpack_from(
             buffer, at

@@ -314,14 +314,27 @@ def test_damage_anywhere_ends_in_one_sentence_or_does_no_harm(tmp_path_factory, 
     assert sentence is None or make.is_one_line(sentence)
 
 
-def test_hard_and_symbolic_links_are_no_files(tmp_path):
+def test_hard_and_symbolic_links_are_told_of_and_never_followed(tmp_path):
     file = io.BytesIO()
     with tarfile.open(fileobj=file, mode="w") as packed:
         for name, kind in (("a.png", tarfile.SYMTYPE), ("b.png", tarfile.LNKTYPE), ("c.png", tarfile.REGTYPE)):
             info = tarfile.TarInfo(name)
             info.type, info.linkname = kind, "/etc/passwd"
             packed.addfile(info)
-    assert read(stored(tmp_path, file.getvalue())) == [("c.png", b"")]
+    path = stored(tmp_path, file.getvalue())
+    everything = {"wanted": lambda path: True, "may_hold": lambda folder: True, "limits": Limits()}
+    first, second, third = (file.read for file in archive.files(path, **everything))
+    assert third() == b""
+    for link in (first, second):
+        with pytest.raises(BadMember, match="link"):
+            link()
+
+
+@pytest.mark.parametrize("nested", [False, True])
+def test_a_zip_with_a_program_in_front_that_unpacks_it(tmp_path, nested):
+    data = b"#!/bin/sh\nexec unzip $0\n" * 40 + make.zip_of({"a/1.png": b"1"})
+    path = stored(tmp_path, make.zip_of({"set.zip": data}) if nested else data)
+    assert read(path) == [("set/a/1.png" if nested else "a/1.png", b"1")]
 
 
 def test_names_are_given_as_they_are_spelled(tmp_path):

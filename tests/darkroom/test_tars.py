@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from darkroom import tars
 from darkroom.tars import BadTar
+from darkroom.zips import BadMember
 from tests import make
 
 FORMATS = {"pax": tarfile.PAX_FORMAT, "gnu": tarfile.GNU_FORMAT, "ustar": tarfile.USTAR_FORMAT}
@@ -94,7 +95,7 @@ def test_any_size_of_content(size):
 @pytest.mark.parametrize("form", FORMATS)
 @pytest.mark.parametrize(
     "kind",
-    [tarfile.DIRTYPE, tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.FIFOTYPE, tarfile.CHRTYPE, tarfile.BLKTYPE],
+    [tarfile.DIRTYPE, tarfile.FIFOTYPE, tarfile.CHRTYPE, tarfile.BLKTYPE],
 )
 @pytest.mark.parametrize("size", [0, 700])
 def test_what_is_no_file_is_passed_over(form, kind, size):
@@ -103,6 +104,32 @@ def test_what_is_no_file_is_passed_over(form, kind, size):
     data = write([member("a.png", b"1"), odd, member("b.png", b"2")], FORMATS[form])
     assert oracle(data) == [("a.png", b"1"), ("b.png", b"2")]
     assert read(data) == [("a.png", b"1"), ("b.png", b"2")]
+
+
+@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE])
+@pytest.mark.parametrize("size", [0, 700])
+def test_a_link_is_a_member_that_cannot_be_read(form, kind, size):
+    link = member("link.png", b"", kind, size, linkname="a.png")
+    data = write([member("a.png", b"1"), link, member("b.png", b"2")], FORMATS[form])
+    assert [one.name for one in tars.members(io.BytesIO(data))] == ["a.png", "link.png", "b.png"]
+    contents = [one.content() for one in tars.members(io.BytesIO(data))]
+    assert (contents[0](), contents[2]()) == (b"1", b"2")
+    with pytest.raises(BadMember, match="link"):
+        contents[1]()
+    with pytest.raises(BadTar, match=r"link\.png: it is a link"):
+        read_in_pieces(data)
+
+
+@pytest.mark.parametrize("form", ["gnu", "ustar"])
+@pytest.mark.parametrize("long", [False, True])
+def test_two_names_that_are_no_utf8_stay_two(form, long):
+    file = io.BytesIO()
+    names = [("x" * 120 + "/" if long else "") + name for name in ("b\xe4r/1.png", "b\xf6r/1.png")]
+    with tarfile.open(fileobj=file, mode="w", format=FORMATS[form], encoding="latin-1") as packed:
+        for name in names:
+            packed.addfile(tarfile.TarInfo(name))
+    assert [one.name for one in tars.members(io.BytesIO(file.getvalue()))] == names
 
 
 def test_a_file_of_an_unknown_kind_is_passed_over_with_its_content():

@@ -54,7 +54,7 @@ def patched(data, mark, offset, form, value):
     at = data.find(mark)
     assert at >= 0
     while at >= 0:
-        struct.pack_into(form, data, at + offset, value)
+        struct.pack_into(form, data, at + offset, *(value if isinstance(value, tuple) else (value,)))
         at = data.find(mark, at + 1)
     return bytes(data)
 
@@ -98,6 +98,15 @@ def test_more_members_than_the_short_directory_can_count():
     found = list(zips.members(io.BytesIO(data)))
     assert len(found) == 70_000
     assert found[-1].content()() == b"69999"
+
+
+def test_a_count_of_which_only_the_last_sixteen_bits_are_written(monkeypatch):
+    """As macOS does it, without zip64: 65,541 members are announced as 5."""
+    members = [(str(number), b"", zipfile.ZIP_STORED) for number in range(7)]
+    data = patched(write(members), END, 8, "<HH", (5, 5))
+    assert read(data) == [(str(number), b"") for number in range(7)]
+    monkeypatch.setattr(zips, "PIECE", 50)
+    assert read(data) == [(str(number), b"") for number in range(7)]
 
 
 def test_a_directory_longer_than_what_is_read_at_once(monkeypatch):

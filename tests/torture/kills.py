@@ -3,6 +3,7 @@
 A round kills stages, the last one first, so that what it reads still stands; then one `dvc repro` mends all.
 """
 
+import json
 import os
 import random
 import shutil
@@ -23,15 +24,20 @@ EACH = 2  # kills of a stage in a round, at most
 ASKED = "no half file at any time; `dvc repro` goes on, same bytes, nothing left over, one whole run in MLflow"
 
 
+RWLOCK = ".dvc/tmp/rwlock"
+REMEDIES = {"dvc.lock": "`git checkout dvc.lock`", RWLOCK: "remove it"}
+
+
 class Trial(NamedTuple):
     stage: str
     seconds: float  # after the start of the stage
     trouble: list
+    cut: list  # files of DVC's own that were half written, and are mended
 
 
 def rows(seconds, seed):
     end, draw = time.monotonic() + seconds, random.Random(seed)
-    killed, alone, cut_off, tried = [], [], 0, Counter()
+    killed, alone, tried = [], [], Counter()
     with pipelines.finished() as pipeline:
         lasting = pipeline.lasting
         while chosen := _choose(draw, tried, lasting, pipeline.around, end - time.monotonic()):
@@ -43,9 +49,6 @@ def rows(seconds, seed):
                     tried[stage] += 1
                     trial.trouble.extend(pipelines.half_written(pipeline))
                     trials.append(trial)
-                    if _cut_off(pipeline, stage):
-                        cut_off += 1
-                        run(pipeline.folder, "git", "checkout", "-q", "dvc.lock")
             ended, trouble = _afterwards(pipeline)
             lasting = lasting | ended.lasting
             for trial in trials:
@@ -59,9 +62,10 @@ def rows(seconds, seed):
             yield _row(f"kill -9 of DVC and `{stage}`", trials, ASKED)
     if alone:
         yield _row("kill -9 of DVC alone, its stage still at work, and at once `dvc repro`", alone, ASKED)
-    if cut_off:
-        what = "of these kills, those that met DVC as it wrote dvc.lock"
-        yield Row(what, cut_off, cut_off, "`git checkout dvc.lock`, then as above: DVC does not write it at one stroke")
+    for file, remedy in REMEDIES.items():
+        if count := sum(file in trial.cut for trial in (*killed, *alone)):
+            what = f"of these kills, those that met DVC as it wrote `{file}`"
+            yield Row(what, count, count, f"{remedy}, then as above: DVC does not write it at one stroke")
 
 
 def _choose(draw, tried, lasting, around, left):
@@ -79,13 +83,16 @@ def _trial(pipeline, stage, seconds, send):
     pipelines.forget(pipeline, stage)
     process = pipelines.start(pipeline.folder, "dvc", "repro", "-s", stage)
     try:
-        while not pipelines.begins(process.stdout.readline()):
-            assert process.poll() is None, f"DVC did not start {stage}"
+        printed = ""
+        while not pipelines.begins(line := process.stdout.readline()):
+            printed += line
+            if not line:
+                return Trial(stage, 0.0, [f"DVC did not start it: {printed[-300:]}"], [])
         process.wait(seconds)
     except subprocess.TimeoutExpired:
         send(process.pid, signal.SIGKILL)
         process.wait()  # for DVC holds a process that nobody has waited for to be at work
-        trial = Trial(stage, seconds, [])
+        trial = Trial(stage, seconds, [], [*_mend(pipeline, stage)])
         if send is os.kill:
             trial.trouble.extend(_afterwards(pipeline, process)[1])
         return trial
@@ -106,8 +113,23 @@ def _afterwards(pipeline, stage_at_work=None):
     return ended, [*pipelines.differences(pipeline), *recorded]
 
 
-def _cut_off(pipeline, stage):
-    """Whether DVC was killed while it wrote dvc.lock; this stage and those after it are not in it, or anew."""
+def _mend(pipeline, stage):
+    """Do as docs/reliability.md says where DVC was killed while it wrote a file of its own; the names of these."""
+    if _lock_is_cut(pipeline, stage):
+        run(pipeline.folder, "git", "checkout", "-q", "dvc.lock")
+        yield "dvc.lock"
+    rwlock = pipeline.folder / RWLOCK
+    try:
+        json.loads(rwlock.read_bytes())
+    except FileNotFoundError:
+        return
+    except ValueError:
+        rwlock.unlink()
+        yield RWLOCK
+
+
+def _lock_is_cut(pipeline, stage):
+    """Whether dvc.lock is not whole; this stage and those after it are not in it, or anew."""
     try:
         found = yaml.safe_load((pipeline.folder / "dvc.lock").read_text())["stages"]
     except (yaml.YAMLError, KeyError, TypeError):
