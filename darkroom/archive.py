@@ -150,9 +150,10 @@ def _content(member: "zips.Member | tars.Member") -> Callable[[], bytes]:
 def _members(stream: IO[bytes], seen: "_Seen") -> "Iterator[zips.Member] | Iterator[tars.Member]":
     """The members of an archive, told by its first bytes, for a name can lie; by its name where they do not tell."""
     head = stream.peek(tars.BLOCK)  # type: ignore[attr-defined]
-    # A zip may have a program in front that unpacks it; a tar without files begins with zeros.
+    # A zip may have a program in front that unpacks it; not the page of a server, and a tar without files begins with
+    # zeros.
     named = (seen.inside or seen.archive.name).lower().endswith(".zip")
-    other = head.startswith((b"\0", *COMPRESSED)) or head[257:262] == b"ustar"
+    other = head.startswith((b"\0", b"<", *COMPRESSED)) or head[257:262] == b"ustar"
     if head.startswith(b"PK") or (named and not other):
         return zips.members(stream if stream.seekable() else _spooled(stream))
     for magic, unpacked in COMPRESSED.items():

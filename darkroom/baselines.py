@@ -39,11 +39,14 @@ def features(images: Images) -> NDArray[np.float32]:
     return flat
 
 
-def choose(rows: Rows, at_most: int, seed: int) -> Rows:
-    """At most so many rows, drawn at random."""
+def choose(rows: Rows, labels: Labels, at_most: int, seed: int) -> Rows:
+    """At most so many rows, drawn at random, with one of each class among them as far as there is room."""
     if len(rows) <= at_most:
         return rows
-    return np.sort(np.random.default_rng(seed).choice(rows, at_most, replace=False))
+    order = np.random.default_rng(seed).permutation(len(rows))
+    first = np.unique(labels[order], return_index=True)[1]  # of each class
+    others = np.delete(order, first)
+    return np.sort(rows[np.concatenate([order[np.sort(first)], others])[:at_most]])
 
 
 def fit(name: str, seed: int, images: NDArray[np.float32], labels: Labels) -> Any:

@@ -6,6 +6,7 @@ import re
 import unicodedata
 from fnmatch import translate
 from pathlib import Path
+from posixpath import normpath
 from typing import Annotated, Any, Literal, NamedTuple
 from urllib.parse import urlsplit
 
@@ -13,7 +14,7 @@ from pydantic import Field, field_validator, model_validator
 
 from darkroom.console import UserError
 from darkroom.paths import DATASETS
-from darkroom.schema import Section, check, read_yaml
+from darkroom.schema import Section, UsersPath, check, read_yaml
 
 Subset = Literal["train", "test", "unlabeled"]
 Side = Annotated[int, Field(ge=1, le=4096)]
@@ -45,7 +46,7 @@ class Entry(Section):
     bundled: Literal["digits"] | None = None
     kaggle: str | None = None
     url: str | None = None
-    path: Annotated[str, Field(min_length=1)] | None = None
+    path: UsersPath | None = None
     sha256: Sha256 | None = None
 
     train: str
@@ -101,7 +102,7 @@ class Entry(Section):
     def patterns(self) -> dict[Subset, str]:
         """The folder or glob of each subset that the data set has."""
         given: dict[Subset, str | None] = {"train": self.train, "test": self.test, "unlabeled": self.unlabeled}
-        return {subset: _composed(pattern.strip("/")) for subset, pattern in given.items() if pattern is not None}
+        return {subset: _plain(pattern) for subset, pattern in given.items() if pattern is not None}
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -137,7 +138,7 @@ class Layout:
 
     def __init__(self, entry: Entry) -> None:
         # The most particular first: with `train: .` and `test: test`, test/1.png is a test image.
-        self._patterns = dict(sorted(entry.patterns.items(), key=lambda item: -len(item[1])))
+        self._patterns = dict(sorted(entry.patterns.items(), key=lambda item: _breadth(item[1])))
         self._expressions = {subset: re.compile(_expression(p), re.DOTALL) for subset, p in self._patterns.items()}
         self._by_folder: dict[str, Place | None] | None = None if any(map(_is_glob, self._patterns.values())) else {}
 
@@ -182,6 +183,17 @@ def _expression(pattern: str) -> str:
 def _overlap(folder: str, pattern: str) -> bool:
     fixed = re.split(r"[*?\[]", pattern, maxsplit=1)[0] if _is_glob(pattern) else _folder(pattern) + "/"
     return fixed in ("", "/") or fixed.startswith(folder) or folder.startswith(fixed)
+
+
+def _breadth(pattern: str) -> tuple[int, int]:
+    """Smaller for a pattern that names more folders, then for the longer text."""
+    folder = _folder(pattern)
+    return -sum(bool(part) and not _is_glob(part) for part in folder.split("/")), -len(folder)
+
+
+def _plain(pattern: str) -> str:
+    """One spelling of a folder: `train` for ./train/, `.` for nothing."""
+    return _composed(normpath(pattern.strip("/")))
 
 
 def _composed(name: str) -> str:

@@ -69,3 +69,10 @@ def chunks(images: Images, rows: Rows | None = None) -> Iterator[tuple[Rows, Ima
         if isinstance(images.base, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
             images.base.madvise(mmap.MADV_DONTNEED)
         yield part, found
+
+
+def sample(rows: Rows, at_most: int, seed: int) -> Rows:
+    """At most so many rows, drawn at random."""
+    if len(rows) <= at_most:
+        return rows
+    return np.sort(np.random.default_rng(seed).choice(rows, at_most, replace=False))

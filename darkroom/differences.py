@@ -32,7 +32,7 @@ def between(was: Path, now: Path) -> str:
 def figures(was: dict[str, Any], now: dict[str, Any]) -> list[str]:
     """What differs among nested values: `key was this, is that`."""
     before, after = dotted(was), dotted(now)
-    keys = [key for key in {**before, **after} if before.get(key, "absent") != after.get(key, "absent")]
+    keys = [key for key in {**before, **after} if _differ(before.get(key, "absent"), after.get(key, "absent"))]
     return [f"{key} was {_short(before.get(key, 'absent'))}, is {_short(after.get(key, 'absent'))}" for key in keys]
 
 
@@ -69,7 +69,7 @@ def _table(was: list[Any], now: list[Any]) -> str:
     told = []
     for place, name in enumerate(was[0]):
         pairs = [(row, one[place], other[place]) for row, (one, other) in enumerate(zip(was, now, strict=True))]
-        unequal = [pair for pair in pairs if pair[1] != pair[2]]
+        unequal = [pair for pair in pairs if _differ(*pair[1:])]
         if unequal:
             row, before, after = unequal[0]
             told.append(
@@ -117,6 +117,11 @@ def _unequal_bytes(was: Path, now: Path) -> Iterator[int]:
 def _some(told: list[str]) -> str:
     more = f"; and {len(told) - SHOWN} more" if len(told) > SHOWN else ""
     return "; ".join(told[:SHOWN]) + more
+
+
+def _differ(one: Any, other: Any) -> bool:
+    """Whether two figures are not the same; a NaN is the same as another."""
+    return bool(one != other) and (one == one or other == other)
 
 
 def _short(value: Any) -> str:

@@ -193,7 +193,11 @@ def _driver() -> str:
 
 def disk(settings: Params, entry: Entry) -> Iterator[Finding]:
     """Free disk, here and in the temporary folder, against what the data set needs."""
-    need, known_from = _need(settings, entry)
+    try:
+        need, known_from = _need(settings, entry)
+    except (UserError, LookupError, TypeError, AttributeError):
+        need, known_from = 0, "how much a run takes is not known"
+        yield Finding("problem", str(LOCK), f"it is cut short or damaged: git checkout {LOCK}")
     for name, folder in (("disk", Path()), ("temporary", Path(tempfile.gettempdir()))):
         free = shutil.disk_usage(folder).free
         where = "here" if name == "disk" else f"in {folder}, where `python -m darkroom verify` works"
@@ -206,9 +210,10 @@ def _need(settings: Params, entry: Entry) -> tuple[int, str]:
     """Bytes of all outputs of a run, and how that is known."""
     if LOCK.is_file():
         stages = read_yaml(LOCK)["stages"].values()
+        size = sum(item["size"] for stage in stages for item in stage["outs"])
         recorded = {stage["params"][paths.PARAMS.name].get("dataset") for stage in stages if "params" in stage}
         if recorded == {settings.dataset} | (recorded & {None}):
-            return sum(item["size"] for stage in stages for item in stage["outs"]), "as the last one"
+            return size, "as the last one"
     source = Path(settings.fetch.archive or entry.path or "").expanduser()
     if source.is_file():
         return 2 * source.stat().st_size, "at least, twice the archive"
@@ -256,8 +261,8 @@ def code(settings: Params) -> Finding:
     modules = {name.partition(":")[0].replace(".", "/") + ".py" for name in functions}
     named = [path for path in (*sorted(modules), settings.model.weights or "") if Path(path).is_file()]
     inside = [path for path in named if not Path(path).is_absolute()]
-    missed = set(inside) - set(_git("ls-files", "--", *inside).splitlines())
-    untracked = _git("ls-files", "--others", "--exclude-standard", "--", "*.py").splitlines()
+    missed = set(inside) - set(_git("ls-files", "-z", "--", *inside).split("\0"))
+    untracked = [*filter(None, _git("ls-files", "-z", "--others", "--exclude-standard", "--", "*.py").split("\0"))]
     without = "which experiments with --temp or --queue go without"
     if missed:
         return Finding("problem", "code", f"Git does not have {_listed(missed)}, {without}: git add --force")

@@ -1,5 +1,6 @@
 """Files that appear whole or not at all: written beside their place under a `.partial` name, then renamed."""
 
+import csv
 import hashlib
 import json
 import os
@@ -8,7 +9,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pandas as pd
 
@@ -96,8 +97,12 @@ def read_json(path: Path) -> Any:
 
 def write_csv(path: Path, table: pd.DataFrame) -> None:
     """Write a table without its index, in UTF-8 with Unix line ends."""
+    texts = [table[name] for name in table.select_dtypes(["object", "string"])]
+    # Readers take a bare carriage return for the end of a line, and the writer does not quote it.
+    odd = any(text.astype("string").str.contains("\r", regex=False).any() for text in texts)
+    quoting: Literal[0, 2] = csv.QUOTE_NONNUMERIC if odd else csv.QUOTE_MINIMAL
     with replacing(path) as partial:
-        table.to_csv(partial, index=False, lineterminator="\n", encoding="utf-8")
+        table.to_csv(partial, index=False, lineterminator="\n", encoding="utf-8", quoting=quoting)
 
 
 def write_parquet(path: Path, table: pd.DataFrame) -> None:

@@ -18,7 +18,8 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 Pixels = NDArray[np.uint8]  # height, width, channels
 
-SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".png", ".bmp", ".webp", ".gif", ".tif", ".tiff", ".ppm", ".pgm"})
+JPEG = (".jpg", ".jpeg", ".jpe", ".jfif", ".pjpeg", ".pjp")
+SUFFIXES = frozenset({*JPEG, ".png", ".bmp", ".webp", ".gif", ".tif", ".tiff", ".ppm", ".pgm", ".pbm", ".pnm"})
 FORMATS = ("JPEG", "PNG", "BMP", "WEBP", "GIF", "TIFF", "PPM")
 MAX_PIXELS = 50_000_000
 
@@ -51,9 +52,12 @@ class Found(NamedTuple):
 def looks_like_image(path: str) -> bool:
     """Whether a path ends like a picture file and is not one of the hidden files that file managers leave."""
     dot = path.rfind(".")
-    if path[dot:].lower() not in SUFFIXES:
-        return False
-    return not path.startswith((".", "__MACOSX/")) and "/." not in path and "/__MACOSX/" not in path
+    return path[dot:].lower() in SUFFIXES and not is_hidden(path)
+
+
+def is_hidden(path: str) -> bool:
+    """Whether file managers show nothing of a file with this path."""
+    return path.startswith((".", "__MACOSX/")) or "/." in path or "/__MACOSX/" in path
 
 
 def decode(data: bytes, shape: tuple[int, int, int], max_pixels: int = MAX_PIXELS) -> tuple[Pixels, Found]:

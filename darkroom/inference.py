@@ -183,7 +183,7 @@ class Classifier:
         """Read one picture, as its negative with `invert`, cut out with `fit`. Raises UserError where it cannot."""
         name = str(picture) if isinstance(picture, str | Path) else "the picture"
         if isinstance(picture, np.ndarray):
-            data = _png(picture)
+            data = png(picture)
         else:
             data = picture if isinstance(picture, bytes) else _bytes(Path(picture))
         try:
@@ -227,7 +227,7 @@ def _bytes(path: Path) -> bytes:
         raise UserError(f"there is no picture {path}") from None
 
 
-def _png(array: NDArray[np.uint8]) -> bytes:
+def png(array: NDArray[np.uint8]) -> bytes:
     """A picture given as an array, as a file."""
     import cv2
 

@@ -5,6 +5,7 @@ one is in, they are copied into the order of their paths. So the result depends 
 nor the number of threads, and no file is ever read twice.
 """
 
+import errno
 import hashlib
 import math
 import tempfile
@@ -74,8 +75,7 @@ def pack(
     """Decode `files` and write `folder/images.npy`, uint8, N x height x width x channels.
 
     Returns the index, in the order of the array (train, test, unlabeled; by path within each; labels as text), and the
-    rejected files with the reason of each, by path. Equal paths count once: the last one stands, as it would after
-    unpacking.
+    rejected files with the reason of each, by path. Equal paths count once: the last one that decodes stands.
     """
     columns = _Columns()
     rejected: list[tuple[str, str]] = []
@@ -237,4 +237,13 @@ class _Scratch:
         for first, count in zip(places[starts].tolist(), lengths.tolist(), strict=True):
             self._file.seek(first * self._row_bytes)
             for left in range(count * self._row_bytes, 0, -COPY_BYTES):
-                target.write(self._file.read(min(COPY_BYTES, left)))
+                target.write(self._read(min(COPY_BYTES, left)))
+
+    def _read(self, size: int) -> bytes:
+        pieces = b""
+        while len(pieces) < size:  # the system may give less than it is asked for
+            piece = self._file.read(size - len(pieces))
+            if not piece:
+                raise OSError(errno.EIO, "the file of pixels is shorter than what was written to it")
+            pieces += piece
+        return pieces

@@ -10,7 +10,7 @@ from darkroom.catalog import Entry
 from darkroom.changes import Augmentation
 from darkroom.console import UserError
 from darkroom.paths import DATASETS, PARAMS
-from darkroom.schema import Section, check, keys, read_yaml
+from darkroom.schema import Section, UsersPath, check, keys, read_yaml
 
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Count = Annotated[int, Field(ge=1)]
@@ -22,7 +22,7 @@ Width = Annotated[int, Field(ge=1, le=65536)]
 
 
 class Fetch(Section):
-    archive: Annotated[str, Field(min_length=1)] | None
+    archive: UsersPath | None
 
 
 class Extract(Section):

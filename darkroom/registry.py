@@ -24,15 +24,15 @@ SERVED = (
 
 def log_model() -> str:
     """Log the model with the open run, from code and safetensors: nothing is pickled. Gives its address."""
-    import cv2
     import mlflow
     from mlflow.models import ModelSignature
     from mlflow.types import ColSpec, DataType, Schema
     from mlflow.types.schema import Array
 
     from darkroom.dataset import load_images
+    from darkroom.inference import png
 
-    picture = cv2.imencode(".png", load_images()[0])[1].tobytes()
+    picture = png(load_images()[0])
     package = Path(__file__).parent
     logged = mlflow.pyfunc.log_model(
         name="model",

@@ -4,14 +4,27 @@ import difflib
 import re
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any, TypeVar, get_args, get_origin
+from typing import Annotated, Any, TypeVar, get_args, get_origin
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from darkroom.console import UserError
 
 Model = TypeVar("Model", bound=BaseModel)
+
+
+def _has_home(path: str) -> str:
+    try:
+        Path(path).expanduser()
+    except RuntimeError:
+        raise ValueError(
+            f"{path!r} begins with the home of a user who is not known here: give the whole path"
+        ) from None
+    return path
+
+
+UsersPath = Annotated[str, Field(min_length=1), AfterValidator(_has_home)]  # may begin with ~
 
 
 class Section(BaseModel):

@@ -50,6 +50,10 @@ def bundled_digits(folder: Path) -> Path:
 def from_path(path: Path, folder: Path) -> Path:
     """Copy an archive, or pack a folder into an uncompressed zip whose bytes depend on its files alone."""
     path = path.expanduser()
+    chosen, own = path.resolve(), folder.resolve()
+    if own in (chosen, *chosen.parents) or chosen in own.parents:
+        where = "lies in" if own in (chosen, *chosen.parents) else "holds"
+        raise UserError(f"{path} {where} {folder}, which this stage empties: move it elsewhere, and name that place")
     if path.is_dir():
         return _pack_folder(path, folder / f"{path.resolve().name}.zip")
     if not path.is_file():
@@ -70,7 +74,7 @@ def from_path(path: Path, folder: Path) -> Path:
 
 
 def _pack_folder(source: Path, target: Path) -> Path:
-    files = sorted(path for path in source.rglob("*") if path.is_file())
+    files = sorted(_files(source))
     if not files:
         raise UserError(f"the folder {source} holds no files")
     try:
@@ -84,6 +88,17 @@ def _pack_folder(source: Path, target: Path) -> Path:
     except UnicodeEncodeError as error:
         raise UserError(f"in the folder {source}, {error.object!r} has a name that is not UTF-8: rename it") from None
     return target
+
+
+def _files(folder: Path, above: tuple[Path, ...] = ()) -> Iterator[Path]:
+    """All files below a folder; links are followed."""
+    if folder.resolve() in above:
+        raise UserError(f"{folder} is a link to a folder in which it lies itself: remove it")
+    for path in folder.iterdir():
+        if path.is_dir():
+            yield from _files(path, (*above, folder.resolve()))
+        elif path.is_file():
+            yield path
 
 
 @contextmanager
@@ -213,7 +228,7 @@ def _retry_after(answer: requests.Response | None) -> float:
         return float(wanted)
     try:
         return max(0.0, parsedate_to_datetime(wanted).timestamp() - time.time())
-    except ValueError:
+    except (ValueError, OverflowError):
         return 0.0
 
 

@@ -90,6 +90,11 @@ def experiment(params: Params) -> str:
 
     def find() -> str | None:
         found = server.get_experiment_by_name(name)
+        if found is not None and found.lifecycle_stage == "deleted":
+            raise RuntimeError(
+                f"its experiment {name!r} was deleted: `mlflow experiments restore --experiment-id "
+                f"{found.experiment_id}` brings it back, and tracking.experiment can name another"
+            )
         return found and str(found.experiment_id)
 
     def make() -> str:

@@ -91,7 +91,7 @@ def recorded_stages(root: Path, commit: str) -> dict[str, Stage]:
             f"commit {commit[:7]} has no {LOCK}: `dvc repro`, then commit {LOCK} and metrics/; or change to the "
             "folder of the project"
         )
-    stages: dict[str, Stage] = read_yaml(root / LOCK)["stages"]
+    stages: dict[str, Stage] = read_yaml(root / LOCK).get("stages") or {}
     graph = read_yaml(root / GRAPH)["stages"]
     if missing := [name for name in graph if name not in stages]:
         raise UserError(
@@ -112,6 +112,10 @@ def take_archive(root: Path, recorded: dict[str, Stage], settings: Params, entry
     if source is not None and Path(source).expanduser().exists():
         there = root / source
         if not Path(source).expanduser().is_absolute() and not there.exists():
+            if not Path(os.path.normpath(there)).is_relative_to(root.parents[1]):
+                raise UserError(
+                    f"{source} leads too far up for a clone elsewhere: name the archive by an absolute path"
+                )
             there.parent.mkdir(parents=True, exist_ok=True)
             there.symlink_to(Path(source).absolute())
         return []

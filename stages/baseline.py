@@ -13,7 +13,8 @@ from darkroom.params import load
 def main() -> None:
     settings = load()[0].baseline
     images, index = load_images(), load_index("label")
-    chosen = baselines.choose(load_split("train"), settings.max_train, settings.seed)
+    rows = load_split("train")
+    chosen = baselines.choose(rows, labels_of(index, rows), settings.max_train, settings.seed)
     pixels = np.concatenate([baselines.features(part) for _, part in chunks(images, chosen)])
     train = pixels, labels_of(index, chosen)
     shown = progress(baselines.MODELS, what="baselines", unit="model", total=len(baselines.MODELS))

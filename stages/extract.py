@@ -1,7 +1,9 @@
 """Decode the pictures of the archive into one array and one table."""
 
 import re
-from pathlib import Path
+from collections import Counter
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple
 
 import pandas as pd
 import pyarrow as pa
@@ -12,7 +14,7 @@ from darkroom import archive, corrections, paths
 from darkroom.catalog import Entry, Layout
 from darkroom.console import UserError, done, progress, run, silent_libraries
 from darkroom.files import read_json, replacing_folder, write_csv, write_json
-from darkroom.images import looks_like_image
+from darkroom.images import is_hidden, looks_like_image
 from darkroom.packing import SLICE, pack
 from darkroom.params import Extract, load
 from darkroom.runtime import cores
@@ -35,31 +37,46 @@ def main() -> None:
     params, entry = load()
     source = paths.RAW / read_json(paths.SOURCE)["archive"]
     with replacing_folder(paths.DATA) as folder, silent_libraries():
-        index, rejected, applied = extract(source, entry, params.extract, folder, params.dataset)
-    rejects = f"; {len(rejected):,} files were rejected, see {paths.REJECTED}" if rejected else ""
-    if len(applied):
-        rejects += f"; {corrections.in_words(applied)}, see {paths.CORRECTED}"
-    done(f"wrote {paths.IMAGES} ({len(index):,} images) and {paths.INDEX}{rejects}", "dvc repro audit")
+        found = extract(source, entry, params.extract, folder, params.dataset)
+    told = f"; {len(found.rejected):,} files were rejected, see {paths.REJECTED}" if found.rejected else ""
+    if found.others:
+        endings = ", ".join(f"{ending} {count:,}" for ending, count in found.others.most_common(5))
+        told += f"; {found.others.total():,} files that do not end like pictures were passed over ({endings})"
+    if len(found.applied):
+        told += f"; {corrections.in_words(found.applied)}, see {paths.CORRECTED}"
+    done(f"wrote {paths.IMAGES} ({len(found.index):,} images) and {paths.INDEX}{told}", "dvc repro audit")
 
 
-def extract(
-    source: Path, entry: Entry, settings: Extract, folder: Path, dataset: str
-) -> tuple[pa.Table, list[tuple[str, str]], pa.Table]:
+class Extracted(NamedTuple):
+    """What came of the files of an archive."""
+
+    index: pa.Table
+    rejected: list[tuple[str, str]]  # path and reason
+    others: Counter[str]  # by their endings, files among the data that do not look like pictures
+    applied: pa.Table  # corrections
+
+
+def extract(source: Path, entry: Entry, settings: Extract, folder: Path, dataset: str) -> Extracted:
     """Write the array, the index, the classes, rejected files and corrections of an archive to `folder`."""
     layout = Layout(entry)
-    passed_over: set[str] = set()
+    elsewhere: set[str] = set()
+    others = Counter[str]()
     wrong = corrections.read(paths.CORRECTIONS, dataset)
-    to_drop, dropped = {one.path for one in wrong if one.label is None}, set[str]()
+    to_drop = {one.path for one in wrong if one.label is None}
+    dropped: dict[str, str | None] = {}  # labels by path
 
     def wanted(path: str) -> bool:
         if not looks_like_image(path):
+            if not is_hidden(path) and layout.place(path) is not None:
+                others[PurePosixPath(path).suffix.lower()[:10] or "without an ending"] += 1
             return False
-        if layout.place(path) is None:
-            if len(passed_over) < 5:
-                passed_over.add(path.rpartition("/")[0] or path)
+        place = layout.place(path)
+        if place is None:
+            if len(elsewhere) < 5:
+                elsewhere.add(path.rpartition("/")[0] or path)
             return False
         if path in to_drop:
-            dropped.add(path)
+            dropped[path] = place.label
             return False
         return True
 
@@ -74,16 +91,21 @@ def extract(
         max_pixels=settings.max_pixels,
         threads=threads,
     )
-    _check(index, rejected, settings.max_rejected, source, layout, passed_over)
+    _check(index, rejected, settings.max_rejected, source, layout, elsewhere, others)
     labels = _labels(index)
-    names = dict(zip(labels, _names(labels, entry, dataset), strict=True))
+    names = dict(zip(labels, _names(labels, entry, dataset, set(dropped.values())), strict=True))
     index, applied = corrections.apply(index, dropped, wrong, names)
     labels = _labels(index)  # without classes that have lost their last picture
+    if len(labels) < 2:
+        raise UserError(
+            f"{paths.CORRECTIONS} leaves labelled pictures of {len(labels)} class{'es' if not labels else ''}, and at "
+            "least two are needed: take some corrections back"
+        )
     write_json(folder / paths.CLASSES.name, [names[label] for label in labels])
     _write_index(index, labels, folder / paths.INDEX.name)
     write_csv(folder / paths.REJECTED.name, pd.DataFrame(rejected, columns=["path", "reason"]))
     write_csv(folder / paths.CORRECTED.name, applied.to_pandas())
-    return index, rejected, applied
+    return Extracted(index, rejected, others, applied)
 
 
 def _check(
@@ -92,12 +114,15 @@ def _check(
     max_rejected: float,
     source: Path,
     layout: Layout,
-    passed_over: set[str],
+    elsewhere: set[str],
+    others: Counter[str],
 ) -> None:
     """Stop where the archive gave no data, or too little of it."""
     count = len(index) + len(rejected)
     if not count:
-        seen = f"pictures lie in {', '.join(sorted(passed_over))}" if passed_over else "it holds no pictures"
+        seen = f"pictures lie in {', '.join(sorted(elsewhere))}" if elsewhere else "it holds no pictures"
+        if others:
+            seen += f", but {others.total():,} files of other kinds there ({', '.join(dict(others.most_common(5)))})"
         raise UserError(f"{source} has no picture under {layout}; {seen}: correct the folders in datasets.yaml")
     if len(rejected) > max_rejected * count:
         examples = "; ".join(f"{path}: {reason}" for path, reason in rejected[:3])
@@ -117,9 +142,9 @@ def _labels(index: pa.Table) -> list[str]:
     return sorted(pc.unique(index["label"]).drop_null().to_pylist(), key=_natural)
 
 
-def _names(labels: list[str], entry: Entry, dataset: str) -> list[str]:
-    """The classes as people should read them, in the order of their numbers."""
-    unknown = [label for label in entry.classes if label not in labels]
+def _names(labels: list[str], entry: Entry, dataset: str, dropped: set[str | None]) -> list[str]:
+    """The classes as people should read them, in the order of their numbers; `dropped` are labels no longer used."""
+    unknown = [label for label in entry.classes if label not in labels and label not in dropped]
     if unknown:
         raise UserError(
             f"datasets.yaml: {dataset}.classes names {unknown[0]!r}, but the archive has no such label: "

@@ -7,7 +7,7 @@ import pandas as pd
 
 from darkroom import paths, runtime
 from darkroom.console import done, run
-from darkroom.dataset import labels_of, load_classes, load_images, load_index, load_split
+from darkroom.dataset import labels_of, load_classes, load_images, load_index, load_split, sample
 from darkroom.files import read_json, replacing_folder, write_json
 from darkroom.params import Params, load
 
@@ -25,7 +25,7 @@ def main() -> None:
 
 def look(params: Params, facts: dict[str, Any]) -> None:
     """Write figures, pictures, and models/familiarity.safetensors; add the first two to the record of the run."""
-    from darkroom import baselines, devices, familiarity, inside, panels, plots
+    from darkroom import devices, familiarity, inside, panels, plots
     from darkroom.inference import Classifier
 
     settings = params.inside
@@ -40,8 +40,8 @@ def look(params: Params, facts: dict[str, Any]) -> None:
     map_layers = inside.map_layers(classifier, settings.maps)
     left_out = {}
 
-    reference = baselines.choose(train, settings.max_images, settings.seed)
-    queries = baselines.choose(tested["row"].to_numpy(), settings.max_images, settings.seed)
+    reference = sample(train, settings.max_images, settings.seed)
+    queries = sample(tested["row"].to_numpy(), settings.max_images, settings.seed)
     asked = tested[tested["row"].isin(queries)]
     reference_features = classifier.features(images[reference])
     query_features = classifier.features(images[queries])
@@ -79,7 +79,7 @@ def look(params: Params, facts: dict[str, Any]) -> None:
         else:
             left_out["dead.png"] = "no activation of the network is one-sided with the channels first"
         if query_features.shape[1] and len(classes) > 1:
-            rows = baselines.choose(np.arange(len(queries)), MAP_POINTS, settings.seed)
+            rows = sample(np.arange(len(queries)), MAP_POINTS, settings.seed)
             means = inside.class_means(reference_features, reference_labels, len(classes))
             centres, places = inside.positions(query_features[rows], means)
             picture = panels.feature_map(places, centres, classes, asked.iloc[rows], len(tested))

@@ -67,17 +67,6 @@ def test_large_images_are_shrunk(size, width):
     assert np.allclose(found, 0.2)
 
 
-def test_choose_draws_rows_once_each_in_order():
-    rows = np.arange(100, 200)
-    assert np.array_equal(baselines.choose(rows, 100, 0), rows)
-    some = baselines.choose(rows, 30, 0)
-    assert len(set(some.tolist())) == 30
-    assert set(some) <= set(rows)
-    assert (np.diff(some) > 0).all()
-    assert np.array_equal(some, baselines.choose(rows, 30, 0))
-    assert not np.array_equal(some, baselines.choose(rows, 30, 1))
-
-
 def test_a_baseline_that_does_not_converge_does_not_bother_the_user(recwarn):
     generator = np.random.default_rng(0)
     images, labels = generator.random((60, 500), dtype=np.float32), np.arange(60) % 3
@@ -87,3 +76,20 @@ def test_a_baseline_that_does_not_converge_does_not_bother_the_user(recwarn):
         patch.setitem(baselines.MODELS, "logistic_regression", lambda seed: settings)
         baselines.fit("logistic_regression", 0, images, labels)
     assert not recwarn.list
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_rare_class_is_among_the_chosen(seed):
+    labels = np.array([0] * 1000 + [1] * 3)
+    rows = np.arange(5000, 6003)
+    chosen = baselines.choose(rows, labels, 10, seed)
+    assert len(chosen) == len(set(chosen)) == 10
+    assert chosen.tolist() == sorted(chosen)
+    assert set(labels[chosen - 5000]) == {0, 1}
+    assert chosen.tolist() == baselines.choose(rows, labels, 10, seed).tolist()
+
+
+def test_more_classes_than_may_be_chosen():
+    chosen = baselines.choose(np.arange(300), np.arange(300), 10, 0)
+    assert len(set(chosen)) == 10
+    assert baselines.choose(np.arange(3), np.array([0, 1, 1]), 10, 0).tolist() == [0, 1, 2]

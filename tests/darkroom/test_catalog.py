@@ -195,3 +195,27 @@ def test_the_most_particular_pattern_decides():
     assert layout.place("ant/1.png") == ("train", "ant")
     assert layout.place("test/ant/1.png") == ("test", "ant")
     assert layout.place("test/new/1.png") == ("unlabeled", None)
+
+
+@pytest.mark.parametrize(
+    ("train", "test", "path"),
+    [
+        (".", "t", "t/ant/1.png"),
+        ("", "t", "t/ant/1.png"),
+        ("./", "t", "t/ant/1.png"),
+        ("pets/*/*.jpg", "pets/test", "pets/test/ant/1.jpg"),
+        ("pets", "pets/*/test/*", "pets/new/test/1.jpg"),
+        ("data", "*/test/*", "data/test/1.jpg"),
+        ("a-long-name", "a-long-name/t", "a-long-name/t/ant/1.jpg"),
+    ],
+)
+def test_more_particular_is_what_names_more_folders_not_what_is_longer(train, test, path):
+    place = Layout(make.entry(train=train, test=test)).place(path)
+    assert place is not None
+    assert place.subset == "test"
+
+
+def test_one_folder_in_two_spellings_is_one_folder():
+    with pytest.raises(ValueError, match=r"train and test both name '\.'"):
+        make.entry(train="", test=".")
+    assert Layout(make.entry(train="./a//b/")).place("a/b/cat/1.png") == ("train", "cat")

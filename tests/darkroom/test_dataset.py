@@ -74,3 +74,14 @@ def mapped_bytes():
     if not status.exists():
         pytest.skip("only Linux tells")
     return 1024 * int(re.search(r"RssFile:\s+(\d+)", status.read_text())[1])
+
+
+def test_sample_draws_rows_once_each_in_order():
+    rows = np.arange(100, 200)
+    assert np.array_equal(dataset.sample(rows, 100, 0), rows)
+    some = dataset.sample(rows, 30, 0)
+    assert len(set(some.tolist())) == 30
+    assert set(some) <= set(rows)
+    assert (np.diff(some) > 0).all()
+    assert np.array_equal(some, dataset.sample(rows, 30, 0))
+    assert not np.array_equal(some, dataset.sample(rows, 30, 1))

@@ -74,3 +74,9 @@ def test_bytes_where_nothing_else_can_be_said(told, suffix):
 
 def test_equal_values_in_other_bytes(told):
     assert told(".json", {"a": 1, "b": 2}, {"b": 2, "a": 1}, save_json) == "4 of 16 bytes"
+
+
+def test_two_figures_that_are_no_numbers_do_not_differ():
+    nan = float("nan")
+    assert differences.figures({"loss": nan}, {"loss": nan}) == []
+    assert differences.figures({"loss": nan}, {"loss": 1.0}) == ["loss was NaN, is 1.0"]

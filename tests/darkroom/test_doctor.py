@@ -157,6 +157,14 @@ def test_disk_is_held_against_the_last_run(home, project, tmp_path):
     assert "a run takes 4.0 MB at least, twice the archive" in next(doctor.disk(*params.load())).text
 
 
+@pytest.mark.parametrize("size", [0, 14, 400, 2000, 5000])
+def test_a_lock_file_cut_short_is_a_finding(home, project, tmp_path, size):
+    (tmp_path / "dvc.lock").write_bytes((ROOT / "dvc.lock").read_bytes()[:size])
+    first, *others = doctor.disk(*params.load())
+    assert str(first) == "problem  dvc.lock     it is cut short or damaged: git checkout dvc.lock"
+    assert [finding.name for finding in others] == ["disk", "temporary"]
+
+
 def test_a_lock_file_that_is_not_committed(home, tmp_path):
     (*_, finding) = doctor.repository()
     assert finding == doctor.Finding("ok", "dvc.lock", "not there yet: `dvc repro` makes it")

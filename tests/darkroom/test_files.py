@@ -191,3 +191,9 @@ def test_sha256_of_a_file(tmp_path):
     content = bytes(range(256)) * 5000
     (tmp_path / "a").write_bytes(content)
     assert files.sha256(tmp_path / "a") == hashlib.sha256(content).hexdigest()
+
+
+def test_a_carriage_return_in_a_name_makes_no_second_line(tmp_path):
+    table = pd.DataFrame({"path": ["a\rb", "c"], "count": [1, 2]})
+    files.write_csv(tmp_path / "table.csv", table)
+    pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "table.csv"), table)

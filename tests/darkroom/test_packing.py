@@ -101,11 +101,20 @@ def test_a_write_that_takes_a_part_goes_on_with_the_rest():
         def write(self, content):
             return super().write(memoryview(content).cast("B")[:5])
 
+        def read(self, size):
+            return super().read(min(size, 7))
+
     file, images = Reluctant(), np.arange(24, dtype=np.uint8).reshape(4, 6)
     scratch = packing._Scratch(file, 6)
     scratch.append(list(images))
     scratch._spill()
     assert file.getvalue() == images.tobytes()
+    target = io.BytesIO()
+    scratch.copy(np.array([2, 3, 0]), target)
+    assert target.getvalue() == images[[2, 3, 0]].tobytes()
+    file.truncate(20)
+    with pytest.raises(OSError, match="shorter than what was written"):
+        scratch.copy(np.array([3]), target)
 
 
 @pytest.mark.parametrize("scratch", [64, 10**6])

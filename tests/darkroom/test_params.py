@@ -96,6 +96,7 @@ def test_the_parameters_fit_every_entry_of_the_catalogue(project, dataset):
         ("augment", [{"shift": {}}], "params.yaml: augment.0.shift.pixels is missing: add it"),
         ("tracking.experiment", "", "params.yaml: tracking.experiment is '', but must "),
         ("fetch.archive", "", "params.yaml: fetch.archive is '', but must "),
+        ("fetch.archive", "~nobody-here/a.zip", "begins with the home of a user who is not known here"),
         ("train.epoch", 5, "params.yaml: train.epoch is not a known key: did you mean epochs?"),
         ("epochs", 5, "params.yaml: epochs is not a known key: did you mean train.epochs?"),
         ("trian", {}, "params.yaml: trian is not a known key: did you mean train?"),

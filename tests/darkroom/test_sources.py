@@ -109,6 +109,19 @@ def test_a_folder_becomes_a_zip_whose_bytes_depend_on_its_files_alone(tmp_path, 
         assert {name: packed.read(name) for name in packed.namelist()} == files
 
 
+def test_folders_that_are_links_belong_to_the_folder(tmp_path, folder):
+    for name in ("set/cat", "dogs"):
+        (tmp_path / name).mkdir(parents=True)
+        (tmp_path / name / "1.png").write_bytes(name.encode())
+    (tmp_path / "set" / "dog").symlink_to(tmp_path / "dogs")
+    (tmp_path / "set" / "wolf").symlink_to(tmp_path / "dogs")
+    with zipfile.ZipFile(sources.from_path(tmp_path / "set", folder)) as packed:
+        assert packed.namelist() == ["cat/1.png", "dog/1.png", "wolf/1.png"]
+    (tmp_path / "dogs" / "all").symlink_to(tmp_path / "set")
+    sentence = refusal(lambda: sources.from_path(tmp_path / "set", folder))
+    assert sentence.endswith("is a link to a folder in which it lies itself: remove it")
+
+
 def test_the_working_folder_has_a_name(tmp_path, folder, monkeypatch):
     (tmp_path / "set").mkdir()
     (tmp_path / "set" / "1.png").touch()
@@ -320,7 +333,7 @@ def test_a_mark_that_cannot_be_sent_back_is_none(folder, pauses):
     ("body", "says"),
     [
         (b"<!doctype html><title>Sign in</title>", "no archive but a web page"),
-        (b"", "no whole archive (it has no end mark)"),
+        (b"", "no whole archive (it has no directory at its end)"),
         (b"PK", "no whole archive ("),
         (bytes(2000), "no whole archive (it holds no file)"),
         (ARCHIVE[:500], "no whole archive ("),
@@ -384,7 +397,18 @@ def test_a_server_that_asks_for_hours_is_not_waited_for(folder, pauses, form):
     assert pauses == []
 
 
-@pytest.mark.parametrize("value", ["soon", "-5", "", "Fri, 99 Nov 2026 20:00:00 GMT", as_date(-3600), "²"])
+@pytest.mark.parametrize(
+    "value",
+    [
+        "soon",
+        "-5",
+        "",
+        "Fri, 99 Nov 2026 20:00:00 GMT",
+        "Mon, 99999999999999999999 Jan 2020 00:00:00 GMT",
+        as_date(-3600),
+        "²",
+    ],
+)
 def test_a_pause_that_makes_no_sense_is_ours(folder, pauses, value):
     with serve(
         [Answer(503, headers={"Retry-After": value.encode().decode("latin-1")}), Answer(200, ARCHIVE)]

@@ -2,12 +2,14 @@ import socket
 import sqlite3
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import mlflow
 import pytest
 from mlflow import MlflowException
 
 from darkroom import store
+from darkroom.params import load
 from tests.conftest import ROOT
 from tests.web import Answer, serve
 
@@ -79,3 +81,12 @@ def test_what_a_server_answers_and_a_refused_connection_are_left_to_mlflow(close
     with serve([Answer(500)]) as server:
         store._reach(server.url)
     assert [request.path for request in server.requests] == ["/health"]
+
+
+def test_an_experiment_that_was_deleted_is_named_with_what_to_do(tmp_path, monkeypatch):
+    kept = SimpleNamespace(lifecycle_stage="deleted", experiment_id="7")
+    monkeypatch.setattr(store, "prepare", lambda: None)
+    monkeypatch.setattr(store, "client", lambda: SimpleNamespace(get_experiment_by_name=lambda name: kept))
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
+    with pytest.raises(RuntimeError, match="'digits' was deleted: `mlflow experiments restore --experiment-id 7`"):
+        store.experiment(load(ROOT / "params.yaml", ROOT / "datasets.yaml")[0])

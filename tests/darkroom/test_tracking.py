@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from darkroom import files, paths, registry, store, tracking
+from darkroom.images import decode
 from darkroom.params import load
 from darkroom.tracking import Run
 from tests import make
@@ -62,6 +63,17 @@ def test_the_figures_of_an_epoch_go_in_one_request(monkeypatch):
     monkeypatch.setattr(store, "client", Client)
     Run("id").epoch({"epoch": 3, "train_loss": 0.5, "val_loss": 0.25, "lr": 0.1})
     assert asked == [{"train_loss": (0.5, 3), "val_loss": (0.25, 3), "lr": (0.1, 3)}]
+
+
+def test_the_example_beside_the_model_has_the_colours_of_the_image(project, monkeypatch):
+    image = make.pixels(8, 8, 3)
+    make.packed(image[None], [0], ["train"], ["a", "b"])
+    logged = {}
+    monkeypatch.setattr(
+        mlflow.pyfunc, "log_model", lambda **given: logged.update(given) or SimpleNamespace(model_uri="")
+    )
+    registry.log_model()
+    assert np.array_equal(decode(logged["input_example"]["image"][0], (8, 8, 3))[0], image)
 
 
 @pytest.fixture

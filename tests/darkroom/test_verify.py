@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from darkroom import params, verify
+from darkroom.console import UserError
 from darkroom.files import write_text
 from tests import make
 from tests.conftest import ROOT
@@ -233,6 +234,10 @@ def test_a_download_is_taken_from_the_cache_and_a_source_at_hand_is_read_again(f
     project.set(fetch__archive="sets/archive.zip")
     assert fetched("relative") == []
     assert (tmp_path / "relative/sets/archive.zip").read_bytes() == b"zip"
+    far = os.path.relpath("/", project.folder) + "/dev/null"
+    project.set(fetch__archive=far)
+    with pytest.raises(UserError, match="leads too far up for a clone elsewhere"):
+        fetched("far")
     (tmp_path / "sets" / "archive.zip").unlink()
     assert fetched("gone") == ["fetch"]
 

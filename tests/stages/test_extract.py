@@ -197,7 +197,8 @@ def test_no_rejected_file_is_too_many_where_none_is_allowed(project):
             "pictures lie in Train/cat, Train/dog: correct the folders",
         ),
         ({"1.png": b"x"}, "has no picture under train: train; pictures lie in 1.png"),
-        ({"train/cat/1.txt": b"x"}, "it holds no pictures"),
+        ({"more/cat/1.txt": b"x"}, "it holds no pictures: correct"),
+        ({"train/cat/1.txt": b"x"}, "it holds no pictures, but 1 files of other kinds there (.txt): correct"),
         ({}, "it holds no pictures"),
         ({"train/cat/1.png": make.picture(1)}, "has labelled pictures of 1 class under train: train, and at least two"),
     ],
@@ -363,3 +364,42 @@ def test_a_wrong_correction_stops_the_stage(project, line, named):
     assert named in sentence
     assert make.is_one_line(sentence)
     assert not paths.DATA.exists()
+
+
+def test_files_that_do_not_end_like_pictures_are_counted(project, capsys):
+    project.add(path="x")
+    other = {"train/cat/a.HEIC": b"1", "train/dog/b.heic": b"2", "train/cat/notes": b"3", "more/c.heic": b"4"}
+    hidden = {"train/cat/.DS_Store": b"5", "__MACOSX/train/cat/._1.txt": b"6"}
+    _, index, _ = run(project, make.zip_of(FILES | other | hidden))
+    assert len(index) == 12
+    told = "; 3 files that do not end like pictures were passed over (.heic 2, without an ending 1)\n"
+    assert told in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("ending", ["jfif", "JPG", "pjpeg", "ppm"])
+def test_pictures_under_less_usual_endings_are_read(project, ending):
+    project.add(path="x")
+    form = "PPM" if ending == "ppm" else "JPEG"
+    _, index, _ = run(
+        project, make.zip_of({f"train/{c}/1.{ending}": make.picture(n, form=form) for n, c in enumerate("ab")})
+    )
+    assert len(index) == 2
+
+
+def corrected(project, *lines):
+    paths.CORRECTIONS.parent.mkdir(exist_ok=True)
+    paths.CORRECTIONS.write_text("\n".join(["dataset,path,action,label", *lines, ""]), encoding="utf-8")
+
+
+@pytest.mark.parametrize("action", ["drop,", "relabel,dog"])
+def test_a_class_that_the_catalogue_names_may_lose_its_last_picture(project, action):
+    project.add(path="x", classes={"emu": "Dromaius", "cat": "Felis"})
+    corrected(project, f"mine,train/emu/1.png,{action}")
+    _, _, classes = run(project, make.zip_of(FILES | {"train/emu/1.png": make.picture(77)}))
+    assert classes == ["Felis", "dog"]
+
+
+def test_corrections_that_leave_one_class_are_refused(project):
+    project.add(path="x")
+    corrected(project, *(f"mine,{path},relabel,dog" for path in FILES if "/cat/" in path))
+    assert "data/corrections.csv leaves labelled pictures of 1 class, and" in refusal(project, make.zip_of(FILES))
