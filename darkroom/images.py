@@ -16,6 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from darkroom.console import UserError
+
 Pixels = NDArray[np.uint8]  # height, width, channels
 
 JPEG = (".jpg", ".jpeg", ".jpe", ".jfif", ".pjpeg", ".pjp")
@@ -95,6 +97,19 @@ def resize(pixels: Pixels, shape: tuple[int, int, int]) -> Pixels:
         shrinks = pixels.shape[0] >= height and pixels.shape[1] >= width
         pixels = cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
     return pixels.reshape(shape)
+
+
+def png(array: Pixels) -> bytes:
+    """A picture given as an array, as a file."""
+    if array.dtype != np.uint8 or array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] not in (1, 3)):
+        raise UserError(
+            f"an array of {array.dtype} and shape {array.shape} is no picture: wanted is uint8, "
+            "height x width or height x width x 1 or 3"
+        )
+    if not array.size:
+        raise UserError(f"an array of shape {array.shape} is no picture: it has no pixels")
+    grey = array.ndim == 2 or array.shape[2] == 1
+    return cv2.imencode(".png", array if grey else cv2.cvtColor(array, cv2.COLOR_RGB2BGR))[1].tobytes()
 
 
 def probe(data: bytes) -> Found:

@@ -16,7 +16,7 @@ from darkroom.console import UserError
 from darkroom.dataset import Images
 from darkroom.familiarity import FILE, Familiarity
 from darkroom.files import read_json
-from darkroom.images import BadImage, resize
+from darkroom.images import BadImage, png, resize
 from darkroom.images import read as read_file
 from darkroom.params import Model
 
@@ -225,18 +225,3 @@ def _bytes(path: Path) -> bytes:
         raise UserError(f"{path} is a folder: name the pictures in it, as in {path}/*") from None
     except FileNotFoundError:
         raise UserError(f"there is no picture {path}") from None
-
-
-def png(array: NDArray[np.uint8]) -> bytes:
-    """A picture given as an array, as a file."""
-    import cv2
-
-    if array.dtype != np.uint8 or array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] not in (1, 3)):
-        raise UserError(
-            f"an array of {array.dtype} and shape {array.shape} is no picture: wanted is uint8, "
-            "height x width or height x width x 1 or 3"
-        )
-    if not array.size:
-        raise UserError(f"an array of shape {array.shape} is no picture: it has no pixels")
-    grey = array.ndim == 2 or array.shape[2] == 1
-    return cv2.imencode(".png", array if grey else cv2.cvtColor(array, cv2.COLOR_RGB2BGR))[1].tobytes()

@@ -30,7 +30,7 @@ def log_model() -> str:
     from mlflow.types.schema import Array
 
     from darkroom.dataset import load_images
-    from darkroom.inference import png
+    from darkroom.images import png
 
     picture = png(load_images()[0])
     package = Path(__file__).parent
