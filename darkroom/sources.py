@@ -25,7 +25,7 @@ TRIES = 5
 TIMEOUT = (10, 60)  # seconds to connect, seconds without a byte
 PATIENCE = 300  # seconds that a busy server may ask for before the next attempt
 ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
-BY_HAND = "or download it by hand and name it: dvc exp run -S fetch.archive=/path/to/archive.zip"
+BY_HAND = "or download it by hand, not to data/raw, and name it: dvc exp run -S fetch.archive=/path/to/archive.zip"
 
 
 def bundled_digits(folder: Path) -> Path:
@@ -53,7 +53,7 @@ def from_path(path: Path, folder: Path) -> Path:
     chosen, own = path.resolve(), folder.resolve()
     if own in (chosen, *chosen.parents) or chosen in own.parents:
         where = "lies in" if own in (chosen, *chosen.parents) else "holds"
-        raise UserError(f"{path} {where} {folder}, which this stage empties: move it elsewhere, and name that place")
+        raise UserError(f"{path} {where} {folder}, which DVC empties before this stage: keep archives elsewhere")
     if path.is_dir():
         return _pack_folder(path, folder / f"{path.resolve().name}.zip")
     if not path.is_file():

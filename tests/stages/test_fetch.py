@@ -2,13 +2,11 @@ import hashlib
 import json
 
 import pytest
-import yaml
 
 from darkroom import paths
 from darkroom.console import UserError
 from stages import fetch
 from tests import make
-from tests.conftest import ROOT
 from tests.web import file, serve
 
 ARCHIVE = make.zip_of({"train/a/1.png": make.picture(1)})
@@ -126,30 +124,13 @@ def test_a_source_that_is_missing_leaves_what_was_there(project):
     assert names() == ["digits.zip", "source.json"]
 
 
-def test_what_was_downloaded_is_kept_while_it_comes_from_the_same_address(project):
-    """So that another recipe costs no download, and a server that is gone no archive."""
-    with serve(file(ARCHIVE)) as server:
-        project.add(url=f"{server.url}/a.zip")
-        fetch.main()
-        asked = len(server.requests)
-        make.edit(project.datasets, {"mine.recipe": {"train.epochs": 3}})
-        fetch.main()
-        assert len(server.requests) == asked
-        assert names() == ["a.zip", "source.json"]
-        (paths.RAW / "a.zip").write_bytes(b"damaged")
-        fetch.main()
-        assert len(server.requests) > asked
-        asked = len(server.requests)
-        make.edit(project.datasets, {"mine.url": f"{server.url}/b.zip"})
-        fetch.main()
-        assert len(server.requests) > asked
-    assert names() == ["b.zip", "source.json"]
-    assert source()["sha256"] == DIGEST
-
-
 @pytest.mark.parametrize(
     ("named", "says"),
-    [("data/raw/mine.zip", "lies in data/raw"), ("data/raw", "lies in data/raw"), ("data", "holds data/raw")],
+    [
+        ("data/raw/mine.zip", "lies in data/raw, which DVC"),
+        ("data/raw", "lies in data/raw"),
+        ("data", "holds data/raw"),
+    ],
 )
 def test_an_archive_in_the_folder_of_this_stage_is_refused_and_stays(project, named, says):
     paths.RAW.mkdir(parents=True)
@@ -158,9 +139,3 @@ def test_an_archive_in_the_folder_of_this_stage_is_refused_and_stays(project, na
     with pytest.raises(UserError, match=says):
         fetch.main()
     assert (paths.RAW / "mine.zip").read_bytes() == ARCHIVE
-
-
-def test_dvc_leaves_what_was_downloaded_alone():
-    """It empties the outputs of a stage before it runs, but for those that are to persist."""
-    graph = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))
-    assert graph["stages"]["fetch"]["outs"] == [{"data/raw": {"persist": True}}]
