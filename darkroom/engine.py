@@ -118,7 +118,7 @@ def fit(
             waited, lowered = 0, 1.0  # a plateau of the head is none of the whole network
         for parameter in features.parameters():
             parameter.requires_grad_(not phase.frozen)
-        optimizer = make_optimizer(network, settings)
+        optimizer = make_optimizer(network, settings, scaled=fabric.strategy.precision.precision == "16-mixed")
         average = Average(network, settings.ema)
         if resume is not None and epoch >= phase.first:
             optimizer.load_state_dict(resume["optimizer"])

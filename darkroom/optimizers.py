@@ -12,14 +12,18 @@ from darkroom.params import Train
 AVERAGE_EVERY = 5  # steps
 
 
-def make_optimizer(network: nn.Module, settings: Train) -> torch.optim.Optimizer:
-    """The optimiser that is asked for, over the parameters that are trained; weight decay on weights alone."""
+def make_optimizer(network: nn.Module, settings: Train, *, scaled: bool = False) -> torch.optim.Optimizer:
+    """The optimiser that is asked for, over the parameters that are trained; weight decay on weights alone.
+
+    `scaled`: gradients come scaled, as those of 16-mixed, and steps in which one is no number are skipped.
+    """
     groups = decayed(network)
     common: dict[str, Any] = {"lr": settings.lr, "weight_decay": settings.weight_decay}
     # In one pass over the memory, a third of the time. And of a tensor's square root MKL has several versions, of which
-    # it takes one by the processor; the fused step has its own, exact one. Fabric cannot clip the scaled gradients of
-    # 16-mixed with it.
-    common["fused"] = settings.portable or settings.clip is None or None  # None: as PyTorch chooses
+    # it takes one by the processor; the fused step has its own, exact one. Fabric cannot clip scaled gradients with it,
+    # and where the first step is skipped, that of SGD leaves the momentum unset (torch 2.15).
+    clips = settings.clip is not None and not settings.portable
+    common["fused"] = None if clips or (scaled and settings.optimizer == "sgd") else True  # None: as PyTorch chooses
     if settings.optimizer == "sgd":
         nesterov = settings.nesterov and settings.momentum > 0
         return torch.optim.SGD(groups, momentum=settings.momentum, nesterov=nesterov, **common)

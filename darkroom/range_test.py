@@ -90,7 +90,7 @@ def range_test(setup: Setup, on_step: Callable[[], object] = lambda: None) -> Ra
     for parameter in features.parameters():
         parameter.requires_grad_(not settings.freeze_epochs)
     features.train(not settings.freeze_epochs)
-    optimizer = make_optimizer(network, settings)
+    optimizer = make_optimizer(network, settings, scaled=setup.fabric.strategy.precision.precision == "16-mixed")
     model, stepper = setup.fabric.setup(network, optimizer, move_to_device=False)
     weights = engine.class_weights(train.labels, classes) if settings.class_weights else None
     generator = torch.Generator().manual_seed(seed_of(settings.seed, 0))

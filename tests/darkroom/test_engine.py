@@ -464,7 +464,8 @@ def test_half_precision_learns():
     assert {value.dtype for value in network.parameters()} == {torch.float32}
 
 
-def test_the_scale_of_the_loss_is_resumed_in_half_precision():
+@pytest.mark.parametrize("clip", [None, 1.0])
+def test_the_scale_of_the_loss_is_resumed_in_half_precision(clip):
     """float16 needs one, that grows while training goes well."""
     from lightning_fabric import Fabric
     from lightning_fabric.plugins.precision import MixedPrecision
@@ -475,7 +476,7 @@ def test_the_scale_of_the_loss_is_resumed_in_half_precision():
 
     def train(**options):
         used = fabric()
-        result, network = fit(settings(epochs=3, clip=1.0), fabric=used, **options)
+        result, network = fit(settings(epochs=3, clip=clip), fabric=used, **options)
         return used.strategy.precision.state_dict(), without_seconds(result.history), copied(network)
 
     states = []
@@ -484,6 +485,17 @@ def test_the_scale_of_the_loss_is_resumed_in_half_precision():
     again = train(network=build(5), resume=states[0])
     assert again[:2] == (scale, rows)
     assert same(again[2], weights)
+
+
+def test_half_precision_that_skips_its_first_step_still_learns():
+    from lightning_fabric import Fabric
+    from lightning_fabric.plugins.precision import MixedPrecision
+
+    scaler = torch.amp.GradScaler("cpu", init_scale=2.0**40)
+    fabric = Fabric(accelerator="cpu", plugins=[MixedPrecision("16-mixed", "cpu", scaler=scaler)])
+    result, _ = fit(settings(epochs=12), fabric=fabric)
+    assert scaler.get_scale() < 2.0**40
+    assert result.history[-1]["val_accuracy"] == 1.0
 
 
 RESUMED = {

@@ -205,6 +205,26 @@ def test_one_pass_takes_the_same_step_and_16_mixed_can_still_clip(name):
     torch.testing.assert_close(steps[None], steps[1e9])
 
 
+@pytest.mark.parametrize("name", ["sgd", "adam", "adamw"])
+def test_a_first_step_that_is_skipped_leaves_nothing_behind(name):
+    """As 16-mixed skips it; torch 2.15's fused SGD would go on with the momentum that lay in memory."""
+    ended = {}
+    for skipped in (0, 1):
+        network = build()
+        optimizer = make_optimizer(network, settings(optimizer=name), scaled=True)
+        scaler = torch.amp.GradScaler("cpu", init_scale=2.0**20)
+        for step in range(skipped + 3):
+            loss = network(torch.ones(3, 2, 4, 4)).square().sum() * (torch.inf if step < skipped else 1)
+            scaler.scale(loss).backward()
+            scaler.step(optimizer)
+            scaler.update()
+            optimizer.zero_grad()
+            poison = [torch.full((size,), 1e6) for size in (72, 4, 48, 3)]  # memory that is given back
+            del poison
+        ended[skipped] = torch.cat([value.detach().flatten() for value in network.parameters()])
+    torch.testing.assert_close(ended[0], ended[1])
+
+
 @pytest.mark.parametrize("name", ["adam", "adamw"])
 def test_portable_mode_takes_the_step_without_mkls_root(name):
     assert make_optimizer(build(), settings(optimizer=name, portable=True, clip=1.0)).defaults["fused"]
