@@ -10,9 +10,11 @@ from torch import Tensor
 
 from darkroom.augment import Change
 from darkroom.dataset import Images, Rows
-from darkroom.draw import seed_of, whole
+from darkroom.draw import Draw, seed_of
 from darkroom.inference import Classifier
 from darkroom.models import normalise
+
+BLOCK = 512  # images whose changes are drawn together, however many go through the network at once
 
 
 def tempered(probabilities: NDArray[np.float32], temperature: float) -> NDArray[np.float32]:
@@ -31,22 +33,25 @@ def votes(
 ) -> NDArray[np.float32]:
     """Mean probabilities (N x classes), not calibrated, of each image as it is and `copies` changed ones.
 
-    `images` are uint8, N x height x width x channels, at these `rows` of the data set. Equal arguments give equal
-    probabilities; another `batch_size` draws other changes.
+    `images` are uint8, N x height x width x channels, at these `rows` of the data set. `batch_size` of them, of those
+    with copies at most 512, go through the network at once; it does not change what is drawn.
     """
     classifier.network.eval()
     device = classifier.mean.device
     means = []
-    for start in range(0, len(images), batch_size):
-        stored = torch.from_numpy(np.ascontiguousarray(images[start : start + batch_size])).to(device)
-        positions = torch.tensor(rows[start : start + batch_size])
-        total = _softmax(classifier, normalise(stored, classifier.mean, classifier.std))
-        for copy in range(1, copies + 1):
-            generator = torch.Generator().manual_seed(seed_of(seed, copy, int(positions[0])))
-            draw = whole(generator, positions, device, epoch=copy)
-            changed = change(stored.permute(0, 3, 1, 2).float(), draw)
-            total += _softmax(classifier, changed.sub(classifier.mean).div_(classifier.std))
-        means.append(total / (copies + 1))
+    block = BLOCK if copies else batch_size
+    for first in range(0, len(images), block):
+        positions = torch.tensor(rows[first : first + block])
+        for start in range(0, len(positions), batch_size):
+            part = torch.arange(start, min(start + batch_size, len(positions)))
+            chosen = np.ascontiguousarray(images[first + start : first + start + len(part)])
+            stored = torch.from_numpy(chosen).to(device)
+            total = _softmax(classifier, normalise(stored, classifier.mean, classifier.std))
+            for copy in range(1, copies + 1):
+                generator = torch.Generator().manual_seed(seed_of(seed, copy, int(positions[0])))
+                changed = change(stored.permute(0, 3, 1, 2).float(), Draw(generator, positions, part, copy, device))
+                total += _softmax(classifier, changed.sub(classifier.mean).div_(classifier.std))
+            means.append(total / (copies + 1))
     result: NDArray[np.float32] = torch.cat(means).cpu().numpy()
     return result
 

@@ -1,5 +1,6 @@
 """Measure the model on validation and test, and keep every prediction."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -46,7 +47,7 @@ def evaluate(params: Params, facts: dict[str, Any]) -> None:
     for split in ("val", "test"):
         rows = load_split(split)
         labels = labels_of(index, rows)
-        step = max(batch_size, 2**26 // images[0].nbytes)
+        step = voting.BLOCK * math.ceil(max(batch_size, 2**26 // images[0].nbytes) / voting.BLOCK)
         parts = range(0, len(rows), step)
         votes = np.concatenate(
             [

@@ -62,6 +62,14 @@ def test_the_mean_of_the_picture_and_its_mirror(classifier):
     assert found.sum(axis=1) == pytest.approx(1)
 
 
+@pytest.mark.parametrize("change", [{"shift": {"pixels": 2}}, {"salt_and_pepper": {"share": 0.5}}, {"flip": {}}])
+def test_the_size_of_the_batch_changes_no_vote(classifier, monkeypatch, change):
+    monkeypatch.setattr(voting, "BLOCK", 5)
+    first = vote(classifier, change, copies=3, batch_size=512)
+    for size in (1, 2, 3, 4, 5, 6):
+        assert vote(classifier, change, copies=3, batch_size=size) == pytest.approx(first, abs=1e-6)
+
+
 def test_equal_seeds_vote_alike_and_copies_differ(classifier):
     change = {"salt_and_pepper": {"share": 0.5}}
     first = vote(classifier, change, copies=2)
