@@ -78,6 +78,19 @@ def place(settings: Train) -> torch.device:
     return device
 
 
+def place_again(training: dict[str, Any]) -> torch.device:
+    """Where the stages after a training work: where it did, on a GPU of their own; elsewhere if that is not there.
+
+    `training` is `train` of model.json.
+    """
+    try:
+        device = choose_device(training["device"], portable=training["portable"])
+    except UserError:
+        device = choose_device("auto", portable=training["portable"])
+    found = torch.cuda.device_count()
+    return torch.device("cuda", claim_gpu(found)) if device == torch.device("cuda") and found > 1 else device
+
+
 def fabric(settings: Train, device: torch.device, precision: str) -> "Fabric":
     """Lightning Fabric for this run, not yet launched."""
     from lightning_fabric import Fabric

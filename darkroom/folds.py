@@ -86,7 +86,8 @@ def probabilities(
                     "set errors.train_folds to 0"
                 )
             network.load_state_dict(result.weights)
-            classifier = Classifier(network, classes, shape, mean, std)
+            # By the model's own temperature, so that these images are judged by the measure of val and test.
+            classifier = Classifier(network, classes, shape, mean, std, temperature=facts["temperature"])
             found[part == fold] = np.concatenate(
                 [classifier.probabilities(several) for _, several in chunks(images, held)]
             )

@@ -35,7 +35,7 @@ def errors(params: Params, facts: dict[str, Any]) -> None:
     settings, classes, images, index = params.errors, load_classes(), load_images(), load_index()
     splits = pd.read_parquet(paths.SPLIT).set_index("row")["split"]
     labels = labels_of(index, np.arange(len(index)))
-    classifier = Classifier.load(paths.MODEL.parent, devices.choose_device("auto", portable=facts["train"]["portable"]))
+    classifier = Classifier.load(paths.MODEL.parent, devices.place_again(facts["train"]))
     predictions = pd.read_parquet(paths.PREDICTIONS)
     tested = predictions[predictions["split"] == "test"]
 

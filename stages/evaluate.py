@@ -27,7 +27,7 @@ def evaluate(params: Params, facts: dict[str, Any]) -> None:
     from darkroom.changes import Augmentation
     from darkroom.inference import Classifier, to_bytes_scale
 
-    device = devices.choose_device("auto", portable=facts["train"]["portable"])
+    device = devices.place_again(facts["train"])
     classifier = Classifier.load(paths.MODEL.parent, device)
     tta = params.evaluate.tta
     changes = tta.changes

@@ -29,7 +29,7 @@ def look(params: Params, facts: dict[str, Any]) -> None:
     from darkroom.inference import Classifier
 
     settings = params.inside
-    device = devices.choose_device("auto", portable=facts["train"]["portable"])
+    device = devices.place_again(facts["train"])
     classifier = Classifier.load(paths.MODEL.parent, device)
     images, index, classes = load_images(), load_index(), load_classes()
     train, val = load_split("train"), load_split("val")

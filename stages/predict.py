@@ -26,7 +26,7 @@ def main() -> None:
         from darkroom import devices
         from darkroom.inference import Classifier
 
-        device = devices.choose_device("auto", portable=training["portable"])
+        device = devices.place_again(training)
         classifier = Classifier.load(paths.MODEL.parent, device)
         at = 0
         with bar(what="predict", unit="image", total=len(rows)) as shown:

@@ -79,7 +79,8 @@ def train(params: Params, entry: Entry) -> None:
         "parameters": models.parameter_count(network),
         "augment": [item.model_dump(exclude_none=True) for item in params.augment],
         "train": settings.model_dump()
-        | {"device": device.type, "threads": torch.get_num_threads(), "precision": chosen},
+        | {"device": device.type if settings.device == "auto" else settings.device}
+        | {"threads": torch.get_num_threads(), "precision": chosen},
     }
     fabric = devices.fabric(settings, device, chosen)
     fabric.launch()

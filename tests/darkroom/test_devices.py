@@ -101,6 +101,20 @@ def test_one_device_of_several_gpus_is_claimed(gpus):
     assert len(devices._claimed) == 2
 
 
+def test_later_stages_work_where_the_training_did(gpus):
+    def again(device, portable=False):
+        return devices.place_again({"device": device, "portable": portable})
+
+    assert [again(device) for device in ("cpu", "cuda", "cuda:1", "mps")] == [CPU] * 4
+    gpus(1)
+    assert [again("cpu"), again("auto", portable=True)] == [CPU] * 2
+    assert [again(device) for device in ("cuda", "cuda:1", "mps")] == [torch.device("cuda")] * 3
+    gpus(2)
+    assert [again("cuda"), again("cuda")] == [torch.device("cuda", at) for at in (0, 1)]
+    assert [again("cuda:1"), again("cpu")] == [torch.device("cuda:1"), CPU]
+    assert len(devices._claimed) == 2
+
+
 def test_no_other_process_of_a_run_claims_a_gpu(gpus, monkeypatch):
     gpus(2)
     monkeypatch.setenv("NODE_RANK", "1")

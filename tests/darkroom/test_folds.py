@@ -53,15 +53,21 @@ def data(project):
         "model": params.model.model_dump() | {"layers": "4P-8"},
         "augment": [],
         "train": settings,
+        "temperature": 1.0,
     }
     return facts, images, {"train": np.arange(60), "val": np.arange(60, 80)}, labels
 
 
-def run(data, **changes):
+def run(data, temperature=1.0, **changes):
     facts, images, rows, labels = data
-    facts = facts | {"train": facts["train"] | changes}
+    facts = facts | {"train": facts["train"] | changes, "temperature": temperature}
     of_split = {name: labels[rows[name]] for name in rows}
     return folds.probabilities(facts, images, rows, of_split, np.arange(60), 3, torch.device("cpu"))
+
+
+def test_they_are_judged_by_the_temperature_of_the_model(data):
+    plain, calibrated = run(data).astype(float), run(data, temperature=0.5).astype(float)
+    assert np.allclose(calibrated, plain**2 / (plain**2).sum(axis=1, keepdims=True), atol=1e-5)
 
 
 def test_every_training_image_is_judged_by_a_model_that_did_not_see_it(data):
