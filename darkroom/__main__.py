@@ -120,9 +120,11 @@ def predict(options: argparse.Namespace) -> None:
 
 def check(options: argparse.Namespace) -> None:
     """Print the check-list, a line as soon as it is known; exit code 1 where a check fails."""
-    from darkroom import params, runtime
+    from darkroom import params, paths, runtime
+    from darkroom.dataset import load_split
 
-    settings, entry = params.load()
+    images = len(load_split("train")) if paths.SPLIT.is_file() else None  # what is missing is told by the checks
+    settings, entry = params.load(images=images)
     runtime.torch_for(threads=settings.train.threads, portable=settings.train.portable)
     from darkroom import checks
 

@@ -1,5 +1,6 @@
 """The parameters of the pipeline: `params.yaml` with types, ranges and choices; `auto` filled in from the recipe."""
 
+import math
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -19,6 +20,10 @@ Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Activation = Literal["relu", "gelu", "tanh", "sigmoid"]
 Width = Annotated[int, Field(ge=1, le=65536)]
+
+# Of a training for which nothing else is asked.
+EPOCHS, BATCH, SGD_LR, ADAM_LR = 10, 128, 0.15, 0.002
+FEWEST_STEPS, MOST_EPOCHS, FEWEST_BATCHES, SMALLEST_BATCH = 300, 100, 16, 8  # where images are few
 
 
 class Fetch(Section):
@@ -212,10 +217,10 @@ def rules(entry: Entry) -> dict[str, Any]:
         "model.hidden_activation": "relu",
         "model.dropout": 0.0,
         "augment": [],
-        "train.epochs": 10,
-        "train.batch_size": 128,
+        "train.epochs": EPOCHS,
+        "train.batch_size": BATCH,
         "train.optimizer": "sgd",
-        "train.lr": 0.15,
+        "train.lr": SGD_LR,
         "train.weight_decay": 5e-4,
         "train.schedule": "cosine",
         "train.warmup": 0.2,
@@ -240,10 +245,11 @@ def _layers(side: int) -> str:
     return "-".join([*stem, "32P", "64", "64P", "128", "128"])
 
 
-def load(params: Path = PARAMS, datasets: Path = DATASETS) -> tuple[Params, Entry]:
+def load(params: Path = PARAMS, datasets: Path = DATASETS, *, images: int | None = None) -> tuple[Params, Entry]:
     """Read the parameters and the catalogue entry that they name.
 
-    Raises UserError, one sentence naming the key, for the first mistake in either file.
+    `images` is the number of training images, where it is known and what follows from it is wanted. Raises UserError,
+    one sentence naming the key, for the first mistake in either file.
     """
     content = read_yaml(params)
     dataset = content.get("dataset")
@@ -256,14 +262,13 @@ def load(params: Path = PARAMS, datasets: Path = DATASETS) -> tuple[Params, Entr
             raise UserError(
                 f"{datasets}: {dataset}.recipe.{key} is not a key that may be auto: known are {', '.join(defaults)}"
             )
-    from_recipe = set()
+    from_recipe, by_rule = set[str](), set[str]()
     for key, rule in defaults.items():
         section, _, last = key.rpartition(".")
         place = content.get(section) if section else content
         if isinstance(place, dict) and place.get(last) == "auto":
             place[last] = entry.recipe.get(key, rule)
-            if key in entry.recipe:
-                from_recipe.add(key)
+            (from_recipe if key in entry.recipe else by_rule).add(key)
 
     def name(key: str) -> str:
         source = next((recipe for recipe in from_recipe if key == recipe or key.startswith(recipe + ".")), None)
@@ -276,7 +281,24 @@ def load(params: Path = PARAMS, datasets: Path = DATASETS) -> tuple[Params, Entr
             f"{name('model.layers')} is {checked.model.layers!r}, which halves the image {halvings} times, but one "
             f"of {dataset} is only {side} pixels on its shorter side: leave out a P"
         )
-    return checked, entry
+    return checked.model_copy(update={"train": _fitting(checked.train, by_rule, images)}), entry
+
+
+def _fitting(train: Train, free: set[str], images: int | None) -> Train:
+    """Those of batch size, epochs and learning rate that are `free`, as optimiser and number of images want them.
+
+    Few images get smaller batches and more epochs, so that there are steps enough to learn in; the rate of SGD goes
+    down with the batch (Goyal et al. 2017, arXiv:1706.02677).
+    """
+    batch, epochs, lr = train.batch_size, train.epochs, train.lr
+    if "train.batch_size" in free and images is not None:
+        while batch > SMALLEST_BATCH and images < FEWEST_BATCHES * batch:
+            batch //= 2
+    if "train.epochs" in free and images is not None:
+        epochs = max(epochs, min(MOST_EPOCHS, math.ceil(FEWEST_STEPS / math.ceil(images / batch))))
+    if "train.lr" in free:
+        lr = SGD_LR * min(1.0, batch / BATCH) if train.optimizer == "sgd" else ADAM_LR
+    return train.model_copy(update={"batch_size": batch, "epochs": epochs, "lr": lr})
 
 
 def flatten(settings: Section) -> dict[str, Any]:

@@ -13,7 +13,7 @@ import yaml
 
 from darkroom import pages, paths, records, report, tracking
 from darkroom.console import done, run
-from darkroom.dataset import load_classes, load_images
+from darkroom.dataset import load_classes, load_images, load_split
 from darkroom.files import read_json, sha256, write_text
 from darkroom.params import Params, load
 
@@ -52,7 +52,7 @@ PICTURES = {
 
 
 def main() -> None:
-    params, entry = load()
+    params, entry = load(images=len(load_split("train")))
     facts, figures = read_json(paths.MODEL), read_json(paths.EVALUATE)
     errors, seen, classes = read_json(paths.ERRORS), read_json(paths.INSIDE), load_classes()
     tested = pd.read_parquet(paths.PREDICTIONS, columns=["split", "label", "predicted"])

@@ -28,7 +28,7 @@ SHOWN = 32  # images in the picture of the augmentation
 
 
 def main() -> None:
-    params, entry = load()
+    params, entry = load(images=len(load_split("train")))
     settings = params.train
     # Before any import of torch: some settings are read when it loads.
     runtime.torch_for(threads=settings.threads, portable=settings.portable, processes=settings.devices)

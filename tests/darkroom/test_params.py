@@ -154,6 +154,40 @@ def test_auto_takes_the_recipe_then_the_rule(project):
     assert (settings.train.batch_size, settings.model.dropout) == (rule["train.batch_size"], rule["model.dropout"])
 
 
+@pytest.mark.parametrize(
+    ("images", "batch", "epochs", "lr"),
+    [
+        (None, 128, 10, 0.15),
+        (25_200, 128, 10, 0.15),
+        (2048, 128, 19, 0.15),
+        (2047, 64, 10, 0.075),
+        (300, 16, 16, 0.01875),
+        (36, 8, 60, 0.009375),
+        (4, 8, 100, 0.009375),
+    ],
+)
+def test_few_images_get_small_batches_more_epochs_and_a_lower_rate(project, images, batch, epochs, lr):
+    project.add(path="a.zip")
+    train = params.load(images=images)[0].train
+    assert (train.batch_size, train.epochs, train.lr) == (batch, epochs, lr)
+
+
+def test_what_is_given_stays_however_few_the_images(project):
+    project.add(path="a.zip", recipe={"train.epochs": 3})
+    project.set(train__batch_size=32)
+    train = params.load(images=20)[0].train
+    assert (train.batch_size, train.epochs, train.lr) == (32, 3, 0.15 / 4)
+    project.set(train__lr=0.5)
+    assert params.load(images=20)[0].train.lr == 0.5
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "adamw"])
+def test_adam_has_a_rate_of_its_own(project, optimizer):
+    project.add(path="a.zip")
+    project.set(train__optimizer=optimizer)
+    assert params.load()[0].train.lr == 0.002
+
+
 def test_a_value_that_is_given_wins_over_the_recipe(project):
     project.add(path="a.zip", recipe={"train.epochs": 3})
     project.set(train__epochs=5)
