@@ -173,13 +173,18 @@ def summary(options: argparse.Namespace) -> None:
     """One line with the test accuracy, then where to look and what to do next."""
     if not paths.EVALUATE.is_file() or not paths.MODEL.is_file():
         raise UserError("nothing has been evaluated yet: `dvc repro` runs the pipeline")
-    figures, model = read_json(paths.EVALUATE)["test"], read_json(paths.MODEL)
+    from darkroom.diagnosis import shortfall
+
+    evaluated, model = read_json(paths.EVALUATE), read_json(paths.MODEL)
+    figures, worse = evaluated["test"], shortfall(evaluated["baselines"])
+    following = "dvc exp run -S train.lr=0.001, make ui to compare runs, python -m darkroom predict PICTURE"
     print(
         f"{model['dataset']}: {figures['accuracy']:.2%} of {figures['images']:,} test images are classified right "
         f"(95 % interval {figures['accuracy_low']:.2%} to {figures['accuracy_high']:.2%}, "
         f"macro F1 {figures['macro_f1']:.4f})\n"
-        f"look at: {paths.REPORT}, which holds everything; {paths.CARD}, the card of the model\n"
-        "next: dvc exp run -S train.lr=0.001, make ui to compare runs, python -m darkroom predict PICTURE"
+        + (f"{worse}\n" if worse else "")
+        + f"look at: {paths.REPORT}, which holds everything; {paths.CARD}, the card of the model\n"
+        f"next: {'python -m darkroom check, which says what may be wrong' if worse else following}"
     )
 
 

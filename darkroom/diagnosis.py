@@ -1,7 +1,8 @@
-"""What the curves of a training say, in words. The rule stands in docs/parameters.md."""
+"""What a training and its model came to, in words. The rule about curves stands in docs/parameters.md."""
 
 import math
 from statistics import mean
+from typing import Any
 
 import pandas as pd
 
@@ -41,3 +42,14 @@ def fit_in_words(history: pd.DataFrame) -> str:
                 f"still improving: validation loss fell by {1 - now / before:.0%} in the last tenth of the epochs"
             )
     return "; ".join(found) or "a sound fit: validation loss is level at the end, near its lowest"
+
+
+def shortfall(baselines: dict[str, Any]) -> str:
+    """Says so where the network is worse than the best simple method; nothing where it is not.
+
+    `baselines` is that part of metrics/evaluate.json.
+    """
+    reached, best = baselines["test_accuracy"], baselines["best"]
+    if reached["network"] >= reached[best]:
+        return ""
+    return f"the network ({reached['network']:.2%} on test) is worse than {best} ({reached[best]:.2%})"

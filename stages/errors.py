@@ -9,6 +9,7 @@ import pandas as pd
 from darkroom import galleries, mistakes, near_duplicates, paths, plots, runtime, suspects
 from darkroom.console import done, progress, run
 from darkroom.dataset import Images, Labels, Rows, chunks, labels_of, load_classes, load_images, load_index, load_split
+from darkroom.diagnosis import shortfall
 from darkroom.files import read_json, replacing_folder, write_csv, write_json
 from darkroom.params import Errors, Params, load
 
@@ -106,11 +107,16 @@ def errors(params: Params, facts: dict[str, Any]) -> None:
         },
     )
     without = "" if layer else f"\nno Grad-CAM: {facts['model']['name']} has no spatial feature map"
+    worse = shortfall(read_json(paths.EVALUATE)["baselines"])
+    if worse:
+        without += f"\n{worse}: what it suspects means little"
     done(
         f"wrote {paths.ERRORS_TABLE} ({len(table)} mistakes in {len(tested):,} test images), {paths.SUSPECTS} "
         f"({len(doubted)} suspected labels), {paths.NEAR_DUPLICATES} ({len(copies)} pairs) and galleries in "
         f"{paths.ERRORS_PICTURES}{without}",
-        f"look at {paths.ERRORS_PICTURES}/suspects.png; put rows of {paths.SUSPECTS} that are right into "
+        "python -m darkroom check"
+        if worse
+        else f"look at {paths.ERRORS_PICTURES}/suspects.png; put the rows of {paths.SUSPECTS} that you agree with into "
         f"{paths.CORRECTIONS}, and `dvc repro`"
         if len(doubted)
         else "python -m darkroom predict PICTURE, or dvc exp run -S train.lr=0.001",

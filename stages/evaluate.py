@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from darkroom import paths, plots, runtime
 from darkroom.console import UserError, bar, done, run
 from darkroom.dataset import Labels, labels_of, load_classes, load_images, load_index, load_split
+from darkroom.diagnosis import shortfall
 from darkroom.files import read_json, replacing_folder, write_csv, write_json, write_parquet, write_text
 from darkroom.params import Params, load
 
@@ -88,7 +89,8 @@ def evaluate(params: Params, facts: dict[str, Any]) -> None:
     calibration = before.merge(after, on=["low", "high"], suffixes=("_uncalibrated", "")).round(4)
     by_property = slices.table(slices.properties(images, rows, index), right)
     matrix = metrics.confusion(labels, probabilities)
-    write_json(paths.EVALUATE, figures | {"baselines": against_baselines(right, labels)})
+    beside = against_baselines(right, labels)
+    write_json(paths.EVALUATE, figures | {"baselines": beside})
     write_json(paths.REPORT_JSON, {"split": "test", **report})
     write_text(paths.REPORT_TEXT, f"test split, {len(labels):,} images\n\n{text}")
     write_csv(paths.PER_CLASS, table)
@@ -111,9 +113,11 @@ def evaluate(params: Params, facts: dict[str, Any]) -> None:
     reached = (
         f"test accuracy {test['accuracy']:.2%}, 95 % interval {test['accuracy_low']:.2%} to {test['accuracy_high']:.2%}"
     )
+    worse = shortfall(beside)
     done(
-        f"wrote {paths.EVALUATE} ({reached}), {paths.REPORT_TEXT} and pictures in {paths.EVALUATE_PICTURES}",
-        "dvc repro errors",
+        f"wrote {paths.EVALUATE} ({reached}), {paths.REPORT_TEXT} and pictures in {paths.EVALUATE_PICTURES}"
+        + (f"\n{worse}" if worse else ""),
+        "python -m darkroom check" if worse else "dvc repro errors",
     )
 
 

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from darkroom import diagnosis
 from darkroom.diagnosis import fit_in_words
 
 
@@ -78,3 +79,10 @@ def test_every_history_has_a_verdict(rows):
     assert said
     assert "\n" not in said
     assert "nan" not in said
+
+
+def test_a_network_below_the_best_simple_method_is_told_of():
+    reached = {"majority_class": 0.1, "random_forest": 0.9, "network": 0.9}
+    assert diagnosis.shortfall({"test_accuracy": reached, "best": "random_forest"}) == ""
+    told = diagnosis.shortfall({"test_accuracy": reached | {"network": 0.3333}, "best": "random_forest"})
+    assert told == "the network (33.33% on test) is worse than random_forest (90.00%)"

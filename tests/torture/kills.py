@@ -22,8 +22,6 @@ from tests.torture.table import Row
 
 EACH = 2  # kills of a stage in a round, at most
 ASKED = "no half file at any time; `dvc repro` goes on, same bytes, nothing left over, one whole run in MLflow"
-
-
 RWLOCK = ".dvc/tmp/rwlock"
 REMEDIES = {"dvc.lock": "`git checkout dvc.lock`", RWLOCK: "remove it"}
 
@@ -43,8 +41,9 @@ def rows(seconds, seed):
         while chosen := _choose(draw, tried, lasting, pipeline.around, end - time.monotonic()):
             trials = []
             for stage in sorted(chosen, key=STAGES.index, reverse=True):
-                if stage == "train":  # the first training of a repository makes the store
+                if stage == "train":  # the first training of a repository makes the store, and nothing is evaluated
                     _remove_store(pipeline.folder)
+                    pipelines.forget(pipeline, "evaluate")
                 if trial := _trial(pipeline, stage, draw.uniform(0, lasting[stage]), os.killpg):
                     tried[stage] += 1
                     trial.trouble.extend(pipelines.half_written(pipeline))
