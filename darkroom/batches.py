@@ -4,7 +4,7 @@ No image is ever handled alone. A set that does not fit is read in large pieces:
 blocks that lie together on disk, so that a pass over it runs at the speed of the disk, in bounded memory.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -35,7 +35,7 @@ class Batches:
         self.image_bytes = int(np.prod(images.shape[1:]))
         self._images, self._rows = images, rows
         self.resident = len(rows) * self.image_bytes <= memory_share * free_memory(device)
-        self._whole = _copied(images, rows).to(device) if self.resident else None
+        self._whole = _copied(images, rows, device) if self.resident else None
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -97,14 +97,36 @@ class Batches:
         return piece.reshape(-1, *self._images.shape[1:])
 
 
-def _copied(images: Images, rows: Rows) -> Tensor:
-    """These images, in memory once: piece by piece, so that pages of a map do not lie beside them."""
-    whole = np.empty((len(rows), *images.shape[1:]), np.uint8)
+def of_splits(
+    images: Images,
+    rows: Mapping[str, Rows],
+    labels: Mapping[str, Labels],
+    device: torch.device,
+    *,
+    memory_share: float,
+    processes: int = 1,
+) -> dict[str, Batches]:
+    """The splits of one training, which take `memory_share` of what is free together, the first ones first.
+
+    So many `processes` of this machine, each with all of them, share the memory of a CPU; a GPU is of one alone.
+    """
+    left = memory_share * free_memory(device) / (processes if device.type == "cpu" else 1)
+    found = {}
+    for name, own in rows.items():
+        needed = len(own) * int(np.prod(images.shape[1:]))
+        found[name] = Batches(images, own, labels[name], device, memory_share=float(needed <= left))
+        left -= needed if found[name].resident else 0
+    return found
+
+
+def _copied(images: Images, rows: Rows, device: torch.device) -> Tensor:
+    """These images on the device, piece by piece: neither pages of a map nor a second copy fill the host's memory."""
+    whole = torch.empty((len(rows), *images.shape[1:]), dtype=torch.uint8, device=device)
     start = 0
     for part, found in chunks(images, rows):
-        whole[start : start + len(part)] = found
+        whole[start : start + len(part)] = torch.from_numpy(found)
         start += len(part)
-    return torch.from_numpy(whole)
+    return whole
 
 
 def _runs(rows: NDArray[np.int64], gap: int, longest: int) -> list[NDArray[np.int64]]:

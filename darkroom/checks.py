@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from darkroom import augment, devices, engine, models, paths, plots, precision, range_test
-from darkroom.batches import Batches, balanced
+from darkroom.batches import balanced, of_splits
 from darkroom.catalog import Entry
 from darkroom.console import UserError, bar, done
 from darkroom.dataset import Images, Labels, Rows, labels_of, load_classes, load_images, load_index, load_split
@@ -154,11 +154,8 @@ def _checks(params: Params, entry: Entry, tested: Callable[[RangeTest], object])
     change = augment.build(params.augment, border.flatten(), mean.flatten())
 
     def setup(part: dict[str, Rows]) -> Setup:
-        data = {
-            name: Batches(images, part[name], labels_of(index, part[name]), fabric.device,
-                          memory_share=settings.memory_share)
-            for name in part
-        }  # fmt: skip
+        own = {name: labels_of(index, part[name]) for name in part}
+        data = of_splits(images, part, own, fabric.device, memory_share=settings.memory_share)
         return Setup(fabric, network, data["train"], data["val"], mean, std, settings, change, len(names))
 
     smoke = setup(smoke_rows(rows["train"], rows["val"], settings.seed))

@@ -43,7 +43,7 @@ def train(params: Params, entry: Entry) -> None:
     import torch
 
     from darkroom import augment, calibration, devices, engine, models, precision, tracking
-    from darkroom.batches import Batches
+    from darkroom.batches import of_splits
     from darkroom.checkpoint import Checkpoint, fingerprint
     from darkroom.inference import to_bytes_scale
 
@@ -88,11 +88,10 @@ def train(params: Params, entry: Entry) -> None:
         devices.share_statistics(network, fabric.device)
     network = network.to(fabric.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     mean, std, border = (to_bytes_scale(facts[name]).to(fabric.device) for name in ("mean", "std", "border"))
-    data = {
-        name: Batches(images, rows, labels_of(index, rows), fabric.device, memory_share=settings.memory_share)
-        for name in ("train", "val")
-        for rows in [load_split(name)]
-    }
+    rows = {name: load_split(name) for name in ("train", "val")}
+    labels = {name: labels_of(index, rows[name]) for name in rows}
+    share, processes = settings.memory_share, settings.devices
+    data = of_splits(images, rows, labels, fabric.device, memory_share=share, processes=processes)
     change = augment.build(params.augment, border.flatten(), mean.flatten())
 
     def fit(resume: engine.State | None, **calls: Callable[..., object]) -> engine.Result:

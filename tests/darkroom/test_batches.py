@@ -1,5 +1,6 @@
 import itertools
 import threading
+import tracemalloc
 from collections import Counter
 from types import SimpleNamespace
 
@@ -9,8 +10,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from darkroom import batches
-from darkroom.batches import Batches, balanced, free_memory, shuffled
+from darkroom import batches, dataset
+from darkroom.batches import Batches, balanced, free_memory, of_splits, shuffled
 
 CPU = torch.device("cpu")
 SHAPE = (4, 5, 3)  # 60 bytes
@@ -196,3 +197,46 @@ def test_cached_files_are_free_memory(container):
 @pytest.mark.parametrize(("share", "resident"), [(0.59, False), (0.6, True)])
 def test_images_are_kept_where_they_fit_their_share(container, share, resident):
     assert split(pictures(10), np.arange(10), share=share).resident is resident  # 600 of 1000 bytes
+
+
+@pytest.mark.parametrize(
+    ("sizes", "processes", "resident"),
+    [
+        ((6, 4), 1, [True, True]),
+        ((6, 5), 1, [True, False]),
+        ((11, 4), 1, [False, True]),
+        ((3, 2), 2, [True, True]),
+        ((3, 3), 2, [True, False]),
+    ],
+)
+def test_splits_share_what_is_free(container, monkeypatch, sizes, processes, resident):
+    """600 of 1000 bytes for all splits of all processes together, whatever the first ones have taken meanwhile."""
+    taken = []
+    monkeypatch.setattr(batches.psutil, "virtual_memory", lambda: SimpleNamespace(available=1000 - sum(taken)))
+    copied = batches._copied
+
+    def counted(images, rows, device):
+        taken.append(60 * len(rows) * processes)
+        return copied(images, rows, device)
+
+    monkeypatch.setattr(batches, "_copied", counted)
+    images, ends = pictures(20), np.cumsum(sizes)
+    rows = {"train": np.arange(ends[0]), "val": np.arange(ends[0], ends[1])}
+    labels = {name: rows[name] % 3 for name in rows}
+    found = of_splits(images, rows, labels, CPU, memory_share=0.6, processes=processes)
+    assert [found[name].resident for name in ("train", "val")] == resident
+    for name, data in found.items():
+        (whole,) = data.read([torch.arange(len(data))])
+        assert np.array_equal(whole.numpy(), images[rows[name]])
+        assert data.labels.tolist() == labels[name].tolist()
+
+
+def test_images_for_a_device_never_lie_whole_in_the_memory_of_the_host(monkeypatch):
+    monkeypatch.setattr(dataset, "CHUNK_BYTES", 6000)
+    images, rows = pictures(20_000), np.arange(20_000)
+    tracemalloc.start()
+    data = Batches(images, rows, rows % 3, torch.device("meta"), memory_share=1)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert data.resident
+    assert most < images.nbytes / 2
