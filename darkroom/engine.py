@@ -64,11 +64,16 @@ def phases(settings: Train) -> Iterator[Phase]:
 
 
 @contextlib.contextmanager
-def _explained() -> Iterator[None]:
-    """PyTorch's complaint about a batch of one image, in our words."""
+def explained() -> Iterator[None]:
+    """PyTorch's complaints about a batch of one image and about memory, in our words."""
     try:
         yield
-    except ValueError as error:
+    except torch.OutOfMemoryError:
+        raise UserError(
+            "the GPU's memory is too small for this training: lower train.batch_size, raise train.accumulate, or lower "
+            "train.memory_share"
+        ) from None
+    except (ValueError, RuntimeError) as error:  # torch.compile wraps the ValueError
         if "more than 1 value per channel" not in str(error):
             raise
         raise UserError(
@@ -77,7 +82,7 @@ def _explained() -> Iterator[None]:
         ) from None
 
 
-@_explained()
+@explained()
 def fit(
     fabric: "Fabric",
     network: nn.Sequential,

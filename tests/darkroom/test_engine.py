@@ -15,6 +15,7 @@ from torch.nn import functional
 from darkroom import devices, engine
 from darkroom.batches import Batches
 from darkroom.checkpoint import Checkpoint
+from darkroom.console import UserError
 from darkroom.models import normalise
 from tests import ddp
 from tests.conftest import ROOT
@@ -431,6 +432,14 @@ def test_a_learning_rate_far_too_high_is_told():
     result, _ = fit(settings(lr=1000.0, weight_decay=1.0, warmup=0.0, epochs=30))
     assert result.diverged
     assert len(result.history) < 30
+
+
+def test_a_memory_too_small_for_a_step_is_told():
+    def large(images, draw):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB.")
+
+    with pytest.raises(UserError, match=r"lower train\.batch_size, raise train\.accumulate"):
+        fit(settings(), change=large)
 
 
 @pytest.mark.parametrize("size", [1, 7, 64])
