@@ -13,6 +13,8 @@ from torch.nn import functional
 
 from darkroom import paths
 from darkroom.checkpoint import fingerprint
+from darkroom.console import UserError
+from darkroom.engine import explained
 from darkroom.files import read_json, write_json
 from darkroom.params import Train
 
@@ -23,25 +25,35 @@ GAIN = 1.15  # below it float32 stays: a close race would not end alike twice
 def choose(settings: Train, device: torch.device, build: Callable[[], nn.Module], shape: tuple[int, int, int]) -> str:
     """`train.precision`, with auto replaced: 32, bf16-mixed or 16-mixed.
 
-    Half precision is tried where the processor has instructions for it, and taken if it is at least 1.15 times as fast
-    and gives a finite loss. The choice is kept in `.checkpoints/precision.json` at the root of the repository, so that
-    the same training takes the same one next time. Portable mode, and training over several nodes (which must not
-    choose differently), stay with float32.
+    Half precision is tried where the processor has instructions for it, on as many images as a process works off at a
+    time, and taken if it is at least 1.15 times as fast and gives a finite loss. The choice is kept in
+    `.checkpoints/precision.json` at the root of the repository, so that the same training takes the same one next time.
+    Portable mode, and training over several nodes (which must not choose differently), stay with float32.
+
+    Raises UserError where the memory is too small for a step, and for 16-mixed on a CPU.
     """
+    if settings.precision == "16-mixed" and device.type == "cpu":
+        # Fabric would train in bfloat16 under that name.
+        raise UserError("train.precision is 16-mixed, which a CPU does not have: use bf16-mixed, 32 or auto")
     if settings.precision != "auto":
         return settings.precision
     half = _half(device)
     if settings.portable or settings.num_nodes > 1 or half is None:
         return "32"
+    # Two at least: batch norm cannot work on one, but over several processes it sees the images of all.
+    count = max(2, settings.batch_size // (settings.accumulate * settings.devices))
     network = build()
-    question = fingerprint([str(network), shape, settings.batch_size, torch.get_num_threads(), _place(device)], [])
+    question = fingerprint([str(network), shape, count, torch.get_num_threads(), _place(device)], [])
     file = paths.root() / ".checkpoints" / "precision.json"
     file.parent.mkdir(exist_ok=True)
     with FileLock(file.with_suffix(".lock")):
         known = _known(file)
         if known.get(question) not in ("32", half):
-            known[question] = _fastest(network, half, shape, settings.batch_size, device)
+            known[question] = _fastest(network, half, shape, count, device)
             write_json(file, known)
+            if device.type == "cuda":
+                del network
+                torch.cuda.empty_cache()  # of which training would find less free memory for its images
     return str(known[question])
 
 
@@ -56,7 +68,8 @@ def _known(file: Path) -> dict[str, Any]:
 
 def _half(device: torch.device) -> str | None:
     if device.type == "cuda":
-        return "bf16-mixed" if torch.cuda.is_bf16_supported(including_emulation=False) else "16-mixed"
+        with torch.cuda.device(device):  # it asks the current one
+            return "bf16-mixed" if torch.cuda.is_bf16_supported(including_emulation=False) else "16-mixed"
     if device.type == "cpu" and torch.cpu._is_avx512_bf16_supported():
         return "bf16-mixed"
     return None
@@ -75,10 +88,11 @@ def _cpu_name() -> str:
         return platform.processor()
 
 
-def _fastest(network: nn.Module, half: str, shape: tuple[int, int, int], batch_size: int, device: torch.device) -> str:
+@explained()
+def _fastest(network: nn.Module, half: str, shape: tuple[int, int, int], count: int, device: torch.device) -> str:
     height, width, channels = shape
     network = network.to(device, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
-    images = torch.rand((batch_size, height, width, channels), device=device).permute(0, 3, 1, 2)
+    images = torch.rand((count, height, width, channels), device=device).permute(0, 3, 1, 2)
     kind = torch.bfloat16 if half == "bf16-mixed" else torch.float16
     seconds = {"32": float("inf"), half: float("inf")}
     for step in range(STEPS + 1):
@@ -86,7 +100,7 @@ def _fastest(network: nn.Module, half: str, shape: tuple[int, int, int], batch_s
             started = time.perf_counter()
             with torch.autocast(device.type, kind, enabled=name != "32"):
                 logits = network(images).float()
-            loss = functional.cross_entropy(logits, torch.zeros(batch_size, dtype=torch.long, device=device))
+            loss = functional.cross_entropy(logits, torch.zeros(count, dtype=torch.long, device=device))
             loss.backward()  # type: ignore[no-untyped-call]
             if device.type == "cuda":
                 torch.cuda.synchronize(device)

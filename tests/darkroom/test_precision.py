@@ -1,3 +1,4 @@
+import contextlib
 import json
 
 import pytest
@@ -5,10 +6,11 @@ import torch
 from torch import nn
 
 from darkroom import precision
+from darkroom.console import UserError
 from tests.ddp import CPU, settings
 
 SHAPE = (8, 8, 1)
-fastest = precision._fastest  # which most tests replace
+fastest, half = precision._fastest, precision._half  # which most tests replace
 
 
 def build():
@@ -17,28 +19,46 @@ def build():
 
 @pytest.fixture(autouse=True)
 def tried(tmp_path, monkeypatch):
-    """Half precision is there, and the faster one; the batch sizes for which that was tried."""
+    """Half precision is there, and the faster one; the numbers of images for which that was tried."""
     monkeypatch.setenv("DVC_ROOT", str(tmp_path))
     monkeypatch.setattr(precision, "_half", lambda device: "bf16-mixed")
     found = []
 
-    def claimed(network, half, shape, batch_size, device):
-        found.append(batch_size)
+    def claimed(network, half, shape, count, device):
+        found.append(count)
         return half
 
     monkeypatch.setattr(precision, "_fastest", claimed)
     return found
 
 
-def choose(build=build, shape=SHAPE, **changes):
-    return precision.choose(settings(**{"precision": "auto"} | changes), CPU, build, shape)
+def choose(build=build, shape=SHAPE, device=CPU, **changes):
+    return precision.choose(settings(**{"precision": "auto"} | changes), device, build, shape)
 
 
-@pytest.mark.parametrize("wish", ["32", "bf16-mixed", "16-mixed"])
-def test_what_is_asked_for_is_taken_untried(tried, tmp_path, wish):
-    assert choose(precision=wish) == wish
+@pytest.mark.parametrize(
+    ("wish", "device"), [("32", "cpu"), ("bf16-mixed", "cpu"), ("bf16-mixed", "cuda"), ("16-mixed", "cuda")]
+)
+def test_what_is_asked_for_is_taken_untried(tried, tmp_path, wish, device):
+    assert choose(precision=wish, device=torch.device(device)) == wish
     assert not tried
     assert not list(tmp_path.iterdir())
+
+
+def test_float16_is_refused_on_a_cpu():
+    """Where Fabric would train in bfloat16, and the record say float16."""
+    with pytest.raises(UserError, match=r"train\.precision is 16-mixed, .* use bf16-mixed, 32 or auto"):
+        choose(precision="16-mixed")
+
+
+@pytest.mark.parametrize(
+    ("changes", "count"),
+    [({}, 16), ({"accumulate": 3}, 5), ({"accumulate": 2, "devices": 2}, 4), ({"batch_size": 1}, 2)],
+    ids=str,
+)
+def test_the_trial_takes_as_many_images_as_a_process_works_off_at_a_time(tried, changes, count):
+    choose(**changes)
+    assert tried == [count]
 
 
 @pytest.mark.parametrize("changes", [{"portable": True}, {"num_nodes": 2}], ids=str)
@@ -86,6 +106,28 @@ def test_an_answer_that_cannot_be_is_asked_anew(tried, tmp_path, value):
     assert tried == [16, 16]
 
 
+def test_the_gpu_that_was_claimed_is_asked_for_its_instructions(monkeypatch):
+    current = [0]
+
+    @contextlib.contextmanager
+    def made_current(device):
+        current.append(device.index)
+        yield
+        current.pop()
+
+    monkeypatch.setattr(torch.cuda, "device", made_current)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda **options: current[-1] == 1)
+    assert [half(torch.device("cuda", number)) for number in (0, 1)] == ["16-mixed", "bf16-mixed"]
+
+
+def test_the_memory_of_a_trial_is_given_back(monkeypatch):
+    monkeypatch.setattr(precision, "_place", lambda device: "a machine with a GPU")
+    given_back = []
+    monkeypatch.setattr(torch.cuda, "empty_cache", lambda: given_back.append(1))
+    assert [choose(device=torch.device("cuda")) for _ in range(2)] == ["bf16-mixed"] * 2
+    assert given_back == [1]
+
+
 class Explodes(nn.Module):
     """Its answers are no numbers, in half precision or always."""
 
@@ -129,6 +171,20 @@ def test_half_precision_must_be_clearly_faster(clock, factor, chosen):
     assert fastest(Slow(clock, factor), "bf16-mixed", SHAPE, 4, CPU) == chosen
 
 
-def test_a_trial_on_this_machine_gives_an_answer():
-    network = nn.Sequential(nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.Flatten(), nn.Linear(144, 3))
-    assert fastest(network, "bf16-mixed", SHAPE, 4, CPU) in ("32", "bf16-mixed")
+@pytest.mark.parametrize("batch_size", [1, 4])
+def test_a_trial_on_this_machine_gives_an_answer(monkeypatch, batch_size):
+    monkeypatch.setattr(precision, "_fastest", fastest)
+
+    def build():
+        return nn.Sequential(nn.Flatten(), nn.BatchNorm1d(64), nn.Linear(64, 3))
+
+    assert choose(build, batch_size=batch_size) in ("32", "bf16-mixed")
+
+
+def test_a_memory_too_small_for_the_trial_is_told():
+    class Large(nn.Module):
+        def forward(self, images):
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB.")
+
+    with pytest.raises(UserError, match=r"lower train\.batch_size, raise train\.accumulate"):
+        fastest(Large(), "bf16-mixed", SHAPE, 4, CPU)
