@@ -105,6 +105,13 @@ def fabric(settings: Train, device: torch.device, precision: str) -> "Fabric":
     )
 
 
+def launch(fabric: "Fabric") -> None:
+    """Start the other processes of this run, if any; this one keeps its number of CPU threads."""
+    threads = torch.get_num_threads()
+    fabric.launch()  # which sets that number to a share of the cores
+    torch.set_num_threads(threads)
+
+
 def is_main() -> bool:
     """Whether this process is the one that writes and logs. Known before any other process is started."""
     return all(os.environ.get(name, "0") == "0" for name in ("LOCAL_RANK", "NODE_RANK"))

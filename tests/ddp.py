@@ -15,8 +15,10 @@ from torch import nn
 from darkroom import devices, engine
 from darkroom.batches import Batches
 from darkroom.params import Train
+from darkroom.runtime import cores
 
 CPU = torch.device("cpu")
+THREADS = cores() + 1  # more than any share of the cores
 MEAN, STD = torch.full((1, 1, 1), 100.0), torch.full((1, 1, 1), 60.0)
 TRAIN = {
     "seed": 1,
@@ -88,7 +90,7 @@ def train(case: str, processes: int) -> dict[str, Any]:
     count, streamed, norm = (options.pop(name) for name in ("images", "streamed", "batch_norm"))
     chosen = settings(**options, devices=processes)
     fabric = devices.fabric(chosen, CPU, "32")
-    fabric.launch()
+    devices.launch(fabric)
     torch.manual_seed(0)
     features = [nn.Conv2d(1, 6, 3), nn.BatchNorm2d(6) if norm else nn.Identity(), nn.ReLU(), nn.Flatten()]
     features += [nn.Linear(216, 8), nn.BatchNorm1d(8)] if norm and case != "few" else [nn.Linear(216, 8)]
@@ -110,8 +112,11 @@ def train(case: str, processes: int) -> dict[str, Any]:
 
 def main() -> None:
     folder = Path(sys.argv[1])
+    torch.set_num_threads(THREADS)
+    devices.launch(devices.fabric(settings(devices=2), CPU, "32"))
+    threads = torch.get_num_threads()
     torch.set_num_threads(1)
-    found = {case: train(case, 2) for case in CASES}
+    found = {case: train(case, 2) for case in CASES} | {"threads": threads}
     torch.save(found, folder / f"{torch.distributed.get_rank()}.pt")
     torch.distributed.barrier()
     torch.distributed.destroy_process_group()

@@ -2,6 +2,7 @@ import copy
 import functools
 import itertools
 import math
+import os
 import subprocess
 import sys
 from collections import OrderedDict
@@ -567,9 +568,14 @@ def two(tmp_path_factory):
     """What two processes found, each for itself, training as one."""
     folder = tmp_path_factory.mktemp("ddp")
     command = [sys.executable, "-m", "tests.ddp", str(folder)]
-    answer = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=240)
+    environment = {name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"}
+    answer = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=240)
     assert answer.returncode == 0, answer.stderr[-3000:]
     return [torch.load(folder / f"{rank}.pt") for rank in (0, 1)]
+
+
+def test_each_of_two_processes_keeps_the_threads_that_it_was_given(two):
+    assert [found["threads"] for found in two] == [ddp.THREADS] * 2
 
 
 @pytest.mark.parametrize("case", ddp.CASES)
