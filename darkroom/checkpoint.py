@@ -9,6 +9,7 @@ import hashlib
 import io
 import json
 import sys
+import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -33,25 +34,27 @@ def fingerprint(facts: Any, files: Iterable[Path]) -> str:
 class Checkpoint:
     """The state of one training, by its fingerprint.
 
-    While another process trains the same, `save` and `clear` do nothing: the first one keeps its state.
+    While another process trains the same, this one has a folder of its own, which no later training takes up.
     """
 
     def __init__(self, fingerprint: str) -> None:
         self.folder = paths.root() / ".checkpoints" / fingerprint
-        self._state = self.folder / "state"
         self._fingerprint = fingerprint
         self.folder.mkdir(parents=True, exist_ok=True)
         self._lock = FileLock(self.folder / "lock")
         try:
             self._lock.acquire(timeout=0)
         except Timeout:
-            return
+            self.folder = Path(tempfile.mkdtemp(prefix=f"{fingerprint}-", dir=self.folder.parent))
+            self._lock = FileLock(self.folder / "lock")
+            self._lock.acquire()
+        self._state = self.folder / "state"
         with contextlib.suppress(OSError):  # another process may be tidying up, too
             _forget_old(self.folder)
 
     def load(self) -> dict[str, Any] | None:
         """The state that was saved last; None, with a warning, if it is damaged or of another training."""
-        if not self._state.is_file() or not self._lock.is_locked:
+        if not self._state.is_file():
             return None
         whole = self._state.read_bytes()
         digest, content = whole[:32], whole[32:]
@@ -69,8 +72,6 @@ class Checkpoint:
 
     def save(self, state: dict[str, Any]) -> None:
         """Replace the saved state: dicts, lists, numbers, strings and tensors."""
-        if not self._lock.is_locked:
-            return
         content = io.BytesIO()
         torch.save(state | {"fingerprint": self._fingerprint}, content)
         with replacing(self._state) as partial:

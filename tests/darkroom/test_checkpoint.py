@@ -128,6 +128,31 @@ def test_while_one_trains_another_of_the_same_neither_loads_saves_nor_clears(roo
     assert other.load()["epoch"] == 5
 
 
+def test_two_that_train_the_same_have_a_folder_each(root):
+    """Whichever ends first: it takes nothing from the other, and of the second nothing stays or is taken up."""
+    for order in (0, 1):
+        both = [Checkpoint("mine") for _ in range(2)]
+        for number, one in enumerate(both):
+            (one.folder / "epochs").mkdir()
+            (one.folder / "epochs" / "epoch-001").write_text(str(number))
+        both[order].clear()
+        last = both[1 - order]
+        assert (last.folder / "epochs" / "epoch-001").read_text() == str(1 - order)
+        last.clear()
+        assert not list(root.iterdir())
+
+
+def test_a_second_folder_in_use_is_not_tidied_up(root):
+    first, second = Checkpoint("mine"), Checkpoint("mine")
+    (second.folder / "epochs").mkdir()
+    os.utime(second.folder, (1, 1))
+    for age in range(KEPT + 1):
+        made(root, f"old{age}", age)
+    Checkpoint("other")
+    assert (second.folder / "epochs").is_dir()
+    first.clear()
+
+
 def test_a_process_that_ended_leaves_its_checkpoint_to_the_next(root):
     first = Checkpoint("mine")
     first.save({"epoch": 1})
