@@ -17,7 +17,7 @@ from torch import Tensor
 from darkroom import changes, distort, kernels
 from darkroom.changes import Augmentation
 from darkroom.console import UserError
-from darkroom.draw import Draw
+from darkroom.draw import Draw, brought
 
 Change = Callable[[Tensor, Draw], Tensor]
 
@@ -194,7 +194,7 @@ def _each(images: Tensor, draw: Draw, number: Tensor, options: Sequence[Change])
     changed = images.clone()
     for option, change in enumerate(options):
         which = (number == option).nonzero().flatten()
-        there = which.to(images.device)
+        there = brought(which, images.device)
         changed[there] = change(images[there], draw.only(which))
     return changed
 

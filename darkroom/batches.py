@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from darkroom.dataset import Images, Labels, Rows, chunks
+from darkroom.draw import brought
 
 WHOLE_BYTES = 2**30  # sets up to this size are shuffled image by image
 BLOCK_BYTES = 2**18  # images of larger ones that stay together ...
@@ -51,7 +52,7 @@ class Batches:
         """
         if self._whole is not None:
             for part in parts:
-                yield self._whole[part.to(self.device)]
+                yield self._whole[brought(part, self.device)]
             return
         with ThreadPoolExecutor(1, "read ahead") as reader:
             windows = list(self._windows(parts))

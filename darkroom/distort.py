@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from darkroom.changes import Color
-from darkroom.draw import Draw
+from darkroom.draw import Draw, brought
 from darkroom.kernels import centres, linear, root, sample
 
 
@@ -17,7 +17,7 @@ def perspective(images: Tensor, draw: Draw, distortion: float, background: Tenso
     from kornia.geometry.transform import get_perspective_transform
 
     count, _, height, width = images.shape
-    corners = torch.tensor([[-1.0, -1.0], [1.0, -1.0], [1.0, 1.0], [-1.0, 1.0]], device=images.device)
+    corners = brought(torch.tensor([[-1.0, -1.0], [1.0, -1.0], [1.0, 1.0], [-1.0, 1.0]]), images.device)
     moved = corners * (1 - distortion * draw.uniform(8).t().view(count, 4, 2))
     # From where the corners are to where they were: the grid says where each output pixel comes from.
     matrix = get_perspective_transform(moved, corners.expand(count, 4, 2))
@@ -37,7 +37,7 @@ def elastic(images: Tensor, draw: Draw, strength: float, smoothness: float, back
     doi:10.1109/ICDAR.2003.1227801, who scale the field's norm.
     """
     count, _, height, width = images.shape
-    deviation = torch.tensor([smoothness], device=images.device)
+    deviation = brought(torch.tensor([smoothness]), images.device)
     rows, columns = (functional.normalize(_bell(side, deviation), p=2.0, dim=2) for side in (height, width))
     field = rows @ (draw.field(2, height, width) * 2 - 1) @ columns.mT
     longest = root(field.square().sum(1).amax((1, 2))).clamp_min_(1e-12)

@@ -13,6 +13,16 @@ def seed_of(*numbers: int) -> int:
     return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0] >> 1)
 
 
+def brought(values: Tensor, device: torch.device) -> Tensor:
+    """Values of the CPU on the device; a GPU gets them when its work has come so far, and nobody waits for it.
+
+    That takes pinned memory, which PyTorch gives to nobody else before the copy has ended.
+    """
+    if device.type == "cuda":
+        return values.pin_memory().to(device, non_blocking=True)
+    return values.to(device)
+
+
 @dataclass(frozen=True, slots=True)
 class Draw:
     """What a batch's random numbers are drawn from.
@@ -30,29 +40,30 @@ class Draw:
 
     def uniform(self, each: int = 1) -> Tensor:
         """Numbers in [0, 1) on the device: `each` x images."""
-        return torch.rand((each, len(self.positions)), generator=self.generator)[:, self.chosen].to(self.device)
+        drawn = torch.rand((each, len(self.positions)), generator=self.generator)
+        return brought(drawn[:, self.chosen], self.device)
 
     def integers(self, below: int, each: int = 1) -> Tensor:
         """Whole numbers from 0 to `below` - 1 on the device: `each` x images."""
         drawn = torch.randint(below, (each, len(self.positions)), generator=self.generator)
-        return drawn[:, self.chosen].to(self.device)
+        return brought(drawn[:, self.chosen], self.device)
 
     def beta(self, parameter: float) -> Tensor:
         """Numbers from 0 to 1 of the symmetric beta distribution on the device, one for each image."""
         source = np.random.default_rng(int(torch.randint(2**62, (), generator=self.generator)))
         drawn = torch.from_numpy(source.beta(parameter, parameter, len(self.positions))).float()
-        return drawn[self.chosen].to(self.device)
+        return brought(drawn[self.chosen], self.device)
 
     def field(self, channels: int, height: int, width: int) -> Tensor:
         """Numbers in [0, 1) for each pixel, images x channels x height x width, drawn on the device."""
         shape = (len(self.positions), channels, height, width)
         seed = int(torch.randint(2**62, (), generator=self.generator))
         source = torch.Generator(self.device).manual_seed(seed)
-        return torch.rand(shape, generator=source, device=self.device)[self.chosen.to(self.device)]
+        return torch.rand(shape, generator=source, device=self.device)[brought(self.chosen, self.device)]
 
     def ours(self) -> Tensor:
         """Where in the training set our images stand, on the device."""
-        return self.positions[self.chosen].to(self.device)
+        return brought(self.positions[self.chosen], self.device)
 
     def only(self, which: Tensor) -> "Draw":
         """For a part of our images; `which` holds their places among ours, int64."""

@@ -15,7 +15,7 @@ from torch.nn import functional
 from darkroom.augment import Change
 from darkroom.batches import Batches
 from darkroom.console import UserError
-from darkroom.draw import Draw, seed_of
+from darkroom.draw import Draw, brought, seed_of
 from darkroom.mixing import mix
 from darkroom.models import normalise
 from darkroom.optimizers import AVERAGE_EVERY, Average, absolute_sum, factor, limit_norms, make_optimizer, set_rate
@@ -247,7 +247,7 @@ def validate(
     sums = torch.zeros(2, dtype=exact, device=data.device)
     for part, images in zip(parts, data.read(parts), strict=True):
         logits = model(normalise(images, mean, std)).float()
-        labels = data.labels[part.to(data.device)]
+        labels = data.labels[brought(part, data.device)]
         sums[0] += functional.cross_entropy(logits, labels, reduction="none").to(exact).sum()
         sums[1] += (logits.argmax(1) == labels).sum()
     return _shared(fabric, sums, len(data))

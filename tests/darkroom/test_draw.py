@@ -107,3 +107,12 @@ def test_a_seed_is_made_of_all_its_numbers_in_their_order():
     # Half the bits differ between neighbours.
     bits = [bin(seed_of(0, epoch) ^ seed_of(0, epoch + 1)).count("1") for epoch in range(200)]
     assert np.mean(bits) == pytest.approx(31.5, abs=1.5)
+
+
+@pytest.mark.parametrize("kind", [lambda draw: draw.uniform(), DRAWN["integers"], DRAWN["beta"], Draw.ours])
+def test_what_is_drawn_goes_to_a_gpu_without_waiting_for_it(monkeypatch, kind):
+    done = []
+    monkeypatch.setattr(torch.Tensor, "pin_memory", lambda values: done.append("pinned") or values)
+    monkeypatch.setattr(torch.Tensor, "to", lambda values, device, **options: done.append(options) or values)
+    kind(Draw(torch.Generator(), torch.arange(COUNT), torch.arange(3), 1, torch.device("cuda")))
+    assert done == ["pinned", {"non_blocking": True}]
