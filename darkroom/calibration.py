@@ -21,8 +21,8 @@ STEP = 2**22  # logits that are worked on at a time
 def fit_temperature(labels: Labels, logits: NDArray[np.float32]) -> float:
     """The temperature with the lowest log loss on `labels` (N) and `logits` (N x classes), rounded to 4 digits.
 
-    The loss counts one image more than there are, whose logits are the mean ones and whose class is any with equal
-    probability (after Platt 1999, "Probabilistic Outputs for Support Vector Machines", section 2.2). Else the
+    The labels are smoothed: 1 / (N + 1) of each is spread evenly over all classes, which weighs as much as one image
+    more of unknown class (after Platt 1999, "Probabilistic Outputs for Support Vector Machines", section 2.2). Else the
     temperature would run to 0 where every image is right: 100 right images are no proof that the next one is. Among
     many images it weighs nothing. The result lies within `BOUNDS`; it is 1 without images, or with logits that are
     no numbers.
@@ -30,7 +30,7 @@ def fit_temperature(labels: Labels, logits: NDArray[np.float32]) -> float:
     count = len(labels)
     if not count or not np.isfinite(logits).all():
         return 1.0
-    # Logits of the true classes, and those of the additional image, enter the loss by their sum alone.
+    # Logits enter the loss by their sums alone: those of the true classes, and of all what is spread over the classes.
     chosen = float(logits[np.arange(count), labels].sum(dtype=np.float64) + logits.mean(dtype=np.float64))
     parts = np.array_split(logits, -(-logits.size // STEP))
 

@@ -1,5 +1,7 @@
 import numpy as np
 import pytest
+import torch
+from torch.nn import functional
 
 from darkroom import calibration
 
@@ -56,6 +58,20 @@ def test_where_all_are_right_more_images_make_surer():
     assert found[10] < found[100] < found[1000] < 1
     # One image more, of any class: three of its four classes are mistakes.
     assert found[100] == pytest.approx(1 - 3 / 4 / 101, abs=1e-4)
+
+
+@pytest.mark.parametrize(("count", "seed"), [(3, 1), (10, 2), (40, 3)])
+def test_few_images_are_fitted_as_if_their_labels_were_smoothed(count, seed):
+    """Rows of logits that are alike in nothing, so that a mean row in their place would be seen."""
+    labels, logits = drawn(count=count, classes=4, temperature=1.3, seed=seed)
+    logits *= np.random.default_rng(seed).uniform(0.2, 3, (count, 1)).astype(np.float32)
+    given, targets = torch.from_numpy(logits).double(), torch.from_numpy(labels)
+
+    def loss(temperature):
+        return float(functional.cross_entropy(given / temperature, targets, label_smoothing=1 / (count + 1)))
+
+    found = calibration.fit_temperature(labels, logits)
+    assert loss(found) < min(loss(0.995 * found), loss(1.005 * found))
 
 
 @pytest.mark.parametrize("labels", [[0], [1]])
