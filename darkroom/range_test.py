@@ -81,8 +81,8 @@ def range_test(setup: Setup, on_step: Callable[[], object] = lambda: None) -> Ra
     """Train with a learning rate that grows exponentially, step by step, and note the loss (Smith 2017).
 
     Batches, augmentation, loss, optimiser and penalties are those of the training; with `train.freeze_epochs` those of
-    its first phase, for that is where `train.lr` holds. It ends when the smoothed loss is four times its lowest value,
-    or no longer a number.
+    its first phase, for that is where `train.lr` holds. Momentum stays the same, also where onecycle would change it.
+    It ends when the smoothed loss is four times its lowest value, or no longer a number.
     """
     settings, train, device = setup.settings, setup.train, setup.fabric.device
     network = copy.deepcopy(setup.network).train()
