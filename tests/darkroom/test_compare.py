@@ -50,6 +50,7 @@ def test_only_parameters_that_differ_name_a_configuration():
 
 def test_seeds_and_what_cannot_change_the_figures_make_no_configuration():
     one = {"train.seed": 1, "split.seed": 1, "baseline.seed": 1, "errors.worst": 1, "tracking.experiment": None}
+    one |= {"inside.max_images": 1, "extract.threads": 1}
     assert compare.varying([one, dict.fromkeys(one, 2)]) == []
     assert compare.describe(one, []) == "all parameters equal"
 
