@@ -467,6 +467,43 @@ def test_logits_are_those_of_all_images_from_memory_or_disk(size):
         torch.testing.assert_close(found, expected)
 
 
+@pytest.fixture
+def compiled(monkeypatch):
+    """torch.compile without a C++ compiler; the networks that it was given."""
+    import lightning_fabric  # noqa: F401 - which wraps torch.compile when it is imported
+
+    found, real = [], torch.compile
+
+    def trace(network, **options):
+        found.append(network)
+        return real(network, **options | {"backend": "eager"})
+
+    monkeypatch.setattr(torch, "compile", trace)
+    yield found
+    torch.compiler.reset()
+
+
+def test_a_compiled_network_is_trained_like_any_other(compiled):
+    changes = {"freeze_epochs": 1, "epochs": 3, "ema": 0.9, "accumulate": 2, "batch_size": 8}
+    plain, network = fit(settings(**changes))
+    assert not compiled
+    result, other = fit(settings(compile=True, **changes))
+    assert compiled
+    assert result.weights.keys() == plain.weights.keys() == network.state_dict().keys()
+    for name, value in network.state_dict().items():
+        torch.testing.assert_close(other.state_dict()[name], value)
+    for row, expected in zip(result.history, without_seconds(plain.history), strict=True):
+        assert {name: row[name] for name in expected} == pytest.approx(expected, rel=1e-4)
+
+
+@pytest.mark.parametrize("compile", [False, True])
+def test_batch_norm_on_one_image_is_told(compiled, compile):
+    network = build()
+    network.head = nn.Sequential(nn.BatchNorm1d(24), nn.Linear(24, 2))
+    with pytest.raises(UserError, match=r"batch norm cannot work on one image .* raise train\.batch_size"):
+        fit(settings(batch_size=1, compile=compile), network=network)
+
+
 def test_half_precision_learns():
     chosen = settings(epochs=6)
     result, network = fit(chosen, fabric=devices.fabric(chosen, CPU, "bf16-mixed"))
