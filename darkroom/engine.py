@@ -104,6 +104,8 @@ def fit(
     longer a number. `on_step` is called after each step, `on_epoch` after each epoch with its figures and a function
     that gives the state: a later `fit` that gets it as `resume` goes on as if nothing had happened. With several
     processes each calls `fit` with the same arguments and gets the same result.
+
+    Raises UserError where a GPU's memory is too small, and where batch norm gets one image alone.
     """
     device, world, rank = fabric.device, fabric.world_size, fabric.global_rank
     features, classes = network.get_submodule("features"), _classes(network)
