@@ -54,13 +54,16 @@ def factor(settings: Train, step: int, steps: int) -> float:
 
 
 def set_rate(optimizer: torch.optim.Optimizer, settings: Train, rate: float, step: int, steps: int) -> None:
-    """Set the learning rate; of onecycle also the momentum, from 0.95 down to 0.85 at the peak and up again."""
+    """Set the learning rate; of onecycle also the momentum, from 0.95 down to 0.85 at the peak and up again.
+
+    A momentum of 0 stays: who asks for none gets none.
+    """
     for group in optimizer.param_groups:
         group["lr"] = rate
         if settings.schedule == "onecycle":
             momentum = 0.95 - 0.1 * _cycle(step, settings.warmup * steps, steps)
             if "momentum" in group:
-                group["momentum"] = momentum
+                group["momentum"] = momentum if settings.momentum > 0 else 0.0
             else:
                 group["betas"] = (momentum, group["betas"][1])
 

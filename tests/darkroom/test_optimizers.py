@@ -88,6 +88,13 @@ def test_onecycle_is_that_of_torch_with_momentum(steps):
                 assert optimizer == "sgd" or group["betas"][1] == 0.999
 
 
+def test_onecycle_gives_no_momentum_where_none_is_wanted():
+    chosen = settings(schedule="onecycle", momentum=0.0)
+    made = make_optimizer(build(), chosen)
+    set_rate(made, chosen, 0.1, 3, 10)
+    assert [group["momentum"] for group in made.param_groups] == [0.0, 0.0]
+
+
 def test_other_schedules_leave_the_momentum_alone():
     made = make_optimizer(build(), settings(momentum=0.7))
     set_rate(made, settings(momentum=0.7), 0.1, 3, 10)
