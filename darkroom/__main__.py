@@ -3,6 +3,12 @@
 python -m darkroom predict | check | doctor | verify | export | demo | summary | compare | ui
 """
 
+import signal
+
+if __name__ == "__main__" and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+    # Until `console.run` takes over, Ctrl+C would end in a page of traceback.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
 import argparse
 import os
 import sys

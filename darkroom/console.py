@@ -3,6 +3,7 @@
 import errno
 import os
 import re
+import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, redirect_stderr
@@ -37,6 +38,8 @@ def fail(message: str) -> NoReturn:
 
 def run(main: Callable[[], None]) -> None:
     """Run the `main` of a stage or command; a user's mistake ends in one sentence, not in a traceback."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:  # as set for the time of the imports
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         main()
     except UserError as error:

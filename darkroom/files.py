@@ -9,9 +9,10 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-import pandas as pd
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @contextmanager
@@ -95,7 +96,7 @@ def read_json(path: Path) -> Any:
     return json.loads(path.read_text(encoding="utf-8"))
 
 
-def write_csv(path: Path, table: pd.DataFrame) -> None:
+def write_csv(path: Path, table: "pd.DataFrame") -> None:
     """Write a table without its index, in UTF-8 with Unix line ends."""
     texts = [table[name] for name in table.select_dtypes(["object", "string"])]
     # Readers take a bare carriage return for the end of a line, and the writer does not quote it.
@@ -105,7 +106,7 @@ def write_csv(path: Path, table: pd.DataFrame) -> None:
         table.to_csv(partial, index=False, lineterminator="\n", encoding="utf-8", quoting=quoting)
 
 
-def write_parquet(path: Path, table: pd.DataFrame) -> None:
+def write_parquet(path: Path, table: "pd.DataFrame") -> None:
     """Write a table without its index; the bytes depend on the content alone."""
     with replacing(path) as partial:
         table.to_parquet(partial, index=False)

@@ -1,9 +1,13 @@
 """Stages that need no torch do not pay for it."""
 
+import os
+import signal
 import subprocess
 import sys
 
 import pytest
+
+from tests.conftest import ROOT
 
 
 @pytest.mark.parametrize("stage", ["fetch", "extract", "audit", "split", "stats", "baseline"])
@@ -22,3 +26,40 @@ def test_commands_answer_without_torch(command):
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip().endswith("loaded:")
+
+
+def test_help_does_without_pandas():
+    code = "import sys, darkroom.__main__; print('pandas' in sys.modules)"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "False"
+
+
+@pytest.mark.parametrize("module", ["darkroom", "stages.fetch"])
+def test_an_interruption_during_the_imports_is_quiet(module, tmp_path):
+    # Instead of the real one, which both import: the user's Ctrl+C.
+    (tmp_path / "tqdm.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGINT)\n")
+    ended = subprocess.run(
+        [sys.executable, "-m", module, "--help"], cwd=ROOT, env=os.environ | {"PYTHONPATH": str(tmp_path)},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (ended.returncode, ended.stdout, ended.stderr) == (-signal.SIGINT, "", "")
+
+
+@pytest.mark.parametrize("module", ["darkroom", "stages.fetch"])
+def test_a_process_in_the_background_goes_on_ignoring_interruptions(module, tmp_path):
+    (tmp_path / "tqdm.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGINT)\nraise SystemExit(7)\n")
+    ended = subprocess.run(
+        ["sh", "-c", f"trap '' INT; exec {sys.executable} -m {module} --help"], cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": str(tmp_path)}, check=False,
+    )  # fmt: skip
+    assert ended.returncode == 7
+
+
+def test_a_program_that_imports_the_library_keeps_its_own_answer_to_an_interruption():
+    code = (
+        "import signal; before = signal.getsignal(signal.SIGINT)\n"
+        "import darkroom.__main__, stages, stages.fetch\n"
+        "print(signal.getsignal(signal.SIGINT) is before)"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "True"

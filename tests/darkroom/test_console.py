@@ -44,6 +44,18 @@ def test_an_interruption_ends_in_one_sentence_and_exit_code_130(capsys):
     assert err.count("\n") == 1
 
 
+def test_a_command_that_is_at_work_is_interrupted_as_ever():
+    """Its modules are imported with the system's own answer to Ctrl+C, which ends the process without a word."""
+    code = (
+        "import os, signal; from darkroom.console import run\n"
+        "signal.signal(signal.SIGINT, signal.SIG_DFL)\n"
+        "run(lambda: os.kill(os.getpid(), signal.SIGINT))"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert ended.returncode == 130
+    assert ended.stderr.startswith("interrupted: ")
+
+
 @pytest.mark.parametrize(
     ("error", "says"),
     [
