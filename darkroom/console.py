@@ -7,9 +7,12 @@ import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, redirect_stderr
+from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
 from tqdm import tqdm
+
+from darkroom import paths
 
 T = TypeVar("T")
 
@@ -33,7 +36,21 @@ def without_password(text: str) -> str:
 def fail(message: str) -> NoReturn:
     """Print one sentence on standard error and leave with exit code 1."""
     print(f"error: {message}", file=sys.stderr)
+    _tell_the_way_back()
     raise SystemExit(1)
+
+
+def _tell_the_way_back() -> None:
+    """Say how earlier results come back; DVC deletes those of a stage before it runs it.
+
+    Not where there were none, nor in the copies of `--temp` and `--queue`, for which DVC_ROOT names the repository.
+    """
+    if os.environ.get("DVC_ROOT") == str(Path.cwd()) and paths.REPORT.is_file():
+        print(
+            "to have back what you committed: git checkout params.yaml dvc.lock metrics models && dvc checkout; "
+            "an experiment: dvc exp apply NAME",
+            file=sys.stderr,
+        )
 
 
 def run(main: Callable[[], None]) -> None:
@@ -46,6 +63,7 @@ def run(main: Callable[[], None]) -> None:
         fail(str(error))
     except KeyboardInterrupt:
         print("interrupted: nothing that was finished is lost; the same command starts again", file=sys.stderr)
+        _tell_the_way_back()
         raise SystemExit(130) from None
     except BrokenPipeError:
         # The reader (`| head`) has gone; keep the interpreter from complaining about it at exit.

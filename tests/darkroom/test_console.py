@@ -5,6 +5,7 @@ import sys
 
 import pytest
 
+from darkroom import paths
 from darkroom.console import UserError, bar, done, progress, run, silent_libraries, without_password
 
 
@@ -35,6 +36,25 @@ def test_a_mistake_ends_in_one_sentence_and_exit_code_1(capsys):
 )
 def test_names_that_would_break_the_line_are_escaped(name, shown, capsys):
     assert fails_with(UserError(f"{name} is damaged"), capsys) == (1, f"error: {shown} is damaged\n")
+
+
+@pytest.mark.parametrize("error", [UserError("wrong"), KeyboardInterrupt(), OSError(errno.ENOSPC, "No space")])
+def test_what_dvc_has_deleted_before_the_stage_can_be_had_back(error, project, capsys, monkeypatch):
+    def lines():
+        return fails_with(error, capsys)[1].splitlines()
+
+    paths.REPORT.parent.mkdir()
+    paths.REPORT.touch()
+    assert len(lines()) == 1  # run by hand, which deletes nothing
+    monkeypatch.setenv("DVC_ROOT", str(project.folder / "elsewhere"))
+    assert len(lines()) == 1  # an experiment in a copy
+    monkeypatch.setenv("DVC_ROOT", str(project.folder))
+    assert lines()[1:] == [
+        "to have back what you committed: git checkout params.yaml dvc.lock metrics models && dvc checkout; "
+        "an experiment: dvc exp apply NAME"
+    ]
+    paths.REPORT.unlink()
+    assert len(lines()) == 1  # the first run: nothing stood here
 
 
 def test_an_interruption_ends_in_one_sentence_and_exit_code_130(capsys):
