@@ -57,13 +57,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     command.set_defaults(run=verify)
 
     command = commands.add_parser("export", help="write the model as one file that runs without Darkroom (ONNX)")
-    command.add_argument("--format", default="onnx", help="onnx")
-    command.add_argument("--output", metavar="FILE", help="model.onnx beside the model")
+    command.add_argument("--format", default="onnx", help="form of the file: onnx, the only one so far")
+    command.add_argument("--output", metavar="FILE", help="where to write it (model.onnx beside the model)")
     command.add_argument("--model", default=str(paths.MODEL.parent), metavar="FOLDER", help="where the model lies")
     command.set_defaults(run=export)
 
     command = commands.add_parser("demo", help="a page on this machine: drop, draw or photograph a picture")
-    command.add_argument("--port", type=_positive, default=7860, help="7860")
+    command.add_argument("--port", type=_positive, default=7860, help="port of this machine to listen on (7860)")
     command.add_argument("--model", default=str(paths.MODEL.parent), metavar="FOLDER", help="where the model lies")
     command.set_defaults(run=demo)
 
@@ -78,7 +78,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     command.set_defaults(run=compare)
 
     command = commands.add_parser("ui", help="serve MLflow's pages on this machine")
-    command.add_argument("--port", type=_positive, default=5000, help="5000")
+    command.add_argument("--port", type=_positive, default=5000, help="port of this machine to listen on (5000)")
     command.set_defaults(run=ui)
 
     options = parser.parse_args(arguments)
@@ -167,8 +167,9 @@ def export(options: argparse.Namespace) -> None:
 
 def demo(options: argparse.Namespace) -> None:
     """Serve the demo page on this machine until Ctrl+C."""
-    from darkroom import runtime
+    from darkroom import ports, runtime
 
+    ports.check(options.port)
     runtime.torch_for(threads=0, portable=False)
     from darkroom import demo
 
@@ -203,11 +204,16 @@ def compare(options: argparse.Namespace) -> None:
 
 def ui(options: argparse.Namespace) -> None:
     """Replace this process by MLflow's server, which listens on this machine alone."""
-    from darkroom import store
+    from darkroom import ports, store
 
+    if not paths.PARAMS.is_file() and not os.environ.get("MLFLOW_TRACKING_URI"):
+        raise UserError(
+            f"there is no {paths.PARAMS} here: run this at the root of the repository, or set MLFLOW_TRACKING_URI"
+        )
+    ports.check(options.port)
     address = store.prepare()
-    print(f"MLflow on http://127.0.0.1:{options.port}, Ctrl+C ends it", flush=True)
-    command = ["mlflow", "ui", "--backend-store-uri", address, "--host", "127.0.0.1", "--port", str(options.port)]
+    print(f"MLflow on http://{ports.HOST}:{options.port}, Ctrl+C ends it", flush=True)
+    command = ["mlflow", "ui", "--backend-store-uri", address, "--host", ports.HOST, "--port", str(options.port)]
     os.execvp(sys.executable, [sys.executable, "-m", *command])
 
 

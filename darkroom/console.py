@@ -78,6 +78,12 @@ def run(main: Callable[[], None]) -> None:
             fail(f"no permission for {error.filename}: make it readable and writable, then run again")
         if error.errno == errno.ENAMETOOLONG:
             fail(f"the name {str(error.filename)[:60]!r}... is too long for this system: shorten it")
+        if error.errno == errno.EISDIR:
+            fail(f"{error.filename2 or error.filename} is a folder, but must be a file: move it away, or name a file")
+        if error.errno == errno.EEXIST and not Path(error.filename).is_dir():
+            fail(f"{error.filename} is a file, but must be a folder: move it away, or name another place")
+        if error.errno == errno.ENOTDIR:
+            fail(f"{error.filename} cannot be reached: a part of it is a file, not a folder; name another place")
         if isinstance(error, FileNotFoundError):  # pyarrow gives its message alone
             fail(f"there is no {error.filename or error}: an earlier stage should have written it, run `dvc repro`")
         raise

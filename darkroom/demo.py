@@ -5,7 +5,6 @@ It listens on 127.0.0.1 alone, asks no other host for anything, and keeps no pic
 
 import html
 import os
-import socket
 import threading
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,8 +24,8 @@ from darkroom.gradcam import evidence, last_map
 from darkroom.images import Pixels
 from darkroom.inference import Classifier
 from darkroom.neighbours import nearest
+from darkroom.ports import HOST
 
-HOST = "127.0.0.1"
 TOP = 5
 NEAREST = 8
 MAX_COMPARED = 20_000  # training images among which the nearest are sought
@@ -66,8 +65,7 @@ class Paper:
 
 
 def run(folder: Path, port: int) -> None:
-    """Serve the page until Ctrl+C. Raises UserError where the model is missing or the port taken."""
-    check_port(port)
+    """Serve the page until Ctrl+C. Raises UserError where the model is missing."""
     classifier = Classifier.load(folder)
     facts = read_json(folder / paths.MODEL.name)
     known = known_images(classifier)
@@ -80,19 +78,6 @@ def run(folder: Path, port: int) -> None:
             threading.Event().wait()
         except KeyboardInterrupt:
             page.close(verbose=False)
-
-
-def check_port(port: int) -> None:
-    """Raise UserError where the port cannot be listened on; before anything that takes time."""
-    with socket.socket() as tried:
-        tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            tried.bind((HOST, port))
-        except (OSError, OverflowError) as error:
-            raise UserError(
-                f"--port {port} cannot be listened on ({getattr(error, 'strerror', None) or error}): name another one, "
-                "as in --port 7861"
-            ) from None
 
 
 def heading(facts: dict[str, Any], folder: Path) -> tuple[str, str]:

@@ -48,10 +48,13 @@ class Exported(nn.Module):
 def run(folder: Path, output: Path, form: str = "onnx") -> None:
     """Write the model in `folder` to `output`, checked against PyTorch, and print how fast both are here.
 
-    Raises UserError for an unknown format, a model too large for one file, and a file that answers otherwise.
+    Raises UserError for an unknown format, a folder in place of the file, a model too large for one file, and a file
+    that answers otherwise.
     """
     if form not in FORMATS:
         raise UserError(f"--format is {form!r}, but must be {' or '.join(FORMATS)}")
+    if output.is_dir():
+        raise UserError(f"--output {output} is a folder: name a file in it, as {output / 'model.onnx'}")
     classifier = Classifier.load(folder)
     content = onnx_bytes(classifier, facts_of(folder, classifier))
     with replacing(output) as partial:

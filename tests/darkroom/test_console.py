@@ -86,6 +86,15 @@ def test_a_command_that_is_at_work_is_interrupted_as_ever():
         (OSError(errno.EROFS, "Read-only", "data"), "error: no permission for data"),
         (OSError(errno.ENAMETOOLONG, "File name too long", "x" * 999), f"error: the name '{'x' * 60}'... is too long"),
         (
+            IsADirectoryError(errno.EISDIR, "Is a directory", ".a.partial", None, "a"),
+            "error: a is a folder, but must be",
+        ),
+        (
+            NotADirectoryError(errno.ENOTDIR, "Not a directory", "a/b"),
+            "error: a/b cannot be reached: a part of it is a",
+        ),
+        (FileExistsError(errno.EEXIST, "File exists", "a"), "error: a is a file, but must be a folder"),
+        (
             FileNotFoundError(errno.ENOENT, "No such file", "data/split.parquet"),
             "error: there is no data/split.parquet",
         ),

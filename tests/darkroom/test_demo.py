@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 
 from darkroom import demo, paths
-from darkroom.console import UserError
 from darkroom.demo import Paper
 from darkroom.files import read_json, write_json
 from darkroom.inference import Classifier
@@ -133,17 +132,6 @@ def test_the_heading_has_the_accuracy_of_the_pipelines_own_model_alone(site):
     write_json(paths.EVALUATE, {"test": {"accuracy": 0.98765}})
     assert demo.heading(facts, site / "models") == ("tiny", "cnn, 4 classes, test accuracy 98.77%")
     assert demo.heading(facts, Path("elsewhere")) == ("tiny", "cnn, 4 classes")
-
-
-def test_a_port_that_is_taken_or_none_is_one_sentence():
-    with socket.socket() as other:
-        other.bind(("127.0.0.1", 0))
-        other.listen()
-        message = make.refusal(lambda: demo.check_port(other.getsockname()[1]))
-    assert "name another one" in message
-    assert make.is_one_line(message)
-    with pytest.raises(UserError, match="99999"):
-        demo.check_port(99999)
 
 
 def test_the_page_answers_pictures_and_drawings_and_names_no_other_host(site):

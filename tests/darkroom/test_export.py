@@ -151,6 +151,12 @@ def test_an_unknown_format_is_one_sentence(exported, tmp_path):
     assert message == "--format is 'tflite', but must be onnx"
 
 
+def test_a_folder_for_a_file_is_refused_before_the_work(tmp_path):
+    (tmp_path / "out").mkdir()
+    message = make.refusal(lambda: export.run(tmp_path / "no model", tmp_path / "out"))
+    assert message == f"--output {tmp_path}/out is a folder: name a file in it, as {tmp_path}/out/model.onnx"
+
+
 def test_a_model_beyond_the_limit_of_a_file_is_refused(exported, monkeypatch):
     monkeypatch.setattr(export, "MAX_BYTES", 100)
     with pytest.raises(UserError, match="choose a smaller model"):

@@ -1,6 +1,8 @@
 import csv
 import io
 import json
+import os
+import socket
 import sys
 
 import numpy as np
@@ -119,3 +121,33 @@ def test_an_empty_folder_is_an_error(model, tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(UserError, match="no picture in empty"):
         main(["predict", "empty"])
+
+
+@pytest.mark.parametrize("command", ["demo", "ui"])
+def test_a_port_that_is_taken_or_none_is_one_sentence(command, project, monkeypatch):
+    monkeypatch.setattr(os, "execvp", lambda file, command: pytest.fail("it was started"))
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = str(other.getsockname()[1])
+        message = make.refusal(lambda: main([command, "--port", port]))
+    assert "name another one" in message
+    assert make.is_one_line(message)
+    assert "--port 99999 " in make.refusal(lambda: main([command, "--port", "99999"]))
+
+
+def test_pages_of_mlflow_are_served_where_a_repository_is(tmp_path, monkeypatch, project):
+    started = []
+    monkeypatch.setattr(os, "execvp", lambda file, command: started.append(command))
+    monkeypatch.setattr("darkroom.store.prepare", lambda: "the store")
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    project.params.unlink()
+    message = make.refusal(lambda: main(["ui"]))
+    assert message.startswith("there is no params.yaml here")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    main(["ui", "--port", port])
+    assert "the store" in started[0]
+    assert not (tmp_path / "mlflow.db").exists()
