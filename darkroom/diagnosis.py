@@ -18,8 +18,8 @@ def fit_in_words(history: pd.DataFrame) -> str:
     Over-fitting from epoch n: the validation loss was lowest at n, ended at least 5 % and 0.02 nats higher, and the
     training loss fell further. Unstable: the same, but the training loss fell no further, or the validation loss is no
     number at the end. Under-fitting: training accuracy ended below 90 % and less than 5 points above validation's.
-    Still improving: the mean validation loss of the last tenth of the epochs is at least 2 % under that of the tenth
-    before.
+    Still improving: neither of the first two, and the mean validation loss of the last tenth of the epochs is at least
+    2 % under that of the tenth before.
     """
     column = {name: history[name].tolist() for name in ("train_loss", "train_accuracy", "val_loss", "val_accuracy")}
     losses = [loss if math.isfinite(loss) else math.inf for loss in column["val_loss"]]
@@ -31,16 +31,16 @@ def fit_in_words(history: pd.DataFrame) -> str:
             f"{'over-fitting' if fell else 'unstable'} from epoch {lowest + 1}: "
             f"validation loss rose from {losses[lowest]:.3g} to {losses[-1]:.3g} after it"
         )
+    rose = bool(found)
     reached = column["train_accuracy"][-1]
     if reached < LOW and reached - column["val_accuracy"][-1] < GAP:
         found.append(f"under-fitting: only {reached:.0%} of the training images are classified right")
     tenth = max(1, len(losses) // 10)
-    if len(losses) > 2 * tenth:
+    if not rose and len(losses) > 2 * tenth:
         now, before = mean(losses[-tenth:]), mean(losses[-2 * tenth : -tenth])
         if now < (1 - FALL) * before:
-            found.append(
-                f"still improving: validation loss fell by {1 - now / before:.0%} in the last tenth of the epochs"
-            )
+            when = "epoch" if tenth == 1 else "tenth of the epochs"
+            found.append(f"still improving: validation loss fell by {1 - now / before:.0%} in the last {when}")
     return "; ".join(found) or "a sound fit: validation loss is level at the end, near its lowest"
 
 

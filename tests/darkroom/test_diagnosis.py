@@ -62,6 +62,14 @@ def test_still_improving_compares_the_last_tenth_with_the_one_before():
     assert words(falling) == "still improving: validation loss fell by 10% in the last tenth of the epochs"
     assert "improving" not in words([*falling, *[0.05] * 10])
     assert words(falling, train=0.5, val=0.5).count(";") == 1
+    assert words(falling[:19]).endswith("validation loss fell by 5% in the last epoch")  # the tenth is one
+
+
+def test_what_rose_is_not_called_still_improving():
+    jumping = [0.3, 2.0, 0.9]  # the last is under the one before, and far above the lowest
+    assert words(jumping, train_loss=[1.0, 3.0, 2.0]).startswith("unstable from epoch 1")
+    for train_loss in ([1.0, 3.0, 2.0], [1.0, 0.5, 0.2]):
+        assert "improving" not in words(jumping, train_loss=train_loss)
 
 
 @pytest.mark.parametrize(("losses", "improving"), [([0.5], False), ([0.9, 0.1], False), ([0.9, 0.5, 0.1], True)])
