@@ -125,18 +125,20 @@ def before_after(before: Images, after: Images, *, columns: int, title: str) -> 
     return figure
 
 
-def curves(history: pd.DataFrame, best: int, boundary: int = 0) -> Figure:
+def curves(history: pd.DataFrame, best: int, boundary: int = 0, augmented: bool = True) -> Figure:
     """Loss, accuracy and learning rate by epoch; the epoch whose weights were kept is marked.
 
-    `boundary` is the number of first epochs in which the head alone was trained.
+    `boundary` is the number of first epochs in which the head alone was trained; `augmented` tells whether training
+    images were changed, so that their loss and accuracy are those of harder images.
     """
+    train = "train (augmented)" if augmented else "train"
     figure = _figure(11, 3.4)
     loss, accuracy, rate = figure.subplots(1, 3)
     for axis, name, scale, unit in (
         (loss, "loss", 1, "cross-entropy, nats"),
         (accuracy, "accuracy", 100, "accuracy, %"),
     ):
-        axis.plot(history["epoch"], scale * history[f"train_{name}"], color=BLUE, label="train (augmented)")
+        axis.plot(history["epoch"], scale * history[f"train_{name}"], color=BLUE, label=train)
         axis.plot(history["epoch"], scale * history[f"val_{name}"], color=ORANGE, label="val", linestyle="--")
         axis.axvline(best, color=GREY, linewidth=0.8, linestyle=":", label=f"kept: epoch {best}")
         axis.set_ylabel(unit)

@@ -116,6 +116,7 @@ def training(trained: dict[str, Any], history: pd.DataFrame, facts: dict[str, An
         "words": f"{name} with {trained['parameters']:,} parameters{start}; {settings['optimizer']}, learning rate "
         f"{settings['lr']:g}, batches of {settings['batch_size']}, {trained['epochs']} epochs, the weights of epoch "
         f"{trained['best_epoch']} kept. What the curves show: {trained['fit']}.",
+        "augmented": bool(facts["augment"]),
         "layers": layers,
         "history": table(history.rename(columns=lambda name: name.replace("_", " "))),
     }

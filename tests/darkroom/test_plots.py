@@ -33,9 +33,9 @@ def per_class(names=("a", "b")):
     return plots.per_class(pd.DataFrame({"class": names, "precision": scores, "recall": scores, "f1": scores}), "test")
 
 
-def curves():
+def curves(**options):
     columns = ("train_loss", "val_loss", "train_accuracy", "val_accuracy", "lr")
-    return plots.curves(pd.DataFrame({"epoch": [1, 2, 3]} | {name: [0.3, 0.2, 0.1] for name in columns}), 2)
+    return plots.curves(pd.DataFrame({"epoch": [1, 2, 3]} | {name: [0.3, 0.2, 0.1] for name in columns}), 2, **options)
 
 
 def coverage(accuracies=(0.9, 0.95, 1.0)):
@@ -176,3 +176,9 @@ def test_few_and_many_slices_can_be_drawn(names, quarters, accuracy):
 )
 def test_shares_close_to_all_keep_their_digits(share, text):
     assert plots._percent(share) == text
+
+
+@pytest.mark.parametrize(("augmented", "label"), [(True, "train (augmented)"), (False, "train")])
+def test_the_curve_of_the_training_is_called_augmented_where_it_is(augmented, label):
+    for axis in curves(augmented=augmented).axes[:2]:
+        assert axis.get_legend().get_texts()[0].get_text() == label

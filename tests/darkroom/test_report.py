@@ -64,7 +64,10 @@ def evaluation(classes=NAMES, predictions=PREDICTIONS):
 
 
 def content(shown=None):
-    training = {"words": "w", "layers": "<layer>", "history": report.table(pd.DataFrame({"epoch": [1], "lr": [0.1]}))}
+    training = {
+        "words": "w", "layers": "<layer>", "history": report.table(pd.DataFrame({"epoch": [1], "lr": [0.1]})),
+        "augmented": True,
+    }  # fmt: skip
     return {
         "title": "mine",
         "headline": report.headline(FIGURES),
@@ -202,3 +205,19 @@ def test_the_card_says_how_good_it_is_and_what_it_is_not_for():
     assert "git checkout $(git log" in card
     assert "<script>" not in card
     assert "## Intended use" in card
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [([{"flip": {}}], "Training images before and after augmentation."), ([], "Training images; augment is empty, so")],
+)
+def test_training_images_are_called_augmented_where_they_are(changes, says):
+    facts = {
+        "model": {"name": "mlp", "weights": None}, "train": {"optimizer": "sgd", "lr": 0.1, "batch_size": 8},
+        "augment": changes,
+    }  # fmt: skip
+    trained = {"parameters": 1, "epochs": 1, "best_epoch": 1, "fit": "a sound fit"}
+    found = report.training(trained, pd.DataFrame({"epoch": [1]}), facts, "")
+    pictures = NoPictures({"augmented": pages.Picture("data:,", "", 1, 1)})
+    parts = {"style": "", "script": "", "pictures": pictures}
+    assert says in pages.render("report.html.j2", **content() | {"training": found}, **parts)
