@@ -24,8 +24,12 @@ class UserError(Exception):
     """
 
     def __init__(self, message: str) -> None:
-        shown = without_password(message)
-        super().__init__("".join(c if c.isprintable() else repr(c)[1:-1] for c in shown))
+        super().__init__(printable(without_password(message)))
+
+
+def printable(text: str) -> str:
+    """The text with line feeds, and what else a terminal would obey, escaped."""
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
 def without_password(text: str) -> str:

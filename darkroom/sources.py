@@ -2,11 +2,12 @@
 
 import hashlib
 import io
+import os
 import re
 import shutil
 import time
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
 from email.utils import parsedate_to_datetime
 from pathlib import Path
@@ -16,11 +17,12 @@ import requests
 from filelock import FileLock
 
 from darkroom.archive import is_archive, problem
-from darkroom.console import UserError, bar
+from darkroom.console import UserError, bar, printable
 from darkroom.files import remove, replacing, write_text
 from darkroom.paths import root
 
 PIECE = 2**20
+LISTED = 5  # names in a line
 TRIES = 5
 TIMEOUT = (10, 60)  # seconds to connect, seconds without a byte
 PATIENCE = 300  # seconds that a busy server may ask for before the next attempt
@@ -77,6 +79,9 @@ def _pack_folder(source: Path, target: Path) -> Path:
     files = sorted(_files(source))
     if not files:
         raise UserError(f"the folder {source} holds no files")
+    if empty := _without_files(source, files):
+        more = f" and {len(empty) - LISTED:,} more" if len(empty) > LISTED else ""
+        print(f"no file in {printable(', '.join(empty[:LISTED]))}{more}: a folder without files becomes no class")
     try:
         with replacing(target) as partial, zipfile.ZipFile(partial, "w", zipfile.ZIP_STORED) as packed:
             for path in bar(what=source.name, unit="file", items=files):
@@ -99,6 +104,18 @@ def _files(folder: Path, above: tuple[Path, ...] = ()) -> Iterator[Path]:
             yield from _files(path, (*above, folder.resolve()))
         elif path.is_file():
             yield path
+
+
+def _without_files(source: Path, files: Sequence[Path]) -> list[str]:
+    """Folders of `source` that hold none of its files, at any depth: the outermost ones, without hidden ones."""
+    filled = {path.parent for path in files}
+    filled |= {above for folder in filled for above in folder.parents}
+    empty = []
+    for place, folders, _ in os.walk(source, followlinks=True):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        empty += [Path(place, name) for name in folders if Path(place, name) not in filled]
+        folders[:] = [name for name in folders if Path(place, name) in filled]
+    return sorted(path.relative_to(source).as_posix() for path in empty)
 
 
 @contextmanager

@@ -122,6 +122,22 @@ def test_folders_that_are_links_belong_to_the_folder(tmp_path, folder):
     assert sentence.endswith("is a link to a folder in which it lies itself: remove it")
 
 
+def test_folders_without_a_file_are_told(tmp_path, folder, capsys):
+    for name in ("full/deep", "empty/deep", "full/gap", ".hidden", "full/.git/refs", "a\nb"):
+        (tmp_path / "set" / name).mkdir(parents=True)
+    (tmp_path / "set" / "full" / "deep" / "1.png").touch()
+    sources.from_path(tmp_path / "set", folder)
+    assert capsys.readouterr().out == "no file in a\\nb, empty, full/gap: a folder without files becomes no class\n"
+    for number in range(7):
+        (tmp_path / "set" / f"empty {number}").mkdir()
+    sources.from_path(tmp_path / "set", folder)
+    assert "empty 0, empty 1, empty 2 and 5 more: a" in capsys.readouterr().out
+    (tmp_path / "whole").mkdir()
+    (tmp_path / "whole" / "1.png").touch()
+    sources.from_path(tmp_path / "whole", folder)
+    assert capsys.readouterr().out == ""
+
+
 def test_the_working_folder_has_a_name(tmp_path, folder, monkeypatch):
     (tmp_path / "set").mkdir()
     (tmp_path / "set" / "1.png").touch()
