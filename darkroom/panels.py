@@ -4,7 +4,9 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.text import Annotation
 from numpy.typing import NDArray
 
 from darkroom.dataset import Images
@@ -13,6 +15,7 @@ from darkroom.plots import BLUE, GREEN, GREY, ORANGE, RED, _figure, _open, _shor
 SHOWN = 64  # filters
 KERNELS = 16  # rows and columns of kernels
 COLOURS = (BLUE, ORANGE, GREEN, "#CC79A7", "#56B4E9", "#000000", "#F0E442")  # Okabe and Ito's, without the red
+BESIDE = 20  # points between a name on the map and the images of the class
 NAMED = 10  # classes that get a name on the map
 DIVERGING = "RdBu_r"  # red and blue are told apart with every kind of colour vision
 
@@ -144,18 +147,22 @@ def feature_map(
     x, y = images[wrong].T
     label_of_wrong = f"mistake ({int(wrong.sum()):,})"
     axis.scatter(x, y, s=60, facecolors="none", edgecolors=RED, linewidths=1.2, label=label_of_wrong)
-    for number in named.tolist():
-        # Beside the images of the class, away from the middle of the map.
+    names = []
+    for place, number in enumerate(named.tolist()):
+        # Just beyond the images of the class, away from the middle of the map.
         of_class = images[label == number]
-        place_of_name = np.median(of_class, axis=0) if len(of_class) else centres[number]
-        outwards = place_of_name - centres.mean(axis=0)
-        outwards = 16 * outwards / max(float(np.linalg.norm(outwards)), 1e-12)  # points
-        axis.annotate(
-            _short(classes[number], 16), place_of_name, fontsize=9, ha="center", va="center", zorder=5,
-            bbox={"boxstyle": "round", "facecolor": "white", "edgecolor": GREY, "alpha": 0.85, "linewidth": 0.5},
-            xytext=outwards, textcoords="offset points",
+        middle = np.median(of_class, axis=0) if len(of_class) else centres[number]
+        outwards = middle - centres.mean(axis=0)
+        outwards /= max(float(np.linalg.norm(outwards)), 1e-12)
+        reach = float(np.quantile((of_class - middle) @ outwards, 0.9)) if len(of_class) else 0.0
+        side = "left" if outwards[0] > 0.4 else "right" if outwards[0] < -0.4 else "center"
+        name = axis.annotate(
+            _short(classes[number], 16), middle + reach * outwards, fontsize=9, ha=side, va="center", zorder=5,
+            bbox={"boxstyle": "round", "facecolor": "white", "edgecolor": COLOURS[place % len(COLOURS)], "alpha": 0.6},
+            xytext=BESIDE * outwards, textcoords="offset points",
         )  # fmt: skip
-    axis.margins(0.1)
+        names.append(name)
+    axis.margins(0.15)
     axis.set_aspect("equal", adjustable="datalim")
     axis.set_xlabel("x, in units of the features")
     axis.set_ylabel("y, in units of the features")
@@ -164,7 +171,23 @@ def feature_map(
     axis.set_title(f"Map of the features before the last layer, {many} images of the test split{rest}", fontsize=10)
     axis.legend(fontsize=8, frameon=False, loc="upper left", bbox_to_anchor=(0, -0.08))
     _open(axis)
+    _keep_inside(names, axis)
     return figure
+
+
+def _keep_inside(names: Sequence[Annotation], axis: Axes) -> None:
+    """Move names that would stand over the edge of the axis; those at the sides go above or below their images."""
+    figure = axis.get_figure(root=True)
+    assert figure is not None
+    figure.draw_without_rendering()
+    frame = axis.get_window_extent()
+    for name in names:
+        patch = name.get_bbox_patch()
+        assert patch is not None
+        box, (x, y) = patch.get_window_extent(), name.xyann
+        right = max(frame.x0 - box.x0, 0) + min(frame.x1 - box.x1, 0)
+        up = max(frame.y0 - box.y0, 0) + min(frame.y1 - box.y1, 0)
+        name.xyann = (x + 72 * right / figure.dpi, np.copysign(BESIDE, y) if right else y + 72 * up / figure.dpi)
 
 
 def _mosaic(tiles: NDArray[np.float32], columns: int) -> NDArray[np.float32]:

@@ -58,6 +58,24 @@ def test_many_classes_get_no_more_names_than_can_be_read():
     assert len([text for text in feature_map(10).axes[0].texts if text.get_text()]) == 10
 
 
+def test_names_stand_beside_their_images_and_inside_the_frame():
+    """Three tight groups of four, the outer two near the sides of the map."""
+    centres = np.array([[0.0, 0.0], [30.0, 0.0], [15.0, 4.0]])
+    labels = np.repeat([0, 1, 2], 4)
+    images = centres[labels] + 0.1 * numbers(12, 2)
+    names = ["a name of a class", "another class", "c"]
+    table = pd.DataFrame({"label": labels, "predicted": labels})
+    figure = panels.feature_map(images, centres, names, table, 12)
+    figure.draw_without_rendering()
+    (axis,) = figure.axes
+    frame, dots = axis.get_window_extent(), axis.transData.transform(images)
+    for text in axis.texts:
+        box = text.get_bbox_patch().get_window_extent()
+        assert frame.x0 - 1 <= box.x0 < box.x1 <= frame.x1 + 1
+        assert frame.y0 - 1 <= box.y0 < box.y1 <= frame.y1 + 1
+        assert not any(box.contains(*dot) for dot in dots)
+
+
 def test_mistakes_are_counted_and_marked():
     legend = feature_map(3).axes[0].get_legend()
     labels = np.arange(120) % 3
