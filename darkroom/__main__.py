@@ -106,7 +106,9 @@ def predict(options: argparse.Namespace) -> None:
             for name in names:
                 try:
                     with silent_libraries():
-                        opened[name] = classifier.open(pictures.content(name), invert=negative, fit=options.fit)
+                        opened[name] = classifier.open(
+                            pictures.content(name), invert=negative, fit=options.fit, name=pictures.title(name)
+                        )
                 except UserError as error:
                     unreadable += 1
                     shown.write(f"error: {error}", file=sys.stderr)

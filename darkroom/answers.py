@@ -1,10 +1,13 @@
 """What `python -m darkroom predict` prints: lines for people, CSV, or a JSON object a line."""
 
 import csv
+import io
 import json
 import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Literal
+
+from darkroom.console import printable
 
 if TYPE_CHECKING:
     from darkroom.inference import Prediction
@@ -16,6 +19,8 @@ LISTED = 3  # names in a sentence
 def writer(form: Form, top_k: int) -> "Callable[[dict[str, Prediction]], None]":
     """A function that prints predictions by the name of their picture, in parts, as they come."""
     if form == "csv":
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            sys.stdout.reconfigure(errors="surrogateescape")  # a name that is not UTF-8 comes out as it went in
         table = csv.writer(sys.stdout, lineterminator="\n")
         ranks = [f"{name}_{rank}" for rank in range(1, top_k + 1) for name in ("class", "probability")]
         table.writerow(["picture", *ranks, "unlike", "reasons", "inverted"])
@@ -41,15 +46,16 @@ def _lines(part: "dict[str, Prediction]") -> None:
             "reasons": found.reasons,
             "inverted": found.inverted,
         }
-        print(json.dumps(line, ensure_ascii=False))
+        print(json.dumps(line, ensure_ascii=not name.isprintable()))
 
 
 def _text(part: "dict[str, Prediction]") -> None:
-    width = max(map(len, part), default=0)
+    shown = {name: printable(name) for name in part}
+    width = max(map(len, shown.values()), default=0)
     for name, found in part.items():
         pairs = zip(found.classes, found.probabilities, strict=True)
-        best = "  ".join(f"{label} {value:.2%}" for label, value in pairs)
-        print(f"{name:{width}}  {best}{'  (its negative)' if found.inverted else ''}{_doubt(found)}")
+        best = "  ".join(f"{printable(label)} {value:.2%}" for label, value in pairs)
+        print(f"{shown[name]:{width}}  {best}{'  (its negative)' if found.inverted else ''}{_doubt(found)}")
 
 
 def _doubt(found: "Prediction") -> str:
@@ -63,4 +69,4 @@ def _doubt(found: "Prediction") -> str:
 def listed(names: Sequence[str]) -> str:
     """A few names, and how many more there are."""
     more = f" and {len(names) - LISTED:,} more" if len(names) > LISTED else ""
-    return ", ".join(names[:LISTED]) + more
+    return printable(", ".join(names[:LISTED])) + more

@@ -179,9 +179,12 @@ class Classifier:
         """One picture as the network wants it: uint8, height x width x channels."""
         return self.open(picture).stored
 
-    def open(self, picture: Picture, *, invert: bool = False, fit: bool = False) -> Opened:
-        """Read one picture, as its negative with `invert`, cut out with `fit`. Raises UserError where it cannot."""
-        name = str(picture) if isinstance(picture, str | Path) else "the picture"
+    def open(self, picture: Picture, *, invert: bool = False, fit: bool = False, name: str | None = None) -> Opened:
+        """Read one picture, as its negative with `invert`, cut out with `fit`.
+
+        Raises UserError where it cannot, which calls the picture by `name`, or by its path.
+        """
+        name = name or (str(picture) if isinstance(picture, str | Path) else "the picture")
         if isinstance(picture, np.ndarray):
             data = png(picture)
         else:

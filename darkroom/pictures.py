@@ -20,9 +20,16 @@ def find(named: Sequence[str], skipped: list[str]) -> Iterator[str]:
 
     A file is taken as it is, whatever its name. Of a folder and those in it, hidden ones apart, the files that end like
     pictures are taken. A pattern (`*`, `?`, `[a-z]`, `**` for folders of any depth) is resolved here, so that it
-    may be quoted. A name that is none of these is given back, to be reported when it is opened.
+    may be quoted. A name that is none of these is given back, to be reported when it is opened. Standard input is one
+    picture, however often it is named. Raises UserError for an empty name, and for a pattern that nothing matches.
     """
+    read = False
     for name in named:
+        if not name:
+            raise UserError("an empty name is no picture: name a file, a folder (. is this one) or a pattern")
+        if name == STDIN and read:
+            continue
+        read = read or name == STDIN
         path = Path(name)
         if path.is_dir():
             yield from _below(name, skipped)
@@ -54,6 +61,11 @@ def _below(folder: str, skipped: list[str]) -> Iterator[str]:
 def content(name: str) -> str | bytes:
     """What `Classifier.open` takes: the name itself, or for `-` the bytes of the one picture on standard input."""
     return sys.stdin.buffer.read() if name == STDIN else name
+
+
+def title(name: str) -> str:
+    """What errors call it."""
+    return "standard input" if name == STDIN else name
 
 
 def batches(items: Iterator[T], count: int) -> Iterator[list[T]]:

@@ -28,7 +28,7 @@ def reasons(
         found.append("it is in colour, they are grey")
     low, high = familiarity.aspect
     if not low / STRETCHED <= aspect <= high * STRETCHED:
-        found.append(f"it is {aspect:.2g} times as wide as high, they are {_range(low, high)}: crop it{or_fit}")
+        found.append(f"it is {_number(aspect)} times as wide as high, they are {_range(low, high)}: crop it{or_fit}")
     return found
 
 
@@ -45,4 +45,8 @@ def empty(pixels: NDArray[np.uint8]) -> bool:
 
 
 def _range(low: float, high: float) -> str:
-    return f"{low:.2g}" if f"{low:.2g}" == f"{high:.2g}" else f"{low:.2g} to {high:.2g}"
+    return _number(low) if _number(low) == _number(high) else f"{_number(low)} to {_number(high)}"
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if value >= 10 else f"{value:.2g}"

@@ -1,6 +1,11 @@
 import csv
 import io
 import json
+import os
+import subprocess
+import sys
+
+import pytest
 
 from darkroom import answers
 from darkroom.inference import Prediction
@@ -27,6 +32,26 @@ def test_lines_for_people(capsys):
     )
     assert second.endswith(": it is small; it is grey")
     assert third == "d.png  ant 100.00%  bee 0.00%"
+
+
+def test_names_that_a_terminal_would_obey_are_escaped(capsys):
+    part = {"a\x1b[2J\n.png": Prediction(["an\rt", "bee"], [0.9, 0.1], 0.5), "\udcff.png": UNKNOWN["d.png"]}
+    answers.writer("text", 2)(part)
+    first, second = capsys.readouterr().out.splitlines()
+    assert first == "a\\x1b[2J\\n.png  an\\rt 90.00%  bee 10.00%"
+    assert second == "\\udcff.png      ant 100.00%  bee 0.00%"
+    assert answers.listed(["a\nb"]) == "a\\nb"
+
+
+@pytest.mark.parametrize("form", ["csv", "json"])
+def test_a_name_that_is_no_text_is_printed(form):
+    code = (
+        "from darkroom import answers; from darkroom.inference import Prediction\n"
+        f"answers.writer({form!r}, 1)({{'\\udcff.png': Prediction(['ant'], [1.0])}})"
+    )
+    strict = os.environ | {"PYTHONIOENCODING": "utf-8:strict"}
+    printed = subprocess.run([sys.executable, "-c", code], env=strict, capture_output=True, check=True).stdout
+    assert b"\\udcff.png" in printed if form == "json" else b"\xff.png" in printed
 
 
 def test_csv(capsys):

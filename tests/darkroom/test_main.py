@@ -93,6 +93,16 @@ def test_standard_input_is_a_picture(model, capsys, monkeypatch):
     assert answers(capsys, "-") == [wanted | {"picture": "-"}]
 
 
+@pytest.mark.parametrize("content", [b"", b"no picture"])
+def test_what_is_wrong_with_standard_input_names_it(model, capsys, monkeypatch, content):
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(content)))
+    with pytest.raises(SystemExit):
+        main(["predict", "-", "shots/1.png"])
+    out, err = capsys.readouterr()
+    assert out.startswith("shots/1.png ")
+    assert err.startswith("error: standard input cannot be used: ")
+
+
 def test_invert_and_fit(model, capsys, tmp_path):
     digit = np.full((90, 120), 220, np.uint8)
     digit[20:70, 80:90] = 30

@@ -47,10 +47,15 @@ def test_a_file_whose_name_looks_like_a_pattern(tree):
 
 
 def test_standard_input_is_one_picture(tree, monkeypatch):
-    assert found("-", "a.png")[0] == ["-", "a.png"]
+    assert found("-", "a.png", "-")[0] == ["-", "a.png"]
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"\x89bytes")))
     assert pictures.content("-") == b"\x89bytes"
     assert pictures.content("a.png") == "a.png"
+
+
+def test_an_empty_name_is_not_the_folder_one_is_in(tree):
+    with pytest.raises(UserError, match="an empty name is no picture"):
+        found("a.png", "")
 
 
 def test_batches_keep_the_order_and_take_no_more_than_they_need():

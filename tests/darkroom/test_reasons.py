@@ -25,6 +25,8 @@ def test_what_has_no_reason_gets_none():
         ({"nearer_negative": True}, "--invert"),
         ({"coloured": True}, "in colour"),
         ({"aspect": 2.5}, "2.5 times as wide as high, they are 1: crop it or try --fit"),
+        ({"aspect": 4999.7}, "it is 5,000 times as wide as high"),
+        ({"aspect": 30.4, "known": (0.5, 12.3)}, "it is 30 times as wide as high, they are 0.5 to 12:"),
         ({"aspect": 0.2, "known": (0.5, 2.0)}, "they are 0.5 to 2"),
         ({"stored": np.full((8, 8, 3), 40, np.uint8), "nearer_negative": True}, "mostly empty"),
     ],
