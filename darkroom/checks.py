@@ -358,12 +358,11 @@ def one_batch(
             logits = trial(images).float()
             best = max(best, int((logits.argmax(1) == labels).sum()))
             if best == count:
-                kinds = len(torch.unique(labels))
-                return Check(
-                    "one batch",
-                    True,
-                    f"{count} images of {kinds} classes all right after {step} steps of Adam ({rate:g})",
+                kinds, steps = len(torch.unique(labels)), f"{step} step{'s' * (step != 1)}"
+                seen = (
+                    f"{count} images of {kinds} class{'es' * (kinds != 1)} all right after {steps} of Adam ({rate:g})"
                 )
+                return Check("one batch", True, seen)
             loss = functional.cross_entropy(logits, labels)
             if step == STEPS or not loss.requires_grad or not torch.isfinite(loss):
                 break

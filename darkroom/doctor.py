@@ -60,7 +60,7 @@ class Probe:
         try:
             out, err = self._process.communicate(timeout=max(0.1, until - time.monotonic()))
         except subprocess.TimeoutExpired:
-            return "warning", f"no answer within {LIMIT:g} s: run this again"
+            return "warning", f"no answer within {LIMIT:g} s: run this again when the machine is less busy"
         finally:
             self.end()
         if self._process.returncode:

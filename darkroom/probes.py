@@ -86,7 +86,7 @@ def _sqlite(file: Path) -> Answer:
         )
     if found != head:
         return "problem", f"{file.name} was made by a newer MLflow than the installed one: `make setup`"
-    return "ok", f"{file.name}, {runs:,} runs"
+    return "ok", f"{file.name}, {runs:,} run{'s' * (runs != 1)}"
 
 
 def _schemas() -> tuple[set[str], str]:

@@ -303,6 +303,19 @@ def test_one_batch_can_be_learned_by_heart_and_the_network_stays_as_it_was(layer
     assert unchanged(network, before)
 
 
+def test_one_step_is_no_steps():
+    class Bias(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.bias = nn.Parameter(torch.tensor([0.0, 0.0005]))
+
+        def forward(self, images):
+            return self.bias.expand(len(images), 2)
+
+    check = checks.one_batch(Bias(), torch.zeros(4, 1, 3, 3), torch.zeros(4, dtype=torch.int64))
+    assert "4 images of 1 class all right after 1 step of Adam" in check.text
+
+
 def test_shuffled_labels_can_be_learned_by_heart_too():
     images, labels = batch(24)
     mixed = labels[torch.randperm(24, generator=torch.Generator().manual_seed(1))]
