@@ -162,10 +162,12 @@ def train(params: Params, entry: Entry) -> None:
             for file in kept.glob("*.safetensors") if settings.keep_epochs else []:
                 (folder / file.name).write_bytes(file.read_bytes())
         with replacing_folder(paths.TRAIN_PICTURES) as folder:
-            curves = plots.curves(history, result.best_epoch, boundary=settings.freeze_epochs)
+            augmented, boundary = bool(params.augment), settings.freeze_epochs
+            curves = plots.curves(history, result.best_epoch, boundary=boundary, augmented=augmented)
             plots.save(curves, folder / "curves.png")
             before, after = _augmented(data["train"], change, settings.seed)
-            title = f"Training images before and after augmentation, {len(before)} of one batch"
+            changed = "before and after augmentation" if augmented else "as they are, for augment is empty"
+            title = f"Training images {changed}, {len(before)} of one batch"
             plots.save(plots.before_after(before, after, columns=8, title=title), folder / "augmented.png")
         record.trained(sha256(paths.WEIGHTS), params.tracking.register_as)
     checkpoint.clear()
