@@ -41,13 +41,14 @@ def rows(seconds, seed):
         while chosen := _choose(draw, tried, lasting, pipeline.around, end - time.monotonic()):
             trials = []
             for stage in sorted(chosen, key=STAGES.index, reverse=True):
-                if stage == "train":  # the first training of a repository makes the store, and nothing is evaluated
+                if stage == "train":  # the first training of a repository makes the store
                     _remove_store(pipeline.folder)
-                    pipelines.forget(pipeline, "evaluate")
                 if trial := _trial(pipeline, stage, draw.uniform(0, lasting[stage]), os.killpg):
                     tried[stage] += 1
                     trial.trouble.extend(pipelines.half_written(pipeline))
                     trials.append(trial)
+            if "train" in chosen:  # a new store holds no evaluation, even if the one that was killed had written all
+                pipelines.forget(pipeline, "evaluate")
             ended, trouble = _afterwards(pipeline)
             lasting = lasting | ended.lasting
             for trial in trials:
