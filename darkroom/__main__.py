@@ -134,9 +134,9 @@ def check(options: argparse.Namespace) -> None:
     images = len(load_split("train")) if paths.SPLIT.is_file() else None  # what is missing is told by the checks
     settings, entry = params.load(images=images)
     runtime.torch_for(threads=settings.train.threads, portable=settings.train.portable)
-    from darkroom import checks
+    from darkroom import checklist
 
-    if not checks.run(settings, entry):
+    if not checklist.run(settings, entry):
         raise SystemExit(1)
 
 

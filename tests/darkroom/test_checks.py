@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from darkroom import augment, checks, devices, paths, plots, range_test
+from darkroom import augment, checklist, checks, devices, paths, plots, range_test
 from darkroom.__main__ import main
 from darkroom.batches import Batches
 from darkroom.changes import Augmentation
@@ -597,13 +597,13 @@ def test_the_check_list_passes_twice_alike_and_writes_its_picture_alone(project,
     assert code == 0, lines
     words = [line.split("  ")[0] for line in lines[:-2]]
     assert words == ["pass"] * 9 + ["note"]
-    assert lines[-2] == f"no check failed; wrote {checks.PICTURE}"
+    assert lines[-2] == f"no check failed; wrote {checklist.PICTURE}"
     assert re.search(r"^next: dvc exp run; .*-S train\.lr=[\d.e-]+,[\d.e-]+$", lines[-1])
-    assert files() - before == {checks.PICTURE}
-    picture = checks.PICTURE.read_bytes()
+    assert files() - before == {checklist.PICTURE}
+    picture = checklist.PICTURE.read_bytes()
     again = run(capsys)[1]
     assert [line.partition(";")[0] for line in again] == [line.partition(";")[0] for line in lines]
-    assert checks.PICTURE.read_bytes() == picture
+    assert checklist.PICTURE.read_bytes() == picture
 
 
 def test_a_failure_gives_exit_code_1_and_the_other_checks_are_made(project, capsys):
@@ -628,7 +628,7 @@ def test_data_of_another_shape_ends_the_list(project, capsys, change):
     assert len(lines) == 3
     assert lines[0].startswith("FAIL  data")
     assert "nothing was written" in lines[1]
-    assert not checks.PICTURE.exists()
+    assert not checklist.PICTURE.exists()
 
 
 def test_labels_beyond_the_classes_end_the_list(project, capsys):
