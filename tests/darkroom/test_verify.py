@@ -238,6 +238,7 @@ def test_a_download_is_taken_from_the_cache_and_a_source_at_hand_is_read_again(f
     project.set(fetch__archive=far)
     with pytest.raises(UserError, match="leads too far up for a clone elsewhere"):
         fetched("far")
+    project.set(fetch__archive="sets/archive.zip")
     (tmp_path / "sets" / "archive.zip").unlink()
     assert fetched("gone") == ["fetch"]
 

@@ -38,7 +38,7 @@ def prepare(project, shape=(8, 8, 1), classes=3, count=60, unlabeled=0, **settin
     )
     facts = {"classes": ours.classes, "model": SETTINGS | settings, "mean": [0.5] * shape[2], "std": [0.25] * shape[2]}
     facts |= dict(zip(("height", "width", "channels"), shape, strict=True))
-    facts |= {"border": [0.0] * shape[2], "train": {"portable": True, "threads": 1}, "dataset": "mine"}
+    facts |= {"border": [0.0] * shape[2], "train": {"portable": True, "threads": 1, "device": "cpu"}, "dataset": "mine"}
     write_json(paths.MODEL, facts)
     save_file({name: value.contiguous() for name, value in ours.network.state_dict().items()}, paths.WEIGHTS)
     return images, labels
