@@ -148,7 +148,6 @@ def ours(folder: str, count: int, device: str, precision: str, compiled: int) ->
 
     settings = TRAIN.model_copy(update={"device": device, "precision": precision, "compile": bool(compiled)})
     fabric = devices.fabric(settings, torch.device(device), precision)
-    fabric.launch()
     data, _ = packed.load_train(folder, device, count)
     # A few less than whole batches: an epoch has batches of two sizes, and torch.compile must have seen both.
     warm, _ = packed.load_train(folder, device, WARM_BATCHES * TRAIN.batch_size - 5)

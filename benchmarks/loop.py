@@ -80,7 +80,6 @@ def ours(steps: int) -> Figures:
 
     device = torch.device("cpu")
     fabric = devices.fabric(SETTINGS, device, "32")
-    fabric.launch()
     mean, std = (torch.full((1, 1, 1), value * 255) for value in (MEAN, STD))
     train, val = (
         Batches(images.numpy(), np.arange(count), labels[:count].numpy(), device, memory_share=SETTINGS.memory_share)

@@ -86,7 +86,6 @@ def _checks(params: Params, entry: Entry, tested: Callable[[RangeTest], object])
 
         zoo.load_pretrained(network, params.model)
     fabric = devices.fabric(settings, device, chosen)
-    fabric.launch()
     network = network.to(fabric.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     own_mean, own_std, border = (to_bytes_scale(stats[name]).to(fabric.device) for name in ("mean", "std", "border"))
     used = models.statistics(params.model, stats["mean"], stats["std"])

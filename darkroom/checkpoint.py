@@ -79,9 +79,8 @@ class Checkpoint:
 
     def clear(self) -> None:
         """Remove it: the training has ended and its outputs are written."""
-        if self._lock.is_locked:
-            self._lock.release()
-            remove(self.folder)
+        self._lock.release()
+        remove(self.folder)
 
 
 def _forget_old(ours: Path) -> None:

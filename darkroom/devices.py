@@ -92,24 +92,21 @@ def place_again(training: dict[str, Any]) -> torch.device:
 
 
 def fabric(settings: Train, device: torch.device, precision: str) -> "Fabric":
-    """Lightning Fabric for this run, not yet launched."""
+    """Lightning Fabric for this run, its other processes started; this one keeps its number of CPU threads."""
     from lightning_fabric import Fabric
 
     several = settings.devices * settings.num_nodes > 1
-    return Fabric(
+    found = Fabric(
         accelerator=device.type,
         devices=settings.devices if device.index is None else [device.index],
         num_nodes=settings.num_nodes,
         strategy="ddp" if several else "auto",
         precision="32-true" if precision == "32" else precision,  # type: ignore[arg-type]
     )
-
-
-def launch(fabric: "Fabric") -> None:
-    """Start the other processes of this run, if any; this one keeps its number of CPU threads."""
     threads = torch.get_num_threads()
-    fabric.launch()  # which sets that number to a share of the cores
+    found.launch()  # which sets that number to a share of the cores
     torch.set_num_threads(threads)
+    return found
 
 
 def is_main() -> bool:

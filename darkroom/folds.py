@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 
 from darkroom import augment, devices, engine, models
-from darkroom.batches import Batches
+from darkroom.batches import of_splits
 from darkroom.changes import Augmentation
 from darkroom.console import UserError, bar
 from darkroom.dataset import Images, Labels, Rows, chunks
@@ -63,7 +63,6 @@ def probabilities(
     part = deal(labels["train"], groups, folds, settings.seed)
     sizes = np.bincount(part, minlength=folds)
     steps = sum(settings.epochs * math.ceil((len(part) - size) / settings.batch_size) for size in sizes)
-    val = Batches(images, rows["val"], labels["val"], device, memory_share=settings.memory_share / 2)
     found = np.empty((len(part), len(classes)), np.float32)
     with bar(what="folds", unit="step", total=steps) as shown:
         for fold in range(folds):
@@ -75,11 +74,19 @@ def probabilities(
 
                 zoo.load_pretrained(network, model)
             network = network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-            kept, held = rows["train"][part != fold], rows["train"][part == fold]
-            train = Batches(images, kept, labels["train"][part != fold], device, memory_share=settings.memory_share / 2)
+            held = part == fold
+            data = of_splits(
+                images,
+                rows | {"train": rows["train"][~held]},
+                labels | {"train": labels["train"][~held]},
+                device,
+                memory_share=settings.memory_share,
+            )
             fabric = devices.fabric(settings, device, settings.precision)
-            fabric.launch()
-            result = engine.fit(fabric, network, train, val, mean, std, settings, change, on_step=shown.update)
+            result = engine.fit(
+                fabric, network, data["train"], data["val"], mean, std, settings, change, on_step=shown.update
+            )
+            del data  # before the next ones take its memory
             if result.diverged:
                 raise UserError(
                     f"training without part {fold + 1} of {folds} diverged: lower train.lr, raise train.warmup, or "
@@ -88,7 +95,7 @@ def probabilities(
             network.load_state_dict(result.weights)
             # By the model's own temperature, so that these images are judged by the measure of val and test.
             classifier = Classifier(network, classes, shape, mean, std, temperature=facts["temperature"])
-            found[part == fold] = np.concatenate(
-                [classifier.probabilities(several) for _, several in chunks(images, held)]
+            found[held] = np.concatenate(
+                [classifier.probabilities(several) for _, several in chunks(images, rows["train"][held])]
             )
     return found

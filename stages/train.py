@@ -83,7 +83,6 @@ def train(params: Params, entry: Entry) -> None:
         | {"threads": torch.get_num_threads(), "precision": chosen},
     }
     fabric = devices.fabric(settings, device, chosen)
-    devices.launch(fabric)
     if fabric.world_size > 1:
         devices.share_statistics(network, fabric.device)
     network = network.to(fabric.device, memory_format=torch.channels_last)  # type: ignore[call-overload]

@@ -90,7 +90,6 @@ def train(case: str, processes: int) -> dict[str, Any]:
     count, streamed, norm = (options.pop(name) for name in ("images", "streamed", "batch_norm"))
     chosen = settings(**options, devices=processes)
     fabric = devices.fabric(chosen, CPU, "32")
-    devices.launch(fabric)
     torch.manual_seed(0)
     features = [nn.Conv2d(1, 6, 3), nn.BatchNorm2d(6) if norm else nn.Identity(), nn.ReLU(), nn.Flatten()]
     features += [nn.Linear(216, 8), nn.BatchNorm1d(8)] if norm and case != "few" else [nn.Linear(216, 8)]
@@ -113,7 +112,7 @@ def train(case: str, processes: int) -> dict[str, Any]:
 def main() -> None:
     folder = Path(sys.argv[1])
     torch.set_num_threads(THREADS)
-    devices.launch(devices.fabric(settings(devices=2), CPU, "32"))
+    devices.fabric(settings(devices=2), CPU, "32")
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     found = {case: train(case, 2) for case in CASES} | {"threads": threads}

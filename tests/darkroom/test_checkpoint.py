@@ -110,7 +110,6 @@ def test_clear_removes_it(root):
     mine.save(STATE)
     mine.clear()
     assert not (root / "mine").exists()
-    mine.clear()
     assert Checkpoint("mine").load() is None
 
 

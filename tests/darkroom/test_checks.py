@@ -359,7 +359,6 @@ def ready(project, *, changes=(), turned=False, **chosen):
     labels = {"train": labels[:72], "val": (labels[72:] + turned) % CLASSES}
     data = {name: Batches(images, rows[name], labels[name], CPU, memory_share=0.5) for name in rows}
     fabric = devices.fabric(wanted, CPU, "32")
-    fabric.launch()
     grey = torch.tensor([80.0])
     change = augment.build([Augmentation.model_validate(item) for item in changes], grey, grey)
     mean, std = torch.full((1, 1, 1), 80.0), torch.full((1, 1, 1), 60.0)
