@@ -69,6 +69,7 @@ TRAIN = Train(
     patience=None,
     freeze_epochs=0,
     unfreeze_lr_factor=0.1,
+    freeze_statistics=False,
     keep_epochs=False,
     device="cpu",
     devices=1,

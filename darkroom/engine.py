@@ -63,6 +63,16 @@ def phases(settings: Train) -> Iterator[Phase]:
         yield Phase(1, settings.epochs, settings.lr, frozen=False)
 
 
+def training_mode(network: nn.Module, settings: Train, *, frozen: bool) -> None:
+    """Training mode for the head and, unless `frozen`, the body; what keeps its statistics stays in evaluation mode."""
+    network.train()
+    features = network.get_submodule("features").train(not frozen)
+    if settings.freeze_statistics:
+        for module in features.modules():
+            if isinstance(module, nn.modules.batchnorm._BatchNorm):
+                module.eval()
+
+
 @contextlib.contextmanager
 def explained() -> Iterator[None]:
     """PyTorch's complaints about a batch of one image and about memory, in our words."""
@@ -140,8 +150,7 @@ def fit(
             # Everything random in an epoch follows from seed and epoch: a resumed run needs no generator's state.
             generator = torch.Generator().manual_seed(seed_of(settings.seed, epoch))
             torch.manual_seed(seed_of(settings.seed, epoch, rank))
-            network.train()
-            features.train(not phase.frozen)  # frozen batch norms keep their statistics
+            training_mode(network, settings, frozen=phase.frozen)
             loss_sum, right = torch.zeros((), device=device), torch.zeros((), device=device)
             # Batches of nearly equal size; each is cut into one part for each process and accumulation.
             whole = torch.tensor_split(train.order(generator, balance=settings.balanced), steps_each)

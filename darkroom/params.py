@@ -118,6 +118,7 @@ class Train(Section):
     patience: Count | None
     freeze_epochs: Annotated[int, Field(ge=0)]
     unfreeze_lr_factor: Annotated[float, Field(gt=0, le=1)]
+    freeze_statistics: bool
     keep_epochs: bool
     device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda|cuda:\d+|mps)$")]
     devices: Annotated[int, Field(ge=1, le=1024)]
@@ -228,6 +229,7 @@ def rules(entry: Entry) -> dict[str, Any]:
         "train.mixup": 0.0,
         "train.ema": 0.0,
         "train.freeze_epochs": 0,
+        "train.freeze_statistics": False,
         "train.threads": 0,
         "train.portable": False,
     }
@@ -280,6 +282,11 @@ def load(params: Path = PARAMS, datasets: Path = DATASETS, *, images: int | None
         raise UserError(
             f"{name('model.layers')} is {checked.model.layers!r}, which halves the image {halvings} times, but one "
             f"of {dataset} is only {side} pixels on its shorter side: leave out a P"
+        )
+    if checked.train.freeze_statistics and checked.model.weights is None:
+        raise UserError(
+            f"{name('train.freeze_statistics')} is true, but model.weights is null: a network with random weights has "
+            "no statistics to keep"
         )
     return checked.model_copy(update={"train": _fitting(checked.train, by_rule, images)}), entry
 

@@ -85,11 +85,11 @@ def range_test(setup: Setup, on_step: Callable[[], object] = lambda: None) -> Ra
     It ends when the smoothed loss is four times its lowest value, or no longer a number.
     """
     settings, train, device = setup.settings, setup.train, setup.fabric.device
-    network = copy.deepcopy(setup.network).train()
+    network = copy.deepcopy(setup.network)
     features, classes = network.get_submodule("features"), setup.classes
     for parameter in features.parameters():
         parameter.requires_grad_(not settings.freeze_epochs)
-    features.train(not settings.freeze_epochs)
+    engine.training_mode(network, settings, frozen=bool(settings.freeze_epochs))
     optimizer = make_optimizer(network, settings, scaled=setup.fabric.strategy.precision.precision == "16-mixed")
     model, stepper = setup.fabric.setup(network, optimizer, move_to_device=False)
     weights = engine.class_weights(train.labels, classes) if settings.class_weights else None

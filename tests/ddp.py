@@ -48,6 +48,7 @@ TRAIN = {
     "patience": None,
     "freeze_epochs": 0,
     "unfreeze_lr_factor": 0.1,
+    "freeze_statistics": False,
     "keep_epochs": False,
     "device": "cpu",
     "devices": 1,
@@ -66,6 +67,7 @@ BASE = {"epochs": 2, "batch_size": 16, "ema": 0.5, "batch_norm": True, "images":
 CASES = {
     "plain": {},
     "frozen": {"freeze_epochs": 1, "clip": 0.5, "l1": 0.001, "class_weights": True},
+    "frozen statistics": {"freeze_epochs": 1, "freeze_statistics": True},
     "parts": {"accumulate": 3, "batch_size": 5, "images": 23, "batch_norm": False, "streamed": True},
     "parts, batch norm": {"accumulate": 3, "batch_size": 5, "images": 23},
     "few": {"batch_size": 1, "images": 3, "streamed": True},

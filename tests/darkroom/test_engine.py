@@ -229,6 +229,16 @@ def test_frozen_features_keep_weights_and_statistics_while_the_head_learns():
     assert all(parameter.requires_grad for parameter in network.parameters())
 
 
+@pytest.mark.parametrize("freeze", [0, 2])
+def test_statistics_are_kept_while_all_weights_learn(freeze):
+    network = build()
+    before = copied(network)
+    fit(settings(freeze_epochs=freeze, freeze_statistics=True, **STEADY), network=network)
+    after = network.state_dict()
+    kept = {name for name in before if torch.equal(before[name], after[name])}
+    assert kept == {name for name in before if "running" in name or "num_batches" in name}
+
+
 def test_each_phase_has_its_own_course_of_the_learning_rate():
     chosen = settings(epochs=5, freeze_epochs=2, schedule="multistep", milestones=[0.5], warmup=0.0)
     result, _ = fit(chosen)
