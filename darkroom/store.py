@@ -18,8 +18,13 @@ ALIVE = (10, 30)  # seconds that a server may take to be connected to, and to sa
 
 
 def uri() -> str:
-    """The address of the store."""
-    return os.environ.get("MLFLOW_TRACKING_URI") or _local_uri()
+    """The address of the store; a SQLite file without a whole path lies in the repository.
+
+    A stage may run in a copy of it, which DVC deletes with all that lies there.
+    """
+    address = os.environ.get("MLFLOW_TRACKING_URI") or _local_uri()
+    file = address.removeprefix("sqlite:///")
+    return address if file == address else f"sqlite:///{paths.root() / file}"
 
 
 def _local_uri() -> str:

@@ -22,6 +22,14 @@ def test_the_store_lies_in_the_repository_unless_told_otherwise(monkeypatch, tmp
     assert store.uri() == "http://example.com"
 
 
+def test_a_store_without_a_whole_path_outlives_the_copy_in_which_a_stage_runs(monkeypatch, tmp_path):
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:///mlflow.db")
+    assert store.uri() == f"sqlite:///{tmp_path}/mlflow.db"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:////elsewhere/runs.db")
+    assert store.uri() == "sqlite:////elsewhere/runs.db"
+
+
 def test_processes_that_open_a_fresh_store_together_leave_it_whole(tmp_path):
     code = "from darkroom import store; store.prepare()"
     environment = {"DVC_ROOT": str(tmp_path), "PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT)}
