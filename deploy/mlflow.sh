@@ -27,11 +27,12 @@ if [ -z "${MLFLOW_BACKEND_STORE_URI:-}" ]; then
 fi
 
 # EDIT: the runs of all users go into the one experiment of a data set. The cache, seconds: to check a password costs a
-# third of a second of CPU, and an experiment has some 170 requests.
+# third of a second of CPU, and an experiment has some 170 requests. Of a percent sign, as a password in an address may
+# have, the reader of the file wants two.
 cat >"$folder/auth.ini" <<INI
 [mlflow]
 default_permission = EDIT
-database_uri = $MLFLOW_BACKEND_STORE_URI
+database_uri = ${MLFLOW_BACKEND_STORE_URI//%/%%}
 admin_username = admin
 auth_cache_ttl_seconds = 60
 INI

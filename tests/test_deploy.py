@@ -1,5 +1,7 @@
 """The files of deploy/, as far as they can be looked at without a server."""
 
+import configparser
+import os
 import re
 import subprocess
 from pathlib import Path
@@ -31,3 +33,14 @@ def test_the_script_says_what_it_misses():
     answer = subprocess.run(["bash", DEPLOY / "mlflow.sh"], capture_output=True, text=True, check=False)
     assert answer.returncode
     assert "the folder for the files of the server is missing" in answer.stderr
+
+
+def test_a_password_may_hold_what_an_address_writes_as_percent(tmp_path):
+    (tmp_path / "mlflow").write_text("#!/bin/sh\n")
+    (tmp_path / "mlflow").chmod(0o755)
+    address = "postgresql+psycopg2://ada:p%40ss@db/mlflow"
+    environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "MLFLOW_BACKEND_STORE_URI": address}
+    subprocess.run(["bash", DEPLOY / "mlflow.sh", tmp_path / "state"], env=environment, check=True)
+    settings = configparser.ConfigParser()  # as MLflow reads it
+    settings.read(tmp_path / "state" / "auth.ini")
+    assert settings["mlflow"]["database_uri"] == address
