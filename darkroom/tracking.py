@@ -194,7 +194,9 @@ def _log_params(run_id: str, params: Params, facts: dict[str, Any]) -> None:
 
 
 def _params(params: Params, facts: dict[str, Any]) -> dict[str, str]:
-    values = flatten(params) | {f"train.{name}": facts["train"][name] for name in ("device", "threads", "precision")}
+    # Those of the training are the model's own: what `auto` means there follows from the machine and, where they are
+    # few, from the number of images, which not every stage knows.
+    values = flatten(params) | {f"train.{name}": value for name, value in facts["train"].items() if value is not None}
     values |= {"classes": len(facts["classes"]), "parameters": facts["parameters"]}
     return {key: _text(value) for key, value in values.items()}
 

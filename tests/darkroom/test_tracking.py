@@ -141,6 +141,14 @@ def test_a_training_that_goes_on_in_a_store_without_its_beginning_is_recorded_wh
     assert sorted((metric.step, metric.value) for metric in losses) == [(1, 0.8), (2, 0.5), (3, 0.4)]
 
 
+def test_a_record_made_by_a_stage_that_does_not_count_the_images_has_the_epochs_of_the_training(project):
+    project.add(path="few.zip")
+    train = load(images=30)[0].train.model_dump() | {"device": "cpu", "threads": 1, "precision": "32"}
+    recorded = tracking._params(load()[0], {"train": train, "classes": ["a", "b"], "parameters": 7})
+    assert (recorded["train.epochs"], recorded["train.batch_size"]) == ("75", "8")
+    assert "train.max_norm" not in recorded
+
+
 class WithoutFiles:
     """A store that takes figures and refuses files, as one whose disk is full."""
 
