@@ -144,10 +144,12 @@ def _start(params: Params, facts: dict[str, Any], run_id: str | None) -> tuple[s
 
 
 def _find(params: Params, digest: str) -> str | None:
-    """The run that made this model; the latest under this name, else the latest."""
-    found = store.client().search_runs(
-        [store.experiment(params)], f"tags.{MODEL_TAG} = '{digest}'", order_by=["attributes.start_time DESC"]
-    )
+    """The run of this model with these parameters; the latest under this name, else the latest.
+
+    An experiment that makes something else of the model of another one, as with `evaluate.tta`, has its own.
+    """
+    values = _decisive(_params(params, read_json(paths.MODEL)))
+    found = [run for run in _runs_of(params, digest) if _decisive(run.data.params) == values]
     named = [run for run in found if run.info.run_name == _name()]
     if not found:
         return None
@@ -155,6 +157,14 @@ def _find(params: Params, digest: str) -> str | None:
     if info.status == "RUNNING":  # the store failed before it could be closed
         store.client().set_terminated(info.run_id, "FINISHED")
     return str(info.run_id)
+
+
+def _runs_of(params: Params, digest: str) -> list[Any]:
+    """All runs that hold this model, the latest first."""
+    found: list[Any] = store.client().search_runs(
+        [store.experiment(params)], f"tags.{MODEL_TAG} = '{digest}'", order_by=["attributes.start_time DESC"]
+    )
+    return found
 
 
 def _complete(params: Params, digest: str) -> str:
@@ -168,7 +178,9 @@ def _complete(params: Params, digest: str) -> str:
     with mlflow.start_run(run_id, log_system_metrics=False):  # ends as failed where this fails
         if cut_off is None:
             _log_params(run_id, params, facts)
-        _log_trained(client, run_id, digest, params.tracking.register_as)
+        # A model that another run holds has been registered by that one.
+        register_as = None if _runs_of(params, digest) else params.tracking.register_as
+        _log_trained(client, run_id, digest, register_as)
     return run_id
 
 
@@ -199,6 +211,10 @@ def _params(params: Params, facts: dict[str, Any]) -> dict[str, str]:
     values = flatten(params) | {f"train.{name}": value for name, value in facts["train"].items() if value is not None}
     values |= {"classes": len(facts["classes"]), "parameters": facts["parameters"]}
     return {key: _text(value) for key, value in values.items()}
+
+
+def _decisive(values: dict[str, str]) -> dict[str, str]:
+    return {key: value for key, value in values.items() if not key.startswith("tracking.")}
 
 
 def _text(value: Any) -> str:

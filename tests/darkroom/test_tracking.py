@@ -149,6 +149,25 @@ def test_a_record_made_by_a_stage_that_does_not_count_the_images_has_the_epochs_
     assert "train.max_norm" not in recorded
 
 
+def test_what_another_experiment_makes_of_the_same_model_is_not_added_to_the_run_of_the_first(
+    trained, project, tmp_path, monkeypatch
+):
+    address = f"sqlite:///{tmp_path / 'mlflow.db'}"
+    reach(monkeypatch, address)
+    registered = []
+    monkeypatch.setattr(registry, "register", lambda *given: registered.append(given))
+    project.set(tracking__register_as="digits")
+    for name, copies, accuracy in (("plain", 0, 0.5), ("voted", 4, 0.75), ("voted", 4, 0.75)):
+        monkeypatch.setenv("DVC_EXP_NAME", name)
+        project.set(evaluate__tta__copies=copies)
+        tracking.evaluated(load()[0], {"test_accuracy": accuracy}, [paths.EVALUATE])
+    client = mlflow.MlflowClient(address)
+    runs = client.search_runs([client.get_experiment_by_name("digits").experiment_id])
+    assert sorted(
+        (run.info.run_name, run.data.params["evaluate.tta.copies"], run.data.metrics["test_accuracy"]) for run in runs
+    ) == [("plain", "0", 0.5), ("voted", "4", 0.75)]
+
+
 class WithoutFiles:
     """A store that takes figures and refuses files, as one whose disk is full."""
 
