@@ -51,6 +51,7 @@ def test_only_parameters_that_differ_name_a_configuration():
 def test_seeds_and_what_cannot_change_the_figures_make_no_configuration():
     one = {"train.seed": 1, "split.seed": 1, "baseline.seed": 1, "errors.worst": 1, "tracking.experiment": None}
     one |= {"inside.max_images": 1, "extract.threads": 1}
+    one |= {"train.keep_epochs": False, "train.memory_share": 0.5, "evaluate.batch_size": 512}
     assert compare.varying([one, dict.fromkeys(one, 2)]) == []
     assert compare.describe(one, []) == "all parameters equal"
 
@@ -226,6 +227,20 @@ def test_configurations_are_compared_on_the_chosen_split():
     on_val, on_test = (compare.compare(table, split)["verdict"].tolist() for split in ("val", "test"))
     assert on_val[1].startswith("differs")
     assert on_test[1].startswith(DOUBT)
+
+
+def test_what_is_better_over_the_common_seeds_does_not_look_worse():
+    # The best has also easy seeds, which the other one was not run with.
+    few, all_seeds = [0.811, 0.822, 0.831], [0.800, 0.810, 0.820, 0.990, 0.990]
+    found = compare.compare(runs(few=few, all_seeds=all_seeds), "val")
+    assert found["configuration"].tolist() == ["all_seeds", "few"]
+    assert found["verdict"].tolist() == ["best", "better (p<0.001)"]
+    losses = runs(few=[1 - value for value in few], all_seeds=[1 - value for value in all_seeds])
+    found = compare.compare(losses, "val", lower_is_better=True)
+    assert found["verdict"].tolist() == ["best", "better (p<0.001)"]
+    table = runs(a=[0.9, 0.9, 0.9], b=[0.8, 0.8, 0.8])
+    table["test"] = [0.500, 0.510, 0.520, 0.601, 0.612, 0.621]
+    assert compare.compare(table, "test")["verdict"].tolist()[1].startswith("better")
 
 
 def test_p_is_corrected_for_the_number_of_comparisons():
