@@ -41,6 +41,9 @@ def run() -> bool:
     changed = _git("status", "--porcelain", "--untracked-files=all", "--", ".").splitlines()
     if changed:
         print(f"warning: the commit is verified, without what is not committed here: {_listed(_names(changed))}")
+    # Where a hook of Git starts this, they would turn what is meant for the clone on the repository itself.
+    for name in _git("rev-parse", "--local-env-vars").splitlines():
+        os.environ.pop(name, None)
     # `timeout` and job schedulers end a process so: it cleans up as after Ctrl+C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     started = time.monotonic()

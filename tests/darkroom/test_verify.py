@@ -110,6 +110,14 @@ def test_the_same_bytes_are_one_line_and_what_is_not_committed_is_named(reposito
     assert printed.strip().endswith("portable mode")
 
 
+def test_started_by_a_hook_of_git_it_leaves_the_repository_alone(repository, tmp_path):
+    branch = run(repository, "git", "symbolic-ref", "HEAD")
+    process = start(repository, tmp_path, GIT_DIR=str(repository / ".git"))
+    printed = "".join(process.communicate())
+    assert run(repository, "git", "symbolic-ref", "HEAD") == branch
+    assert (process.returncode, "the same bytes" in printed) == (0, True), printed
+
+
 def test_a_changed_seed_is_told_with_its_stage_and_figures(repository, tmp_path):
     largest = json.loads((repository / "metrics.json").read_text())["largest"]
     make.edit(repository / "params.yaml", {"train.seed": 7})
