@@ -3,6 +3,7 @@
 `python -m darkroom.probes NAME [ARGUMENT]` prints the answer as one line of JSON: how it stands, and what was found.
 """
 
+import configparser
 import json
 import os
 import re
@@ -45,10 +46,10 @@ def _server(address: str) -> Answer:
     import requests
 
     ours = distribution("mlflow").version
-    user = os.environ.get("MLFLOW_TRACKING_USERNAME")
-    sign_in = (user, os.environ.get("MLFLOW_TRACKING_PASSWORD", "")) if user else None
+    insecure = os.environ.get("MLFLOW_TRACKING_INSECURE_TLS", "").lower() in ("true", "1")
+    certificates = os.environ.get("MLFLOW_TRACKING_SERVER_CERT_PATH") or not insecure
     try:
-        answer = requests.get(f"{address.rstrip('/')}/version", timeout=TIMEOUT, auth=sign_in)
+        answer = requests.get(f"{address.rstrip('/')}/version", timeout=TIMEOUT, auth=_sign_in(), verify=certificates)
     except requests.RequestException as error:
         return (
             "warning",
@@ -68,6 +69,17 @@ def _server(address: str) -> Answer:
     if theirs.split(".")[:2] != ours.split(".")[:2]:
         return "warning", f"{without_password(address)} runs MLflow {theirs}, installed is {ours}: let both be the same"
     return "ok", f"{without_password(address)}, MLflow {theirs}"
+
+
+def _sign_in() -> tuple[str, str] | None:
+    """User and password where MLflow's client looks for them: in the environment, else in a file."""
+    kept = configparser.ConfigParser()
+    kept.read(os.path.expanduser("~/.mlflow/credentials"))  # noqa: PTH111, for which no known home is no error
+    user, password = (
+        os.environ.get(name) or str(kept.get("mlflow", name.lower(), fallback=""))
+        for name in ("MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD")
+    )
+    return (user, password) if user else None
 
 
 def _sqlite(file: Path) -> Answer:

@@ -1,3 +1,4 @@
+import base64
 import json
 import os
 import shutil
@@ -9,7 +10,7 @@ import time
 
 import pytest
 
-from darkroom import doctor, machine, params, probes
+from darkroom import doctor, files, machine, params, probes
 from darkroom.__main__ import main
 from darkroom.console import UserError
 from tests import make, web
@@ -247,6 +248,20 @@ def test_a_server_of_mlflow(answer, state, word):
     with web.serve([answer]) as server:
         found, text = probes.mlflow(server.url)
     assert (found, word in text) == (state, True), text
+
+
+def test_a_server_is_asked_with_the_password_that_training_will_use(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    files.write_text(
+        tmp_path / ".mlflow" / "credentials",
+        "[mlflow]\nmlflow_tracking_username = ada\nmlflow_tracking_password = kept\n",
+    )
+    with web.serve([web.Answer(200), web.Answer(200)]) as server:
+        probes.mlflow(server.url)
+        monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", "given")
+        probes.mlflow(server.url)
+    sent = [request.headers["Authorization"].removeprefix("Basic ") for request in server.requests]
+    assert [base64.b64decode(text) for text in sent] == [b"ada:kept", b"ada:given"]
 
 
 def test_a_server_that_is_down(closed_port):
