@@ -223,12 +223,14 @@ def _need(settings: Params, entry: Entry) -> tuple[int, str]:
 def kaggle(settings: Params, entry: Entry) -> Finding:
     """Whether Kaggle's client will find a token. What it is is never shown."""
     needed = entry.kaggle is not None and settings.fetch.archive is None
-    home = Path.home() / ".kaggle"
+    # A home that is not known, or not this user's, as in many a container, holds no token, and is no error.
+    users = Path(os.path.expanduser("~"))  # noqa: PTH111
+    home = users / ".kaggle"
     folder = Path(os.environ.get("KAGGLE_CONFIG_DIR") or home)
-    if not folder.exists():
-        folder = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "kaggle"
+    if not os.access(folder, os.F_OK):
+        folder = Path(os.environ.get("XDG_CONFIG_HOME") or users / ".config") / "kaggle"
     files = [home / "access_token", folder / "kaggle.json", home / "credentials.json"]
-    found = [file for file in files if file.is_file()]
+    found = [file for file in files if os.access(file, os.F_OK)]
     names = [name for name in ("KAGGLE_API_TOKEN", "KAGGLE_KEY") if os.environ.get(name)]
     for file in found:
         if file.stat().st_mode & 0o077:
@@ -273,6 +275,9 @@ def code(settings: Params) -> Finding:
 
 def repository() -> Iterator[Finding]:
     """Git's identity, for experiments are commits, and whether the last run is committed."""
+    if shutil.which("git") is None:
+        yield Finding("problem", "git", "not installed: DVC and experiments need it")
+        return
     if not _git("rev-parse", "HEAD"):
         yield Finding("problem", "git", "no commit here: run at the root of the repository, or git commit")
         return
@@ -358,7 +363,9 @@ def _remotes(probes: dict[str, Probe]) -> Iterator[Finding]:
 
 
 def _git(*arguments: str) -> str:
-    """What git prints; empty where it fails."""
+    """What git prints; empty where it fails, or is not there."""
+    if shutil.which("git") is None:
+        return ""
     answer = subprocess.run(["git", *arguments], capture_output=True, text=True, errors="replace", check=False)
     return answer.stdout.strip() if answer.returncode == 0 else ""
 

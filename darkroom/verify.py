@@ -291,6 +291,8 @@ def _git(*arguments: str) -> str:
 
 
 def _run(*command: str) -> str:
+    if shutil.which(command[0]) is None:
+        raise UserError(f"{command[0]} is not installed, or not on PATH: install it")
     answer = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
     if answer.returncode:
         reason = (answer.stderr.strip().splitlines() or ["it says nothing"])[0].removeprefix("fatal: ")

@@ -7,10 +7,11 @@ import sqlite3
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
-from darkroom import doctor, files, machine, params, probes
+from darkroom import doctor, files, machine, params, probes, verify
 from darkroom.__main__ import main
 from darkroom.console import UserError
 from tests import make, web
@@ -132,6 +133,24 @@ def test_a_token_is_found_but_never_shown(home, project, monkeypatch):
     token.unlink()
     monkeypatch.setenv("KAGGLE_API_TOKEN", "secret")
     assert found(doctor.kaggle, *params.load()).text == "a token in KAGGLE_API_TOKEN"
+
+
+def test_a_home_that_is_not_this_users_holds_no_token(home, project, monkeypatch):
+    def refuse(path):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "stat", refuse)
+    monkeypatch.setattr(Path, "home", lambda: pytest.fail("it may not be known"))
+    assert found(doctor.kaggle, *params.load()).text == "no token, and digits needs none"
+
+
+def test_without_git_the_list_goes_on(home, project, monkeypatch):
+    monkeypatch.setenv("PATH", str(home))
+    (finding,) = found(doctor.repository)
+    assert (finding.state, "not installed" in finding.text) == ("problem", True)
+    assert found(doctor.locks).state == "ok"
+    with pytest.raises(UserError, match="git is not installed"):
+        verify.run()
 
 
 def test_code_that_an_experiment_in_a_copy_would_miss(home, project, tmp_path):
