@@ -39,6 +39,12 @@ def mlflow(address: str) -> Answer:
         return _server(address)
     if address.startswith("sqlite:///"):
         return _sqlite(Path(address.removeprefix("sqlite:///")))
+    allowed = os.environ.get("MLFLOW_ALLOW_FILE_STORE", "").lower() in ("true", "1")
+    if not allowed and (address.startswith("file:") or not re.match(r"databricks$|[\w+-]+:", address)):
+        return "warning", (
+            f"{address} is a folder, and MLflow keeps runs in databases alone: runs will not be recorded; set "
+            "MLFLOW_TRACKING_URI to one, or unset it"
+        )
     return "ok", f"{without_password(address)}, not looked into"
 
 

@@ -288,6 +288,22 @@ def test_a_server_that_is_down(closed_port):
     assert (state, "does not answer" in text, "secret" in text) == ("warning", True, False)
 
 
+@pytest.mark.parametrize(
+    ("address", "state"),
+    [
+        ("./mlruns", "warning"),
+        ("/srv/runs", "warning"),
+        ("file:///srv/runs", "warning"),
+        ("postgresql+psycopg2://ada:secret@db/mlflow", "ok"),
+        ("databricks", "ok"),
+        ("databricks://team", "ok"),
+    ],
+)
+def test_a_folder_is_no_store_any_more(address, state):
+    found, text = probes.mlflow(address)
+    assert (found, "secret" in text) == (state, False)
+
+
 def test_a_store_in_one_file(tmp_path):
     known, head = probes._schemas()
     file = tmp_path / "mlflow.db"
