@@ -213,7 +213,12 @@ def ui(options: argparse.Namespace) -> None:
             f"there is no {paths.PARAMS} here: run this at the root of the repository, or set MLFLOW_TRACKING_URI"
         )
     ports.check(options.port)
-    address = store.prepare()
+    try:
+        address = store.prepare()
+    except Exception as error:  # of whichever server or database
+        raise UserError(
+            f"MLflow at {store.uri()} cannot be opened ({store.reason(error)}): `python -m darkroom doctor` says more"
+        ) from None
     print(f"MLflow on http://{ports.HOST}:{options.port}, Ctrl+C ends it", flush=True)
     command = ["mlflow", "ui", "--backend-store-uri", address, "--host", ports.HOST, "--port", str(options.port)]
     os.execvp(sys.executable, [sys.executable, "-m", *command])

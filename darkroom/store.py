@@ -9,12 +9,14 @@ from typing import Any, TypeVar
 from filelock import FileLock
 
 from darkroom import paths
+from darkroom.console import without_password
 from darkroom.files import remove
 from darkroom.params import Params
 
 T = TypeVar("T")
 
 ALIVE = (10, 30)  # seconds that a server may take to be connected to, and to say that it is there
+MAX_REASON = 300  # characters of an error
 
 
 def uri() -> str:
@@ -74,6 +76,14 @@ def _reach(address: str) -> None:
         raise TimeoutError(f"no answer in {ALIVE[0]} seconds to a connection, or in {ALIVE[1]} to a request") from None
     except requests.RequestException:
         pass  # MLflow will try again, and say what is wrong
+
+
+def reason(error: Exception) -> str:
+    """Why the store does not work, in one line of bearable length without passwords."""
+    lines = [line for line in str(error).splitlines() if line.strip() and not line.startswith("(raised as a result of")]
+    text = without_password(lines[0].strip() if lines else type(error).__name__)
+    # What went wrong stands at the end, after an address that may be long.
+    return text if len(text) <= MAX_REASON else f"{text[: MAX_REASON // 2]} ... {text[-MAX_REASON // 2 :]}"
 
 
 def _store_lock() -> FileLock:

@@ -26,7 +26,6 @@ MODEL_TAG = "model_sha256"
 EPOCH_METRICS = ("train_loss", "train_accuracy", "val_loss", "val_accuracy", "lr", "seconds", "cpu_seconds")
 TRAINED = [paths.TRAIN, paths.HISTORY, paths.MODEL, paths.TRAIN_PICTURES]
 MAX_PARAM = 6000  # characters that MLflow keeps of a parameter
-MAX_REASON = 300  # characters of a warning
 
 
 class Run:
@@ -273,12 +272,8 @@ def _log_files(client: Any, run_id: str, files: list[Path]) -> None:
 
 
 def _warn(error: Exception) -> None:
-    lines = [line for line in str(error).splitlines() if line.strip() and not line.startswith("(raised as a result of")]
-    reason = without_password(lines[0].strip() if lines else type(error).__name__)
-    if len(reason) > MAX_REASON:  # what went wrong stands at the end, after an address that may be long
-        reason = f"{reason[: MAX_REASON // 2]} ... {reason[-MAX_REASON // 2 :]}"
     address = without_password(store.uri())
     print(
-        f"warning: MLflow at {address} does not record this run, until a later stage reaches it: {reason}",
+        f"warning: MLflow at {address} does not record this run, until a later stage reaches it: {store.reason(error)}",
         file=sys.stderr,
     )

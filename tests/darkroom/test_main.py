@@ -161,3 +161,14 @@ def test_pages_of_mlflow_are_served_where_a_repository_is(tmp_path, monkeypatch,
     main(["ui", "--port", port])
     assert "the store" in started[0]
     assert not (tmp_path / "mlflow.db").exists()
+
+
+def test_a_store_that_cannot_be_opened_is_one_sentence(tmp_path, monkeypatch, project):
+    monkeypatch.setattr(os, "execvp", lambda file, command: pytest.fail("it was started"))
+    monkeypatch.setattr("darkroom.ports.check", lambda port: None)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    (tmp_path / "mlflow.db").write_bytes(b"no database" * 100)
+    message = make.refusal(lambda: main(["ui"]))
+    assert "mlflow.db cannot be opened" in message
+    assert "file is not a database" in message
+    assert make.is_one_line(message)
