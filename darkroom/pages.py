@@ -16,6 +16,7 @@ from darkroom import paths
 
 TEMPLATES = Path(__file__).parent / paths.TEMPLATES.name
 LARGE = 300_000  # bytes from which on a picture is kept as WebP
+LONGEST = 16_383  # pixels of a side that WebP can hold
 THUMBNAIL = 96  # pixels of the longer side of an image in a gallery, at most
 
 
@@ -59,14 +60,14 @@ def part(name: str) -> Markup:
 
 
 def picture(file: Path, alt: str) -> Picture | None:
-    """A PNG file for a page, None where there is no such file; a large one becomes WebP, at some loss."""
+    """A PNG file for a page, None where there is no such file; a large one becomes WebP where it can, at some loss."""
     if not file.is_file():
         return None
     data = file.read_bytes()
     pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
     assert pixels is not None  # the pipeline's own
     height, width = pixels.shape[:2]
-    if len(data) > LARGE:
+    if len(data) > LARGE and max(height, width) <= LONGEST:
         return Picture(_uri("webp", _encode(".webp", pixels, [cv2.IMWRITE_WEBP_QUALITY, 80])), alt, width, height)
     return Picture(_uri("png", data), alt, width, height)
 

@@ -78,6 +78,16 @@ def test_a_large_picture_becomes_smaller_and_keeps_its_size_in_pixels(tmp_path):
     assert opened(found.uri).size == (found.width, found.height) == (500, 400)
 
 
+def test_a_picture_too_long_for_webp_stays_as_it_is(tmp_path):
+    """The bars of a thousand classes stand in a picture of 26,000 pixels."""
+    file = tmp_path / "long.png"
+    file.write_bytes(make.encode(make.pixels(16_384, 20)))
+    assert file.stat().st_size > pages.LARGE
+    found = picture(file, "")
+    assert content(found.uri) == ("data:image/png", file.read_bytes())
+    assert (found.width, found.height) == (20, 16_384)
+
+
 def test_no_picture_without_a_file(tmp_path):
     assert picture(tmp_path / "none.png", "") is None
 
