@@ -151,11 +151,15 @@ def report(labels: Labels, probabilities: Probabilities, classes: list[str]) -> 
     return _rounded(figures), sk.classification_report(labels, predicted, **options)
 
 
-def per_class(report: dict[str, Any], ranking: pd.DataFrame, classes: list[str]) -> pd.DataFrame:
-    """Precision, recall, F1 and number of images of each class, from `report`, beside what `ranking` gives."""
-    rows = [{"class": name, **report[name]} for name in classes]
-    table = pd.DataFrame(rows).rename(columns={"f1-score": "f1", "support": "images"})
-    return table.astype({"images": int}).join(ranking.round(4))
+def per_class(labels: Labels, probabilities: Probabilities, ranking: pd.DataFrame, classes: list[str]) -> pd.DataFrame:
+    """Precision, recall, F1 and number of images of each class, beside what `ranking` gives.
+
+    Not from `report`, where a class called accuracy gives way to the accuracy of all.
+    """
+    predicted = probabilities.argmax(axis=1)
+    figures = sk.precision_recall_fscore_support(labels, predicted, labels=range(len(classes)), zero_division=0)
+    columns = {name: map(_figure, values) for name, values in zip(("precision", "recall", "f1"), figures, strict=False)}
+    return pd.DataFrame({"class": classes, **columns, "images": figures[3]}).join(ranking.round(4))
 
 
 def confusion(labels: Labels, probabilities: Probabilities) -> NDArray[np.int64]:

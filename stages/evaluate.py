@@ -82,7 +82,7 @@ def evaluate(params: Params, facts: dict[str, Any]) -> None:
         )
     # What stands below is about the test split, whose rows, labels and probabilities are still at hand.
     report, text = metrics.report(labels, probabilities, classes)
-    table = metrics.per_class(report, ranking, classes)
+    table = metrics.per_class(labels, probabilities, ranking, classes)
     right = probabilities.argmax(axis=1) == labels
     by_confidence = metrics.coverage(labels, probabilities)
     before, after = (metrics.reliability(labels, values) for values in (votes, probabilities))

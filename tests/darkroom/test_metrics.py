@@ -44,11 +44,22 @@ def test_the_report_has_four_digits_and_one_row_a_class():
     report, text = metrics.report(LABELS, PROBABILITIES, CLASSES)
     assert report["bee"] == {"precision": 0.6667, "recall": 1, "f1-score": 0.8, "support": 2}
     assert "0.6667" in text
-    table = metrics.per_class(report, metrics.ranking(LABELS, PROBABILITIES), CLASSES)
+    table = metrics.per_class(LABELS, PROBABILITIES, metrics.ranking(LABELS, PROBABILITIES), CLASSES)
     assert list(table) == ["class", "precision", "recall", "f1", "images", "roc_auc", "average_precision"]
     assert table["class"].tolist() == CLASSES
     assert table["images"].tolist() == [2, 2, 1]
     assert table["roc_auc"].tolist() == [0.8333, 0.8333, 1]
+
+
+@pytest.mark.parametrize("names", [["accuracy", "macro avg", "weighted avg"], ["micro avg", "split", "samples avg"]])
+def test_a_class_named_like_an_average_keeps_its_own_figures(names):
+    ranking = metrics.ranking(LABELS, PROBABILITIES)
+    table = metrics.per_class(LABELS, PROBABILITIES, ranking, names)
+    assert table["class"].tolist() == names
+    assert table.drop(columns="class").equals(
+        metrics.per_class(LABELS, PROBABILITIES, ranking, CLASSES).drop(columns="class")
+    )
+    assert table["f1"].tolist() == [0.6667, 0.8, 1]
 
 
 def test_a_class_without_images_is_still_listed():
