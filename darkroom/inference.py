@@ -228,3 +228,5 @@ def _bytes(path: Path) -> bytes:
         raise UserError(f"{path} is a folder: name the pictures in it, as in {path}/*") from None
     except FileNotFoundError:
         raise UserError(f"there is no picture {path}") from None
+    except OSError as error:  # a file of another user, a broken disk
+        raise UserError(f"{path} cannot be read: {error.strerror}") from None

@@ -1,9 +1,11 @@
 import csv
+import errno
 import io
 import json
 import os
 import socket
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -51,6 +53,27 @@ def test_the_batch_does_not_matter(model, capsys, monkeypatch):
     parts = answers(capsys, "shots")
     assert [part["picture"] for part in parts] == [one["picture"] for one in whole]
     assert [part["classes"] for part in parts] == [pytest.approx(one["classes"], abs=2e-6) for one in whole]
+
+
+def test_a_file_that_the_system_does_not_give_out_stops_no_other(model, capsys, tmp_path, monkeypatch):
+    """As one of another user, or a link that leads in a circle."""
+    (tmp_path / "shots" / "2.png").unlink()
+    (tmp_path / "shots" / "2.png").symlink_to("2.png")
+    read = Path.read_bytes
+
+    def guarded(path):
+        if path.name == "3.png":
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return read(path)
+
+    monkeypatch.setattr(Path, "read_bytes", guarded)
+    with pytest.raises(SystemExit) as caught:
+        main(["predict", "shots", "--csv"])
+    out, err = capsys.readouterr()
+    assert caught.value.code == 1
+    assert [row["picture"] for row in csv.DictReader(io.StringIO(out))] == [f"shots/{at}.png" for at in (0, 1, 4)]
+    assert "error: shots/2.png cannot be read: Too many levels of symbolic links" in err
+    assert "error: shots/3.png cannot be read: Permission denied" in err
 
 
 def test_unreadable_ones_are_named_and_the_others_answered(model, capsys, tmp_path):
