@@ -171,7 +171,8 @@ def _check_chunks(data: bytes) -> None:
 def _probe_other(data: bytes) -> Found:
     try:
         with Image.open(io.BytesIO(data), formats=FORMATS) as picture:
-            return _sized(*picture.size, channels=len(picture.getbands()), plain=False)
+            bands = "RGB" if picture.mode == "P" else picture.getbands()  # a palette is of colours, as in a PNG
+            return _sized(*picture.size, channels=len(bands), plain=False)
     except UnidentifiedImageError:
         raise BadImage("it is empty" if not data else "it is no picture of a known format") from None
     except Exception as error:  # Pillow's readers raise whatever a broken file leads them to

@@ -138,8 +138,9 @@ def test_few_bits_of_grey_become_8(depth, row, values):
 def test_a_palette_is_looked_up(form):
     image = Image.new("P", (4, 2), 1)
     image.putpalette([0, 0, 0, 250, 100, 10, 9, 9, 9])
-    decoded, _ = decode(make.encode(image, form), (2, 4, 3))
+    decoded, found = decode(make.encode(image, form), (2, 4, 3))
     assert np.array_equal(decoded, np.full((2, 4, 3), (250, 100, 10)))
+    assert found.channels == 3  # of the colours it stands for
     grey, _ = decode(make.encode(image, form), (2, 4, 1))
     assert np.abs(grey.astype(int) - (0.299 * 250 + 0.587 * 100 + 0.114 * 10)).max() <= 1
 
