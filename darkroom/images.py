@@ -73,7 +73,10 @@ def decode(data: bytes, shape: tuple[int, int, int], max_pixels: int = MAX_PIXEL
 
 
 def read(data: bytes, channels: int, max_pixels: int = MAX_PIXELS) -> tuple[Pixels, Found]:
-    """Decode a picture file in its own size, with so many channels, else as `decode`. Raises BadImage."""
+    """Decode a picture file in its own size, with so many channels, else as `decode`. Raises BadImage.
+
+    The size that is found is that of the picture held upright.
+    """
     found = probe(data)
     if found.width * found.height > max_pixels:
         raise BadImage(f"it is {found.width}x{found.height}, more than extract.max_pixels allows")
@@ -87,6 +90,8 @@ def read(data: bytes, channels: int, max_pixels: int = MAX_PIXELS) -> tuple[Pixe
             raise BadImage("it does not decode: the file is damaged or cut short")
     else:
         pixels = _decode_with_pillow(data, channels)
+    if pixels.shape[:2] != (found.height, found.width):  # the camera was held sideways
+        found = found._replace(height=pixels.shape[0], width=pixels.shape[1])
     return (pixels if channels == 3 else pixels[:, :, np.newaxis]), found
 
 

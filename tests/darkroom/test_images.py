@@ -253,8 +253,9 @@ def test_a_camera_held_sideways_is_corrected(orientation, channels):
     exif = Image.Exif()
     exif[0x0112] = orientation
     data = make.encode(np.ascontiguousarray(turned), "JPEG", exif=exif, quality=95)
-    decoded, _ = decode(data, (24, 40, channels))
+    decoded, found = decode(data, (24, 40, channels))
     assert close(decoded, upright, 6)
+    assert found[:2] == (40, 24)  # as a person sees it
 
 
 def with_thumbnail(data, thumbnail):
