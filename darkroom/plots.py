@@ -20,6 +20,7 @@ from darkroom.files import replacing
 # Okabe and Ito's palette, told apart with every kind of colour vision: https://jfly.uni-koeln.de/color/
 BLUE, ORANGE, GREEN, RED, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#666666"
 DPI = 110
+BESIDE = 300  # names that can be read beside the largest confusion matrix
 matplotlib.rcParams["text.parse_math"] = False  # a class may be called «$5 or $10»
 
 
@@ -180,11 +181,13 @@ def confusion(matrix: NDArray[np.int64], classes: Sequence[str], *, normalised: 
                     colour = "white" if shares[row, column] > 0.5 else "black"
                     axis.text(column, row, text, ha="center", va="center", fontsize=7, color=colour)
     size = float(np.clip(8 * side / (0.42 * count), 4, 8))
-    names = [_short(name) for name in classes]
-    axis.set_xticks(range(count), names, rotation=90 if max(map(len, names)) > 2 else 0, fontsize=size)
-    axis.set_yticks(range(count), names, fontsize=size)
-    axis.set_xlabel("predicted class")
-    axis.set_ylabel("true class")
+    step = -(-count // BESIDE)
+    places, names = range(0, count, step), [_short(name) for name in classes[::step]]
+    axis.set_xticks(places, names, rotation=90 if max(map(len, names)) > 2 else 0, fontsize=size)
+    axis.set_yticks(places, names, fontsize=size)
+    some = f" (one in {step} named)" if step > 1 else ""
+    axis.set_xlabel(f"predicted class{some}")
+    axis.set_ylabel(f"true class{some}")
     unit = "per cent of the true class" if normalised else "images"
     axis.set_title(f"Confusion matrix, {split} split, {unit}", fontsize=10)
     return figure

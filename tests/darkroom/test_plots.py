@@ -1,4 +1,5 @@
 import io
+import itertools
 import warnings
 
 import numpy as np
@@ -141,6 +142,17 @@ def test_any_title_of_an_image_can_be_drawn(kind):
 @pytest.mark.parametrize("count", [1, 2, 200])
 def test_few_and_many_classes_can_be_drawn(figure, count):
     assert rendered(figure([f"class {at}" for at in range(count)])).shape[0] > 100
+
+
+@pytest.mark.parametrize(("count", "named"), [(40, 40), (200, 200), (500, 250), (1000, 250)])
+def test_names_beside_a_confusion_matrix_do_not_overlap(count, named):
+    figure = confusion([f"{at}" for at in range(count)])
+    axis = figure.axes[0]
+    names = axis.get_yticklabels()
+    assert [name.get_text() for name in names] == [f"{at}" for at in range(0, count, count // named)]
+    figure.draw_without_rendering()
+    boxes = [name.get_window_extent() for name in names]
+    assert all(over.y0 >= under.y1 - 1 for over, under in itertools.pairwise(boxes))
 
 
 def test_a_confusion_matrix_with_an_empty_class_can_be_drawn():
