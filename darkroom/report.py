@@ -148,6 +148,7 @@ def evaluation(
         columns=["method", "accuracy, test"],
     )
     test_of = baselines["mcnemar"]
+    weakest = per_class[per_class["images"] > 0].sort_values("f1", kind="stable").head(5)
     return {
         "cards": [{"name": f"{name}, test", "value": value, "note": note} for name, value, note in cards],
         "words": f"Beside the best simple method, {baselines['best'].replace('_', ' ')}: "
@@ -156,9 +157,7 @@ def evaluation(
         "figures": table(pd.DataFrame(rows, dtype=object), ["figure", "val", "test"]),
         "baselines": table(simple.sort_values("accuracy, test", ascending=False, kind="stable")),
         "per_class": table(per_class.rename(columns=COLUMNS)),
-        "weakest": table(
-            per_class.sort_values("f1", kind="stable").head(5)[["class", "precision", "recall", "f1", "images"]]
-        )["body"],
+        "weakest": table(weakest[["class", "precision", "recall", "f1", "images"]])["body"],
         "matrix": _matrix(predictions, classes) if len(classes) <= MATRIX_CLASSES else None,
         "pairs": pairs[:PAIRS],
         "calibration": f"Probabilities are softmax of logits over a temperature of {temperature:g}, fitted on val. On "

@@ -85,6 +85,14 @@ def content(shown=None):
     }  # fmt: skip
 
 
+def test_a_class_without_test_images_is_not_called_weak():
+    """Its recall is 0 in the table, but of nothing."""
+    table = PER_CLASS.assign(recall=[0.5, 1.0, 0.0], f1=[0.9, 0.6, 0.0], images=[2, 3, 0])
+    found = report.evaluation(FIGURES, table, PREDICTIONS, NAMES, 0.5, [])
+    assert [line[0] for line in found["weakest"]] == ["bee", NAMES[0]]
+    assert len(found["per_class"]["body"]) == 3
+
+
 class NoPictures(dict):
     def __missing__(self, name):
         return None
