@@ -83,7 +83,7 @@ def apply(
     label. Returns the index and what was done, in the order of the corrections: path, action, was and now, as people
     read them. Raises UserError for a path or a label that the data set does not have.
     """
-    labels = {name: label for label, name in names.items()}
+    labels = {name.strip(): label for label, name in names.items()} | {name: label for label, name in names.items()}
     gone = set(dropped)
     relabels = [correction for correction in corrections if correction.label is not None]
     for correction in relabels:

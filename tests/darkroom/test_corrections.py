@@ -78,6 +78,15 @@ def test_labels_change_and_what_was_done_is_told():
     assert corrections.in_words(done) == "2 corrections applied (1 relabelled, 1 dropped)"
 
 
+def test_a_class_whose_folder_ends_with_a_space_can_be_named(tmp_path):
+    index = INDEX.set_column(1, "label", pa.array(["ant", " bee ", None]))
+    corrected, done = corrections.apply(
+        index, [], read(tmp_path, HEAD + "mine,set/ant/1.png,relabel, bee \n"), {"ant": "ant", " bee ": " bee "}
+    )
+    assert corrected["label"].to_pylist() == [" bee ", " bee ", None]
+    assert len(done) == 1
+
+
 def test_nothing_to_correct_changes_nothing():
     index, done = corrections.apply(INDEX, [], [], NAMES)
     assert index.to_pydict() == INDEX.to_pydict()
