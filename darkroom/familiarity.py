@@ -186,15 +186,18 @@ def _quantile(values: Tensor) -> float:
     return max(float(values.quantile(QUANTILE)), 1e-12)
 
 
-def extent(images: NDArray[np.uint8], border: Sequence[float]) -> float:
+def extent(images: Images, rows: Rows, border: Sequence[float]) -> float:
     """The median, over images, of the longer side of what differs from the ground, as a share of the image's side.
 
-    `images` are uint8, N x height x width x channels; `border` is the ground per channel, in [0, 1].
+    `images` are uint8, N x height x width x channels, of which those at `rows` count; `border` is the ground per
+    channel, in [0, 1].
     """
     ground = np.round(255 * np.array(border)).astype(np.int16)
-    apart = (np.abs(images.astype(np.int16) - ground) > 48).any(axis=3)
-    rows, columns = apart.any(axis=2), apart.any(axis=1)
-    longer = np.maximum(_span(rows), _span(columns))
+    found = []
+    for _, part in chunks(images, rows):
+        apart = (np.abs(part.astype(np.int16) - ground) > 48).any(axis=3)
+        found.append(np.maximum(_span(apart.any(axis=2)), _span(apart.any(axis=1))))
+    longer = np.concatenate(found)
     return float(np.median(longer[longer > 0])) if (longer > 0).any() else 1.0
 
 

@@ -7,7 +7,7 @@ import pandas as pd
 
 from darkroom import paths, runtime
 from darkroom.console import done, run
-from darkroom.dataset import labels_of, load_classes, load_images, load_index, load_split, sample
+from darkroom.dataset import chunks, labels_of, load_classes, load_images, load_index, load_split, sample
 from darkroom.files import read_json, replacing_folder, write_json
 from darkroom.params import Params, load
 
@@ -43,8 +43,9 @@ def look(params: Params, facts: dict[str, Any]) -> None:
     reference = sample(train, settings.max_images, settings.seed)
     queries = sample(tested["row"].to_numpy(), settings.max_images, settings.seed)
     asked = tested[tested["row"].isin(queries)]
-    reference_features = classifier.features(images[reference])
-    query_features = classifier.features(images[queries])
+    reference_features, query_features = (
+        np.concatenate([classifier.features(part) for _, part in chunks(images, rows)]) for rows in (reference, queries)
+    )
     reference_labels, truth = labels_of(index, reference), labels_of(index, queries)
     dead = inside.dead_channels(classifier, images, val)
     accuracies = {
@@ -56,7 +57,7 @@ def look(params: Params, facts: dict[str, Any]) -> None:
     files = index.iloc[train]
     low, high = np.quantile(files["width"].to_numpy(float) / files["height"].to_numpy(float), [0.005, 0.995])
     grey = float((files["channels"].to_numpy(float) <= 2).mean()) > 0.5
-    extent = familiarity.extent(images[reference], facts["border"])
+    extent = familiarity.extent(images, reference, facts["border"])
     familiar = familiarity.Familiarity(layers, (float(low), float(high)), grey, extent)
 
     with replacing_folder(paths.INSIDE_PICTURES) as folder:

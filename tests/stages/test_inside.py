@@ -7,9 +7,10 @@ import pytest
 from safetensors.torch import save_file
 
 import darkroom
-from darkroom import paths
+from darkroom import dataset, paths
 from darkroom.console import UserError
 from darkroom.files import write_json
+from darkroom.inference import Classifier
 from stages import inside
 from tests import make
 from tests.models import SETTINGS, blobs, classifier
@@ -72,6 +73,20 @@ def test_what_does_not_apply_is_left_out_with_a_sentence(project, capsys, shape,
     printed = capsys.readouterr().out
     assert all(f"left out {name}: " in printed for name in missing)
     assert darkroom.Classifier.load(paths.MODEL.parent).familiarity is not None
+
+
+def test_large_images_are_looked_at_in_parts(project, monkeypatch):
+    """All reference images at once, and four times as much for their extent, would take gigabytes."""
+    images, _ = prepare(project)
+    inside.main()
+    whole = json.loads(paths.INSIDE.read_text())
+    monkeypatch.setattr(dataset, "CHUNK_BYTES", 5 * images[0].nbytes)
+    seen = []
+    features = Classifier.features
+    monkeypatch.setattr(Classifier, "features", lambda ours, part: seen.append(len(part)) or features(ours, part))
+    inside.main()
+    assert max(seen) == 5
+    assert json.loads(paths.INSIDE.read_text()) == whole
 
 
 def test_a_second_run_gives_the_same_bytes(project):
