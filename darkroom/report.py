@@ -202,8 +202,9 @@ def mistakes(errors: dict[str, Any], wrong: pd.DataFrame, images: Images) -> dic
         if count
         else f"None of {total:,} test images is classified wrong.",
         "shown": shown,
-        "true": _names(item["true"] for item in shown),
-        "predicted": _names(item["predicted"] for item in shown),
+        # Of all mistakes: the matrix chooses by these names.
+        "true": _names(map(str, wrong["true"])),
+        "predicted": _names(map(str, wrong["predicted"])),
         "suspects": f"Labels that are suspected to be wrong: {suspects['images']:,} (metrics/suspects.csv). Images of "
         f"val or test that are nearly equal to one of train: {copies['pairs']:,} (metrics/near_duplicates.csv). "
         "Rows of suspects.csv that you agree with go into data/corrections.csv; the next dvc repro honours them.",

@@ -168,6 +168,15 @@ def test_the_gallery_ends_where_it_would_grow_too_large(monkeypatch):
     assert f"The {len(found['shown'])} worst are shown." in found["words"]
 
 
+def test_a_class_whose_mistakes_are_all_left_out_can_still_be_chosen(monkeypatch):
+    """Else a click on its number in the matrix would choose nothing, and so show all mistakes."""
+    monkeypatch.setattr(report, "GALLERY", 1)
+    found = report.mistakes(ERRORS, WRONG, images())
+    assert len(found["shown"]) == 1
+    assert set(found["true"]) == {NAMES[0], "bee"}
+    assert set(found["predicted"]) == {"bee", "c&d"}
+
+
 def test_no_mistakes_are_a_sentence():
     none = report.mistakes(ERRORS | {"mistakes": 0, "error_rate": 0.0}, WRONG.head(0), images())
     assert none["words"] == "None of 6 test images is classified wrong."
