@@ -36,7 +36,9 @@ def last_map(network: nn.Module, shape: tuple[int, int, int]) -> str | None:
             found.append(None)
 
     shadow = models.shadow(network)
-    names = [name for name, _ in shadow.named_modules() if name]
+    # The last pool of alexnet and vgg brings any map to one size, a single place of small images too.
+    modules = shadow.named_modules()
+    names = [name for name, module in modules if name and not isinstance(module, nn.AdaptiveAvgPool2d)]
     with torch.no_grad(), watching(shadow, names, see):
         shadow(torch.empty(1, channels, height, width, device="meta"))
     return found[-1]

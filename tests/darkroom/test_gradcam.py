@@ -61,6 +61,15 @@ def test_the_evidence_lies_where_the_class_does():
     assert found[0, 5, 6] == pytest.approx(0.5)
 
 
+def test_one_place_stretched_to_many_is_no_map():
+    """As alexnet and vgg do with small images: every place of their last pool is the same."""
+    body = nn.Sequential(nn.Conv2d(1, 2, 3), nn.MaxPool2d(6), nn.AdaptiveAvgPool2d(3), nn.Flatten())
+    network = nn.Sequential()
+    network.add_module("features", body)
+    network.add_module("head", nn.Linear(18, 2))
+    assert gradcam.last_map(network, (8, 8, 1)) == "features.0"
+
+
 def test_no_images_have_no_evidence():
     model = classifier((8, 8, 1))
     assert gradcam.evidence(model, "features.act2", np.zeros((0, 8, 8, 1), np.uint8), np.zeros(0, int)).shape == (
