@@ -194,10 +194,14 @@ def _decode_with_pillow(data: bytes, channels: int) -> Pixels:
     try:
         with Image.open(io.BytesIO(data), formats=FORMATS) as opened:
             picture: Image.Image = ImageOps.exif_transpose(opened)
+            # A 16-bit PGM is read as I too; a TIFF in that mode may hold anything, also below zero.
+            if picture.mode == "F" or (picture.mode == "I" and opened.format == "TIFF"):
+                raise BadImage(
+                    "it holds floating-point, signed or 32-bit values, which have no fixed range: save it with 8 or 16 "
+                    "bits"
+                )
             if picture.mode in ("I", "I;16", "I;16B", "I;16L"):
                 picture = Image.fromarray((np.asarray(picture, dtype=np.uint32) >> 8).clip(0, 255).astype(np.uint8))
-            elif picture.mode == "F":
-                raise BadImage("it holds floating-point values, which have no fixed range: save it with 8 or 16 bits")
             if picture.has_transparency_data:
                 ground = Image.new("RGBA", picture.size, "white")
                 picture = Image.alpha_composite(ground, picture.convert("RGBA"))

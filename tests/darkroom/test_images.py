@@ -145,6 +145,13 @@ def test_a_palette_is_looked_up(form):
     assert np.abs(grey.astype(int) - (0.299 * 250 + 0.587 * 100 + 0.114 * 10)).max() <= 1
 
 
+@pytest.mark.parametrize("value", [200, 60_000, -5])
+def test_whole_numbers_without_a_fixed_range_are_refused(value):
+    """They came out black, or white where they were below zero."""
+    with pytest.raises(BadImage, match="32-bit values, which have no fixed range"):
+        decode(make.encode(Image.new("I", (4, 4), value), "TIFF"), (4, 4, 1))
+
+
 def test_floating_point_values_are_refused():
     with pytest.raises(BadImage, match="floating-point"):
         decode(make.encode(Image.new("F", (4, 4), 0.5), "TIFF"), (4, 4, 1))
