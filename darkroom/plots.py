@@ -348,7 +348,10 @@ def _percent(share: float) -> str:
 
 
 def _wrapped(text: str) -> str:
-    return "\n".join(textwrap.wrap(text, 26))
+    lines = textwrap.wrap(text, 26)
+    if len(lines) > 8:  # more would not fit beside a row of images; the number stands at the end
+        lines = [*lines[:4], "…", *lines[-3:]]
+    return "\n".join(lines)
 
 
 def _short(name: str, length: int = 24) -> str:

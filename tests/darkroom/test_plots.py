@@ -155,6 +155,18 @@ def test_names_beside_a_confusion_matrix_do_not_overlap(count, named):
     assert all(over.y0 >= under.y1 - 1 for over, under in itertools.pairwise(boxes))
 
 
+def test_headings_of_rows_of_mistakes_do_not_overlap():
+    names = [" ".join([word] * 40) for word in ("Chevrolet", "Silverado")]
+    group = pd.DataFrame({"row": [0, 1], "confidence": 0.9})
+    groups = {f"{true} taken for {other}: 17": group for true, other in (names, names[::-1])}
+    figure = plots.gallery_rows(np.stack([make.pixels(seed=seed) for seed in range(2)]), groups, columns=8, title="t")
+    figure.draw_without_rendering()
+    first, second = (text for axis in figure.axes for text in axis.texts)
+    assert first.get_window_extent().y0 > second.get_window_extent().y1
+    assert first.get_text().startswith("Chevrolet")
+    assert first.get_text().endswith(": 17")
+
+
 def test_a_confusion_matrix_with_an_empty_class_can_be_drawn():
     for normalised in (True, False):
         rendered(plots.confusion(np.array([[3, 1], [0, 0]]), ["a", "b"], normalised=normalised, split="test"))
