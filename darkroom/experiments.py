@@ -2,6 +2,7 @@
 
 import difflib
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -36,6 +37,8 @@ class Experiment:
 
 def read() -> list[Experiment]:
     """All experiments of the present commit, the latest first. Raises UserError outside of Git or DVC."""
+    if shutil.which("git") is None:  # for DVC that is no error
+        raise UserError("git is not installed, or not on PATH: DVC keeps experiments in it")
     command = [sys.executable, "-m", "dvc", "exp", "show", "--json", "--hide-workspace"]
     answer = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", errors="replace", check=False)
     if answer.returncode:

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import re
 from collections.abc import Callable
 from functools import cache
 from typing import Any, TypeVar
@@ -114,8 +115,9 @@ def experiment(params: Params) -> str:
 
     def make() -> str:
         # Left to itself MLflow would put the files into the folder in which it runs, which may be temporary.
-        beside = f"{(paths.root() / 'mlartifacts').as_uri()}/{name}" if uri() == _local_uri() else None
-        return str(server.create_experiment(name, artifact_location=beside))
+        beside = paths.root() / "mlartifacts" / re.sub(r"[^\w .-]|^\.+", "_", name)
+        location = beside.as_uri() if uri().startswith("sqlite:///") else None
+        return str(server.create_experiment(name, artifact_location=location))
 
     return find_or_make(find, make)
 

@@ -220,6 +220,11 @@ def test_without_git_one_sentence_says_so(outside):
     assert make.is_one_line(said)
 
 
+def test_where_git_is_not_installed_one_sentence_says_so(monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert "git is not installed" in make.refusal(experiments.read)
+
+
 @pytest.mark.slow
 def test_a_fresh_repository_has_no_experiments(repository):
     assert experiments.read() == []

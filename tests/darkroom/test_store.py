@@ -1,12 +1,15 @@
+import os
 import socket
 import sqlite3
 import subprocess
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import mlflow
 import pytest
 from mlflow import MlflowException
+from mlflow.utils.file_utils import local_file_uri_to_path
 
 from darkroom import store
 from darkroom.params import load
@@ -89,6 +92,25 @@ def test_what_a_server_answers_and_a_refused_connection_are_left_to_mlflow(close
     with serve([Answer(500)]) as server:
         store._reach(server.url)
     assert [request.path for request in server.requests] == ["/health"]
+
+
+@pytest.mark.parametrize("name", ["digits", "../x", "..", "a/b", "größe 1 %", "a b"])
+@pytest.mark.parametrize("file", ["mlflow.db", "elsewhere/runs.db"])
+def test_the_files_of_each_experiment_lie_in_a_folder_of_their_own_in_the_repository(tmp_path, monkeypatch, name, file):
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path / file}")
+    (tmp_path / "elsewhere").mkdir()
+    made = []
+    server = SimpleNamespace(
+        get_experiment_by_name=lambda name: None,
+        create_experiment=lambda name, artifact_location: made.append(artifact_location),
+    )
+    monkeypatch.setattr(store, "prepare", lambda: None)
+    monkeypatch.setattr(store, "client", lambda: server)
+    params = load(ROOT / "params.yaml", ROOT / "datasets.yaml")[0]
+    store.experiment(params.model_copy(update={"tracking": params.tracking.model_copy(update={"experiment": name})}))
+    folder = Path(local_file_uri_to_path(made[0]))
+    assert Path(os.path.normpath(folder)).parent == tmp_path / "mlartifacts"
 
 
 def test_an_experiment_that_was_deleted_is_named_with_what_to_do(tmp_path, monkeypatch):
