@@ -43,7 +43,7 @@ def summary(
         "macro_f1": sk.f1_score(labels, predicted, labels=present, average="macro", zero_division=0),
         "weighted_f1": sk.f1_score(labels, predicted, labels=present, average="weighted", zero_division=0),
         "log_loss": sk.log_loss(labels, _proper(probabilities), labels=classes),
-        f"top{TOP_K}_accuracy": (top == labels[:, None]).any(axis=1).mean(),
+        f"top{TOP_K}_accuracy": (top == labels[:, None]).any(axis=1).mean() if len(classes) > TOP_K else np.nan,
         "cohen_kappa": sk.cohen_kappa_score(labels, predicted) if len(np.union1d(labels, predicted)) > 1 else np.nan,
         "roc_auc": found["roc_auc"],
         "average_precision": found["average_precision"],

@@ -139,9 +139,10 @@ def evaluation(
             f"95 % interval {_interval(test)}",
         ),
         ("macro F1", f"{test['macro_f1']:.4f}", "every class counts alike"),
-        ("top-3 accuracy", f"{test['top3_accuracy']:.2%}", "the true class among the first three"),
         ("calibration error", f"{test['ece']:.4f}", f"{test['ece_uncalibrated']:.4f} before the temperature"),
     ]
+    if test["top3_accuracy"] is not None:
+        cards.insert(2, ("top-3 accuracy", f"{test['top3_accuracy']:.2%}", "the true class among the first three"))
     rows = [(label, val.get(name), test.get(name)) for name, label in FIGURES.items() if name in test]
     simple = pd.DataFrame(
         [(name.replace("_", " "), value) for name, value in baselines["test_accuracy"].items()],

@@ -24,7 +24,7 @@ def test_summary_by_hand():
     figures = summary(LABELS, PROBABILITIES, PROBABILITIES)
     assert figures["images"] == 5
     assert figures["accuracy"] == 0.8
-    assert figures["top3_accuracy"] == 1.0
+    assert figures["top3_accuracy"] is None  # of three classes the first three are all
     assert figures["log_loss"] == pytest.approx(-np.log([0.7, 0.2, 0.8, 0.6, 0.7]).mean(), abs=1e-4)
     assert figures["macro_f1"] == pytest.approx((2 / 3 + 0.8 + 1) / 3, abs=1e-4)
     assert figures["weighted_f1"] == pytest.approx((2 * 2 / 3 + 2 * 0.8 + 1) / 5, abs=1e-4)
@@ -34,6 +34,11 @@ def test_summary_by_hand():
     # Pairs in the right order: of the first class 5 of 6, of the second 5 of 6 (0.7 lies above 0.6), of the third all.
     assert figures["roc_auc"] == pytest.approx((5 / 6 + 5 / 6 + 1) / 3, abs=1e-4)
     assert figures["average_precision"] == pytest.approx(((1 + 2 / 3) / 2 + (1 + 2 / 3) / 2 + 1) / 3, abs=1e-4)
+
+
+def test_top_3_by_hand():
+    probabilities = np.array([[0.4, 0.3, 0.2, 0.1]] * 4, dtype=np.float32)
+    assert summary(np.arange(4), probabilities, probabilities)["top3_accuracy"] == 0.75
 
 
 def test_certainty_in_the_wrong_class_costs_much_but_not_infinitely_much():
@@ -102,14 +107,15 @@ def test_any_number_of_images_and_classes_has_figures_and_no_warnings(count, cla
 
 def test_what_one_image_cannot_tell_is_null():
     figures = summary(LABELS[:1], PROBABILITIES[:1], PROBABILITIES[:1])
-    assert {name for name, value in figures.items() if value is None} == {"cohen_kappa", "roc_auc", "average_precision"}
+    undefined = {name for name, value in figures.items() if value is None}
+    assert undefined == {"top3_accuracy", "cohen_kappa", "roc_auc", "average_precision"}
     assert figures["accuracy"] == figures["balanced_accuracy"] == figures["macro_f1"] == 1
 
 
 def test_a_class_without_images_is_left_out_of_the_means():
     some = summary(LABELS, PROBABILITIES, PROBABILITIES)
     wider = np.concatenate([PROBABILITIES, np.zeros((5, 2), np.float32)], axis=1)
-    assert summary(LABELS, wider, wider) == some
+    assert summary(LABELS, wider, wider) == some | {"top3_accuracy": 1.0}
     assert np.isnan(metrics.ranking(LABELS, wider).loc[3:]).all(axis=None)
 
 

@@ -59,8 +59,8 @@ def images(count=3, side=8, channels=1):
     return np.stack([make.pixels(side, side, channels, seed) for seed in range(count)])
 
 
-def evaluation(classes=NAMES, predictions=PREDICTIONS):
-    return report.evaluation(FIGURES, PER_CLASS, predictions, classes, 0.5, ERRORS["most_confused"])
+def evaluation(classes=NAMES, predictions=PREDICTIONS, figures=FIGURES):
+    return report.evaluation(figures, PER_CLASS, predictions, classes, 0.5, ERRORS["most_confused"])
 
 
 def content(shown=None):
@@ -238,3 +238,9 @@ def test_training_images_are_called_augmented_where_they_are(changes, says):
     pictures = NoPictures({"augmented": pages.Picture("data:,", "", 1, 1)})
     parts = {"style": "", "script": "", "pictures": pictures}
     assert says in pages.render("report.html.j2", **content() | {"training": found}, **parts)
+
+
+def test_no_card_speaks_of_the_first_three_of_three_classes():
+    few = FIGURES | {"test": split_figures(top3_accuracy=None)}
+    names = [[card["name"] for card in evaluation(figures=figures)["cards"]] for figures in (FIGURES, few)]
+    assert set(names[0]) - set(names[1]) == {"top-3 accuracy, test"}
