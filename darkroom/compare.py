@@ -27,8 +27,14 @@ TEXT = Path("metrics/compare.md")
 SEEDS = ("train.seed", "split.seed")
 # What cannot change the figures of the network: sections, and what decides on speed, memory and kept files alone.
 NO_EFFECT = (
-    *("baseline.", "errors.", "inside.", "tracking."),
-    *("extract.threads", "train.keep_epochs", "train.memory_share", "evaluate.batch_size"),
+    "baseline.",
+    "errors.",
+    "inside.",
+    "tracking.",
+    "extract.threads",
+    "train.keep_epochs",
+    "train.memory_share",
+    "evaluate.batch_size",
 )
 SPLITS = ("val", "test")
 LOWER_IS_BETTER = ("log_loss", "ece")  # beginnings of the names of such figures
@@ -180,14 +186,15 @@ def compare(runs: pd.DataFrame, split: str, *, lower_is_better: bool = False) ->
         row["experiments"] = " ".join(group["name"].iloc[ranked])
         pairs, p = against(group[split], groups[order[0]][split])
         gap = (group[split] - groups[order[0]][split]).mean()  # over the common seeds
-        row |= {"pairs": pairs, "p": p if name != order[0] else np.nan, "verdict": sign * gap < 0}
+        row |= {"pairs": pairs, "p": p if name != order[0] else np.nan, "better": sign * gap < 0}
         rows.append(row)
     columns = ["configuration", "n", "seeds"]
     columns += [f"{part}_{key}" for part in SPLITS for key in ("mean", "sd", "low", "high")]
     table = pd.DataFrame(rows, columns=[*columns, "seconds", "epochs", "pairs", "p", "verdict", "experiments"])
     table.index = pd.RangeIndex(1, len(table) + 1)
     table["p"] = holm(table["p"])
-    verdicts = [verdict(*row) for row in table[["pairs", "p", "verdict"]].itertuples(index=False)]
+    better = [bool(row["better"]) for row in rows]
+    verdicts = [verdict(*each) for each in zip(table["pairs"], table["p"], better, strict=True)]
     table["verdict"] = ["best", *verdicts[1:]] if verdicts else []
     return table
 

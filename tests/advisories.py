@@ -25,13 +25,13 @@ def concerns(advisory: dict[str, Any], version: str) -> bool:
         return False
     return any(
         version in affected.get("versions", [])
-        or any(_within(each["events"], Version(version)) for each in affected.get("ranges", []) if _by_version(each))
+        or any(
+            _within(each["events"], Version(version))
+            for each in affected.get("ranges", [])
+            if each["type"] == "ECOSYSTEM"  # the others count commits
+        )
         for affected in advisory["affected"]
     )
-
-
-def _by_version(events: dict[str, Any]) -> bool:
-    return bool(events["type"] == "ECOSYSTEM")  # the others count commits
 
 
 def _within(events: list[dict[str, str]], version: Version) -> bool:
