@@ -28,7 +28,8 @@ from benchmarks import (
     tracking,
 )
 from benchmarks.table import Setting
-from darkroom.console import UserError, run
+from darkroom.base.console import run
+from darkroom.base.errors import UserError
 
 BENCHMARKS = {
     module.__name__.rpartition(".")[2]: module.run

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.fresh import Figures
-from darkroom.catalog import Entry
-from darkroom.console import UserError
+from darkroom.base.errors import UserError
+from darkroom.config.catalogue import Entry
 
 VARIABLE = "DARKROOM_TEST_ARCHIVES"
 REAL = "mnistasjpg.zip"

@@ -15,7 +15,7 @@ from typing import Any
 
 from benchmarks.fresh import Figures, best, fresh
 from benchmarks.table import Setting, Table
-from darkroom.changes import Augmentation
+from darkroom.config.augmentations import Augmentation
 
 BATCH = 128
 SHAPES = ((28, 1), (64, 3))  # side, channels
@@ -67,12 +67,12 @@ def run(setting: Setting) -> list[Table]:
 
 
 def ours(side: int, channels: int, milliseconds: int) -> Figures:
-    """darkroom.augment on batches."""
-    from darkroom import runtime
+    """darkroom.augment.pipeline on batches."""
+    from darkroom.base import torch_setup
 
-    torch = runtime.torch_for(threads=1, portable=False)
-    from darkroom import augment
-    from darkroom.draw import whole
+    torch = torch_setup.torch_for(threads=1, portable=False)
+    from darkroom.augment import pipeline
+    from darkroom.augment.randomness import whole
 
     images = torch.rand((BATCH, side, side, channels)).mul_(255).permute(0, 3, 1, 2)
     ground, generator = torch.zeros(channels), torch.Generator().manual_seed(0)
@@ -80,7 +80,7 @@ def ours(side: int, channels: int, milliseconds: int) -> Figures:
     for name, settings in CHANGES.items():
         if name != "none":
             item = Augmentation.model_validate({name: COLOR[channels] if name == "color" else settings})
-            change = augment.build([item], ground, ground)
+            change = pipeline.build([item], ground, ground)
             figures[name] = _best(
                 lambda change=change: change(images, whole(generator, torch.arange(BATCH), images.device)),  # type: ignore[misc]
                 milliseconds,
@@ -90,9 +90,9 @@ def ours(side: int, channels: int, milliseconds: int) -> Figures:
 
 def kornia(side: int, channels: int, milliseconds: int) -> Figures:
     """kornia's random augmentations on batches, in the process settings that ours has."""
-    from darkroom import runtime
+    from darkroom.base import torch_setup
 
-    torch = runtime.torch_for(threads=1, portable=False)
+    torch = torch_setup.torch_for(threads=1, portable=False)
     from kornia import augmentation as random
 
     move = (-2 / side, 2 / side)

@@ -30,9 +30,9 @@ from benchmarks import archives, packed
 from benchmarks.dvc_tree import environment
 from benchmarks.fresh import ROOT, Figures, fresh
 from benchmarks.table import Setting, Table
-from darkroom import paths
-from darkroom.console import bar
-from darkroom.files import read_json, write_csv
+from darkroom.base import paths
+from darkroom.base.console import bar
+from darkroom.base.files import read_json, write_csv
 
 EPOCHS = 3
 SEED = 0

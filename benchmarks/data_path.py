@@ -3,8 +3,8 @@
 Set-up is what is done once: S1 unpacks the archives and copies each file into the tree of its split; ours runs the
 functions of the stages `extract` and `split`. Then each epoch is only fed: every training image once, in random
 order, in normalised batches of 128; nothing is trained. S1 reads each file again, through a Dataset and a
-DataLoader without workers; ours indexes the array, through darkroom.batches as
-darkroom.engine does. The files were just written, so S1 reads
+DataLoader without workers; ours indexes the array, through darkroom.training.batches as
+darkroom.training.loop does. The files were just written, so S1 reads
 them from the system's cache and not from a disk. Each side has all cores; S1's way uses one of them.
 """
 
@@ -63,11 +63,11 @@ def run(setting: Setting) -> list[Table]:
 
 def feed_packed(folder: str) -> Figures:
     """Load the array and feed one epoch from it."""
-    from darkroom import runtime
+    from darkroom.base import torch_setup
 
-    torch = runtime.torch_for(threads=0, portable=False)
+    torch = torch_setup.torch_for(threads=0, portable=False)
     from benchmarks.s1 import BATCH, MEAN, STD
-    from darkroom.models import normalise
+    from darkroom.network.normalisation import normalise
 
     mean, std = torch.full((1, 1, 1), MEAN * 255), torch.full((1, 1, 1), STD * 255)
     data, load = packed.load_train(folder)

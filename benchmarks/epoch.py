@@ -1,8 +1,8 @@
-"""One epoch of training: darkroom.engine.fit beside S1's script and Lightning's Trainer, and the floor under all.
+"""One epoch of training: training.loop.fit beside S1's script and Lightning's Trainer, and the floor under all.
 
 Same network (convolutions 1-16-32, 1568-500-10, sigmoid), same number of images, batches of 128, SGD at a constant
 0.01, no augmentation, a thread for each core, float32 unless a row says otherwise. S1's script and the Trainer run in
-torch's own settings, ours in those of darkroom.runtime, as a user of each would run it. Ours also counts right
+torch's own settings, ours in those of darkroom.base.torch_setup, as a user of each would run it. Ours also counts right
 answers, and validates on one batch of 128 images; S1's loop asks for the loss after each step, as such scripts do, and
 like the Trainer does not validate. The Trainer gets its images from torchvision's ImageFolder and transforms through a
 DataLoader with two workers. All are warmed up with ten batches, which are not counted.
@@ -21,7 +21,7 @@ from typing import Any
 from benchmarks import packed, trainer, tree
 from benchmarks.fresh import Figures, abilities, best, clock, fresh, peak_mb
 from benchmarks.table import Setting, Table
-from darkroom.params import Model, Train
+from darkroom.config.params import Model, Train
 
 WARM_BATCHES = 10
 TARGET = 1.10  # times the floor, at most
@@ -145,19 +145,20 @@ def _table(setting: Setting, mine: str, theirs: str, count: int, device: str, *,
 def ours(folder: str, count: int, device: str, precision: str, compiled: int) -> Figures:
     """The train stage's loop."""
     torch, network, mean, std = _start(device)
-    from darkroom import augment, devices, engine
+    from darkroom.augment import pipeline
+    from darkroom.training import loop, processes
 
     settings = TRAIN.model_copy(update={"device": device, "precision": precision, "compile": bool(compiled)})
-    fabric = devices.fabric(settings, torch.device(device), precision)
+    fabric = processes.fabric(settings, torch.device(device), precision)
     data, _ = packed.load_train(folder, device, count)
     # A few less than whole batches: an epoch has batches of two sizes, and torch.compile must have seen both.
     warm, _ = packed.load_train(folder, device, WARM_BATCHES * TRAIN.batch_size - 5)
     val, _ = packed.load_train(folder, device, TRAIN.batch_size)
-    change = augment.build([], mean.flatten(), mean.flatten())
-    engine.fit(fabric, network, warm, val, mean, std, settings, change)
+    change = pipeline.build([], mean.flatten(), mean.flatten())
+    loop.fit(fabric, network, warm, val, mean, std, settings, change)
     _wait(device)
     with clock() as figures:
-        engine.fit(fabric, network, data, val, mean, std, settings, change)
+        loop.fit(fabric, network, data, val, mean, std, settings, change)
         _wait(device)
     return figures | {"threads": torch.get_num_threads(), "peak": peak_mb()}
 
@@ -165,8 +166,8 @@ def ours(folder: str, count: int, device: str, precision: str, compiled: int) ->
 def floor(folder: str, count: int, device: str, precision: str) -> Figures:
     """The same network and settings on one batch."""
     torch, network, mean, std = _start(device)
-    from darkroom.models import normalise
-    from darkroom.optimizers import make_optimizer
+    from darkroom.network.normalisation import normalise
+    from darkroom.training.optimizers import make_optimizer
 
     data, _ = packed.load_train(folder, device, TRAIN.batch_size)
     images = normalise(next(data.read([torch.arange(TRAIN.batch_size)])), mean, std)
@@ -244,12 +245,12 @@ def _wait(device: str) -> None:
 
 def _start(device: str) -> tuple[Any, Any, Any, Any]:
     """Torch, network, mean and standard deviation as the train stage has them."""
-    from darkroom import runtime
+    from darkroom.base import torch_setup
 
-    torch = runtime.torch_for(threads=TRAIN.threads, portable=TRAIN.portable)
+    torch = torch_setup.torch_for(threads=TRAIN.threads, portable=TRAIN.portable)
     from benchmarks.s1 import MEAN, STD
-    from darkroom import models
+    from darkroom.network import architectures
 
     torch.manual_seed(0)
-    network = models.build(MODEL, (28, 28, 1), 10).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    network = architectures.build(MODEL, (28, 28, 1), 10).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     return torch, network, *(torch.full((1, 1, 1), value * 255, device=device) for value in (MEAN, STD))

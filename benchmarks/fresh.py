@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from darkroom.console import bar
+from darkroom.base.console import bar
 
 Figures = dict[str, float]
 

@@ -2,7 +2,7 @@
 
 A net of 784-32-10 units, batch 64, SGD at 0.01, images in memory, one thread: so little arithmetic that the loop around
 it shows. The loop by hand is the least that trains: shuffle, index, normalise, forward, backward, step. Ours is
-darkroom.engine.fit, which also sets the learning rate, counts right answers and the loss, validates (here on one batch
+training.loop.fit, which also sets the learning rate, counts right answers and the loss, validates (here on one batch
 an epoch) and keeps the best weights. The Trainer gets batches that are ready, from the same lines as the loop by hand,
 so that no DataLoader is in its time. Its first row is at its defaults but for the logger; the second leaves out what it
 can do without.
@@ -75,21 +75,22 @@ def ours(steps: int) -> Figures:
     import numpy as np
 
     from benchmarks.s1 import MEAN, STD
-    from darkroom import augment, devices, engine
-    from darkroom.batches import Batches
+    from darkroom.augment import pipeline
+    from darkroom.training import loop, processes
+    from darkroom.training.batches import Batches
 
     device = torch.device("cpu")
-    fabric = devices.fabric(SETTINGS, device, "32")
+    fabric = processes.fabric(SETTINGS, device, "32")
     mean, std = (torch.full((1, 1, 1), value * 255) for value in (MEAN, STD))
     train, val = (
         Batches(images.numpy(), np.arange(count), labels[:count].numpy(), device, memory_share=SETTINGS.memory_share)
         for count in (len(labels), BATCH)
     )
-    change = augment.build([], mean.flatten(), mean.flatten())
+    change = pipeline.build([], mean.flatten(), mean.flatten())
 
     def fit(epochs: int) -> None:
         settings = SETTINGS.model_copy(update={"epochs": epochs})
-        engine.fit(fabric, network, train, val, mean, std, settings, change)
+        loop.fit(fabric, network, train, val, mean, std, settings, change)
 
     return _time(lambda: fit(1), lambda: fit(EPOCHS), steps)
 
@@ -132,12 +133,12 @@ def _batches(images: "Tensor", labels: "Tensor") -> "Iterator[tuple[Tensor, Tens
 
 def _start(steps: int) -> tuple[Any, Any, Any, Any]:
     """Torch, the network, images (uint8, N x 28 x 28 x 1) and labels."""
-    from darkroom import runtime
+    from darkroom.base import torch_setup
 
-    torch = runtime.torch_for(threads=SETTINGS.threads, portable=SETTINGS.portable)
-    from darkroom import models
+    torch = torch_setup.torch_for(threads=SETTINGS.threads, portable=SETTINGS.portable)
+    from darkroom.network import architectures
 
     torch.manual_seed(0)
-    network = models.build(NETWORK, (28, 28, 1), 10)
+    network = architectures.build(NETWORK, (28, 28, 1), 10)
     images = torch.randint(0, 256, (steps * BATCH, 28, 28, 1), dtype=torch.uint8)
     return torch, network, images, torch.randint(0, 10, (len(images),))

@@ -1,4 +1,4 @@
-"""The optimiser's step alone: as darkroom.optimizers makes it, in one pass over the memory, and PyTorch's default.
+"""The optimiser's step alone: as training.optimizers makes it, in one pass over the memory, and PyTorch's default.
 
 Networks on 28x28 grey images, one thread, gradients that stay. What it is worth depends on how small the batch and how
 large the network is: the step costs the same whatever the batch.
@@ -40,14 +40,14 @@ def run(setting: Setting) -> list[Table]:
 
 def step(network: str, name: str, way: str, steps: int) -> Figures:
     """Microseconds of CPU time of a step."""
-    from darkroom import runtime
+    from darkroom.base import torch_setup
 
-    torch = runtime.torch_for(threads=1, portable=False)
-    from darkroom import models
-    from darkroom.optimizers import make_optimizer
+    torch = torch_setup.torch_for(threads=1, portable=False)
+    from darkroom.network import architectures
+    from darkroom.training.optimizers import make_optimizer
 
     torch.manual_seed(0)
-    built = models.build(MODEL.model_copy(update=NETWORKS[network]), (28, 28, 1), 10)
+    built = architectures.build(MODEL.model_copy(update=NETWORKS[network]), (28, 28, 1), 10)
     optimizer = make_optimizer(built, TRAIN.model_copy(update={"optimizer": name, "momentum": 0.9}))
     if way == "default":
         for group in optimizer.param_groups:

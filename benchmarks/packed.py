@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 from benchmarks.archives import entry
 from benchmarks.fresh import Figures, clock
-from darkroom.params import Extract
+from darkroom.config.params import Extract
 
 if TYPE_CHECKING:
-    from darkroom.batches import Batches
+    from darkroom.training.batches import Batches
 
 # As shipped; not from params.yaml, which is the user's to change.
 EXTRACT = Extract(max_rejected=0.01, max_members=10_000_000, max_bytes=10**12, max_pixels=50_000_000, threads=0)
@@ -28,9 +28,10 @@ def extract(archive: str, folder: str, unlabelled: int = True) -> Figures:
 
 def set_up(archive: str, folder: str) -> Figures:
     """Extract, and divide 60/20/20 by class: the stages `extract` and `split`, in `folder`."""
-    from darkroom import paths, splits
-    from darkroom.dataset import load_classes, load_index
-    from darkroom.files import replacing_folder, write_parquet
+    from darkroom.base import paths
+    from darkroom.base.files import replacing_folder, write_parquet
+    from darkroom.dataset import splits
+    from darkroom.dataset.packed import load_classes, load_index
     from stages.extract import extract
 
     os.chdir(folder)
@@ -49,8 +50,8 @@ def load_train(folder: str, device: str = "cpu", count: int | None = None) -> "t
     import pyarrow.parquet  # noqa: F401, pandas imports it at the first call, and imports are not counted
     import torch
 
-    from darkroom.batches import Batches
-    from darkroom.dataset import labels_of, load_images, load_index, load_split
+    from darkroom.dataset.packed import labels_of, load_images, load_index, load_split
+    from darkroom.training.batches import Batches
 
     os.chdir(folder)
     with clock() as figures:

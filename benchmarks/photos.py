@@ -13,13 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.table import Setting, Table
-from darkroom import paths, runtime
-from darkroom.console import UserError, bar
-from darkroom.dataset import Images, labels_of, load_images, load_index, load_split
-from darkroom.files import read_json
+from darkroom.base import paths, torch_setup
+from darkroom.base.console import bar
+from darkroom.base.errors import UserError
+from darkroom.base.files import read_json
+from darkroom.dataset.packed import Images, labels_of, load_images, load_index, load_split
 
 if TYPE_CHECKING:
-    from darkroom.inference import Invert, Prediction
+    from darkroom.classifier.inference import Invert, Prediction
 
 HEIGHT, WIDTH = 480, 640
 SEED = 0
@@ -31,8 +32,8 @@ def run(setting: Setting) -> list[Table]:
     facts = read_json(paths.MODEL)
     if facts["channels"] != 1:
         raise UserError(f"photos are grey, but the model of {facts['dataset']} was trained on colour images")
-    runtime.torch_for(threads=0, portable=False)
-    from darkroom.inference import Classifier
+    torch_setup.torch_for(threads=0, portable=False)
+    from darkroom.classifier.inference import Classifier
 
     classifier, images, index = Classifier.load(), load_images(), load_index()
     generator = np.random.default_rng(SEED)

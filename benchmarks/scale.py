@@ -19,8 +19,8 @@ import yaml
 
 from benchmarks.fresh import ROOT, Figures, children_cpu, fresh, peak_mb
 from benchmarks.table import Setting, Table
-from darkroom import paths
-from darkroom.console import bar
+from darkroom.base import paths
+from darkroom.base.console import bar
 
 CLASSES = 10
 SMALL, LARGE = 28, 224

@@ -12,7 +12,7 @@ import time
 
 from benchmarks.fresh import Figures, abilities, best, fresh
 from benchmarks.table import Setting, Table
-from darkroom import runtime
+from darkroom.base import torch_setup
 
 NEIGHBOURS = (0, 1, 2)
 STEPS = 40
@@ -20,7 +20,7 @@ WARM_STEPS = 10
 
 
 def run(setting: Setting) -> list[Table]:
-    both = runtime.cores()
+    both = torch_setup.cores()
     choices = {  # threads, wait policy, memory kept, half precision
         "torch as it comes": (both, "", 0, 0),
         "memory kept": (both, "", 1, 0),
@@ -56,7 +56,7 @@ def steps(threads: int, policy: str, keep_memory: int, half: int, busy: int, cou
     if policy:
         os.environ["OMP_WAIT_POLICY"] = policy
     if keep_memory:
-        runtime.keep_memory()
+        torch_setup.keep_memory()
     import torch
 
     from benchmarks import s1

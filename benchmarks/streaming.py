@@ -1,6 +1,6 @@
 """A set larger than the memory it may take: one pass over images on disk, in shuffled batches.
 
-Made images, 64x64x3, in one .npy file as the extract stage writes it. Ours is darkroom.batches with no memory to keep
+Made images, 64x64x3, in one .npy file as the extract stage writes it. Ours is training.batches with no memory to keep
 the set in. Beside it the same file read from end to end in pieces of 4 MiB, which is what the disk gives, in no order;
 and single images of a memory map at random, stacked to batches, as a Dataset without workers reads them (for a minute
 at most). Before each side the system is asked to forget the file (posix_fadvise, DONTNEED), so that it comes from the
@@ -68,10 +68,10 @@ def make(file: str, megabytes: int) -> Figures:
 
 def ours(file: str) -> Figures:
     """As the engine reads a set that does not fit."""
-    from darkroom import runtime
+    from darkroom.base import torch_setup
 
-    torch = runtime.torch_for(threads=0, portable=False)
-    from darkroom.batches import Batches, shuffled
+    torch = torch_setup.torch_for(threads=0, portable=False)
+    from darkroom.training.batches import Batches, shuffled
 
     images = np.load(file, mmap_mode="r")
     labels = np.zeros(len(images), np.int64)

@@ -18,10 +18,10 @@ import yaml
 
 from benchmarks.fresh import ROOT
 from benchmarks.table import Setting, Table
-from darkroom import paths
-from darkroom.console import bar
-from darkroom.corrections import COLUMNS
-from darkroom.files import read_json, write_csv
+from darkroom.base import paths
+from darkroom.base.console import bar
+from darkroom.base.files import read_json, write_csv
+from darkroom.intake.corrections import COLUMNS
 
 SEED = 0
 STAGES = ("fetch", "extract", "flip", "extract", "audit", "split", "stats", "baseline", "train", "evaluate", "errors")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-from darkroom.runtime import cores
+from darkroom.base.torch_setup import cores
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """What MLflow costs a training: the train stage itself, with a real SQLite store and without.
 
-Five epochs of S1's network. Measured are the calls that the stage makes to darkroom.tracking: opening the run (the
+Five epochs of S1's network. Measured are the calls that the stage makes to tracking.recording: opening the run (the
 import of MLflow is in it), one call for each epoch, the model at the end, closing; and the CPU time of MLflow's own
 thread, which samples the machine meanwhile. The calls stop the training; the thread runs beside it, but on two busy
 cores it takes from it what it uses. Calls and thread together are the part that grows with the epochs; the rest is
@@ -22,7 +22,7 @@ from benchmarks.archives import entry
 from benchmarks.epoch import MODEL, TRAIN
 from benchmarks.fresh import Figures, best, clock, fresh
 from benchmarks.table import Setting, Table
-from darkroom.params import Baseline, Errors, Evaluate, Fetch, Inside, Params, Split, Tracking, Tta
+from darkroom.config.params import Baseline, Errors, Evaluate, Fetch, Inside, Params, Split, Tracking, Tta
 
 EPOCHS = 5
 TARGET = 0.02  # of an epoch, at most
@@ -102,7 +102,7 @@ def make_store(folder: str) -> Figures:
     """Create the SQLite store, without the import of MLflow."""
     import mlflow  # noqa: F401
 
-    from darkroom import store
+    from darkroom.tracking import store
 
     _enter(folder)
     with clock() as figures:
@@ -113,17 +113,17 @@ def make_store(folder: str) -> Figures:
 def train(archive: str, folder: str, enabled: int) -> Figures:
     """The train stage, its calls to MLflow under the clock."""
     _enter(folder)
-    from darkroom import runtime
+    from darkroom.base import torch_setup
 
-    runtime.torch_for(threads=TRAIN.threads, portable=TRAIN.portable)
+    torch_setup.torch_for(threads=TRAIN.threads, portable=TRAIN.portable)
     import stages.train
-    from darkroom import tracking
+    from darkroom.tracking import recording
 
     spent: Figures = dict.fromkeys(("training", "open", "epoch", "background", "trained", "close"), 0.0)
-    real_training, real_epoch = tracking.training, tracking.Run.epoch
+    real_training, real_epoch = recording.training, recording.Run.epoch
 
     @contextmanager
-    def training(*arguments: Any, **options: Any) -> Iterator[tracking.Run]:
+    def training(*arguments: Any, **options: Any) -> Iterator[recording.Run]:
         started = time.perf_counter()
         with real_training(*arguments, **options) as record:
             spent["open"] = time.perf_counter() - started
@@ -134,20 +134,20 @@ def train(archive: str, folder: str, enabled: int) -> Figures:
             started = time.perf_counter()
         spent["close"] = time.perf_counter() - started
 
-    def epoch(record: tracking.Run, figures: dict[str, float]) -> None:
+    def epoch(record: recording.Run, figures: dict[str, float]) -> None:
         spent["training"] += figures["seconds"]
         with _adding(spent, "epoch"):
             real_epoch(record, figures)
 
-    real_trained = tracking.Run.trained
+    real_trained = recording.Run.trained
 
-    def trained(record: tracking.Run, digest: str) -> None:
+    def trained(record: recording.Run, digest: str) -> None:
         with _adding(spent, "trained"):
             real_trained(record, digest)
 
-    _replace(tracking, "training", training)
-    _replace(tracking.Run, "epoch", epoch)
-    _replace(tracking.Run, "trained", trained)
+    _replace(recording, "training", training)
+    _replace(recording.Run, "epoch", epoch)
+    _replace(recording.Run, "trained", trained)
     params = PARAMS.model_copy(update={"tracking": Tracking(enabled=bool(enabled), experiment=None, register_as=None)})
     with clock() as figures:
         stages.train.train(params, entry(Path(archive)))

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from darkroom.inference import Classifier, Prediction
+    from darkroom.classifier.inference import Classifier, Prediction
 
 __all__ = ["Classifier", "Prediction"]
 
@@ -11,7 +11,7 @@ __all__ = ["Classifier", "Prediction"]
 def __getattr__(name: str) -> Any:
     # Only when it is asked for: it imports torch, which most stages and commands do without.
     if name in __all__:
-        from darkroom import inference
+        from darkroom.classifier import inference
 
         return getattr(inference, name)
     raise AttributeError(f"module 'darkroom' has no attribute {name!r}")

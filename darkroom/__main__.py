@@ -15,9 +15,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from darkroom import paths
-from darkroom.console import UserError, run
-from darkroom.files import read_json
+from darkroom.base import paths
+from darkroom.base.console import run
+from darkroom.base.errors import UserError
+from darkroom.base.files import read_json
 
 BATCH = 256  # pictures in memory at a time
 
@@ -87,27 +88,31 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def predict(options: argparse.Namespace) -> None:
     """Print the most probable classes of each picture; unreadable ones are named, and the others still classified."""
-    from darkroom import answers, pictures, runtime
-    from darkroom.console import bar, silent_libraries
+    from darkroom.base import torch_setup
+    from darkroom.base.console import bar, silent_libraries
+    from darkroom.tools import find_pictures, prediction_output
 
     skipped: list[str] = []
-    names_found = pictures.find(options.pictures, skipped)
-    runtime.torch_for(threads=0, portable=False)
-    from darkroom.inference import Classifier, Opened
+    names_found = find_pictures.find(options.pictures, skipped)
+    torch_setup.torch_for(threads=0, portable=False)
+    from darkroom.classifier.inference import Classifier, Opened
 
     classifier = Classifier.load(options.model)
     negative, choose_negatives = options.invert == "always", options.invert == "auto"
-    form: answers.Form = "json" if options.json else "csv" if options.csv else "text"
-    write = answers.writer(form, min(options.top_k, len(classifier.classes)))
+    form: prediction_output.Form = "json" if options.json else "csv" if options.csv else "text"
+    write = prediction_output.writer(form, min(options.top_k, len(classifier.classes)))
     count = unreadable = 0
     with bar(what="predict", unit="picture") as shown:
-        for names in pictures.batches(names_found, BATCH):
+        for names in find_pictures.batches(names_found, BATCH):
             opened: dict[str, Opened] = {}
             for name in names:
                 try:
                     with silent_libraries():
                         opened[name] = classifier.open(
-                            pictures.content(name), invert=negative, fit=options.fit, name=pictures.title(name)
+                            find_pictures.content(name),
+                            invert=negative,
+                            fit=options.fit,
+                            name=find_pictures.title(name),
                         )
                 except UserError as error:
                     unreadable += 1
@@ -119,7 +124,7 @@ def predict(options: argparse.Namespace) -> None:
             shown.update(len(names))
             count += len(names)
     if skipped:
-        print(f"skipped {answers.listed(skipped)}: no name of a picture", file=sys.stderr)
+        print(f"skipped {prediction_output.listed(skipped)}: no name of a picture", file=sys.stderr)
     if unreadable:
         raise SystemExit(1)
     if not count:
@@ -128,13 +133,14 @@ def predict(options: argparse.Namespace) -> None:
 
 def check(options: argparse.Namespace) -> None:
     """Print the check-list, a line as soon as it is known; exit code 1 where a check fails."""
-    from darkroom import params, paths, runtime
-    from darkroom.dataset import load_split
+    from darkroom.base import paths, torch_setup
+    from darkroom.config import params
+    from darkroom.dataset.packed import load_split
 
     images = len(load_split("train")) if paths.SPLIT.is_file() else None  # what is missing is told by the checks
     settings, entry = params.load(images=images)
-    runtime.torch_for(threads=settings.train.threads, portable=settings.train.portable)
-    from darkroom import checklist
+    torch_setup.torch_for(threads=settings.train.threads, portable=settings.train.portable)
+    from darkroom.tools import checklist
 
     if not checklist.run(settings, entry):
         raise SystemExit(1)
@@ -142,7 +148,7 @@ def check(options: argparse.Namespace) -> None:
 
 def doctor(options: argparse.Namespace) -> None:
     """Print a line for each thing that a run needs, as soon as it is known; exit code 1 where one is missing."""
-    from darkroom import doctor
+    from darkroom.tools import doctor
 
     if not doctor.run():
         raise SystemExit(1)
@@ -150,7 +156,7 @@ def doctor(options: argparse.Namespace) -> None:
 
 def verify(options: argparse.Namespace) -> None:
     """Rebuild the committed state and say whether it has the recorded bytes; exit code 1 where it has not."""
-    from darkroom import verify
+    from darkroom.tools import verify
 
     if not verify.run():
         raise SystemExit(1)
@@ -158,10 +164,10 @@ def verify(options: argparse.Namespace) -> None:
 
 def export(options: argparse.Namespace) -> None:
     """Write the ONNX file, checked against PyTorch on the test images."""
-    from darkroom import runtime
+    from darkroom.base import torch_setup
 
-    runtime.torch_for(threads=0, portable=False)
-    from darkroom import export
+    torch_setup.torch_for(threads=0, portable=False)
+    from darkroom.tools import export
 
     folder = Path(options.model)
     export.run(folder, Path(options.output) if options.output else folder / "model.onnx", options.format)
@@ -169,11 +175,12 @@ def export(options: argparse.Namespace) -> None:
 
 def demo(options: argparse.Namespace) -> None:
     """Serve the demo page on this machine until Ctrl+C."""
-    from darkroom import ports, runtime
+    from darkroom.base import torch_setup
+    from darkroom.tools import ports
 
     ports.check(options.port)
-    runtime.torch_for(threads=0, portable=False)
-    from darkroom import demo
+    torch_setup.torch_for(threads=0, portable=False)
+    from darkroom.tools import demo
 
     demo.run(Path(options.model), options.port)
 
@@ -182,7 +189,7 @@ def summary(options: argparse.Namespace) -> None:
     """One line with the test accuracy, then where to look and what to do next."""
     if not paths.EVALUATE.is_file() or not paths.MODEL.is_file():
         raise UserError("nothing has been evaluated yet: `dvc repro` runs the pipeline")
-    from darkroom.diagnosis import shortfall
+    from darkroom.analysis.baselines import shortfall
 
     evaluated, model = read_json(paths.EVALUATE), read_json(paths.MODEL)
     figures, worse = evaluated["test"], shortfall(evaluated["baselines"])
@@ -199,14 +206,15 @@ def summary(options: argparse.Namespace) -> None:
 
 def compare(options: argparse.Namespace) -> None:
     """Print and write the table over the experiments."""
-    from darkroom import compare
+    from darkroom.tools import compare
 
     compare.show(options.names, options.metric)
 
 
 def ui(options: argparse.Namespace) -> None:
     """Replace this process by MLflow's server, which listens on this machine alone."""
-    from darkroom import ports, store
+    from darkroom.tools import ports
+    from darkroom.tracking import store
 
     if not paths.PARAMS.is_file() and not os.environ.get("MLFLOW_TRACKING_URI"):
         raise UserError(

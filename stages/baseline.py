@@ -3,11 +3,12 @@
 import numpy as np
 import pandas as pd
 
-from darkroom import baselines, paths
-from darkroom.console import done, progress, run
-from darkroom.dataset import chunks, labels_of, load_images, load_index, load_split
-from darkroom.files import write_json, write_parquet
-from darkroom.params import load
+from darkroom.analysis import baselines
+from darkroom.base import paths
+from darkroom.base.console import done, progress, run
+from darkroom.base.files import write_json, write_parquet
+from darkroom.config.params import load
+from darkroom.dataset.packed import chunks, labels_of, load_images, load_index, load_split
 
 
 def main() -> None:

@@ -6,16 +6,29 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from darkroom import galleries, mistakes, near_duplicates, paths, plots, runtime, suspects
-from darkroom.console import done, progress, run
-from darkroom.dataset import Images, Labels, Rows, chunks, labels_of, load_classes, load_images, load_index, load_split
-from darkroom.diagnosis import shortfall
-from darkroom.files import read_json, replacing_folder, write_csv, write_json
-from darkroom.params import Errors, Params, load
+from darkroom.analysis import mistakes, suspects
+from darkroom.analysis.baselines import shortfall
+from darkroom.base import paths, torch_setup
+from darkroom.base.console import done, progress, run
+from darkroom.base.files import read_json, replacing_folder, write_csv, write_json
+from darkroom.config.params import Errors, Params, load
+from darkroom.dataset import near_duplicates
+from darkroom.dataset.packed import (
+    Images,
+    Labels,
+    Rows,
+    chunks,
+    labels_of,
+    load_classes,
+    load_images,
+    load_index,
+    load_split,
+)
+from darkroom.drawing import charts, galleries, style
 
 if TYPE_CHECKING:
-    from darkroom.inference import Classifier
-    from darkroom.neighbours import Nearest
+    from darkroom.classifier.inference import Classifier
+    from darkroom.dataset.neighbours import Nearest
 
 NONE = "no mistakes"
 
@@ -23,15 +36,15 @@ NONE = "no mistakes"
 def main() -> None:
     params, _ = load()
     facts = read_json(paths.MODEL)
-    runtime.torch_for_model(facts["train"])
+    torch_setup.torch_for_model(facts["train"])
     errors(params, facts)
 
 
 def errors(params: Params, facts: dict[str, Any]) -> None:
     """Write tables and pictures of mistakes, suspects and near-duplicates; add them to the record of the run."""
-    from darkroom import devices
-    from darkroom.inference import Classifier
-    from darkroom.neighbours import AT_MOST, evenly
+    from darkroom.classifier.inference import Classifier
+    from darkroom.dataset.neighbours import AT_MOST, evenly
+    from darkroom.network import devices
 
     settings, classes, images, index = params.errors, load_classes(), load_images(), load_index()
     splits = pd.read_parquet(paths.SPLIT).set_index("row")["split"]
@@ -72,8 +85,8 @@ def errors(params: Params, facts: dict[str, Any]) -> None:
         layer = _explain(folder, settings, classifier, images, table, near, labels)
         first = doubted.head(settings.suspects)
         title = f"The {len(first)} worst of {len(doubted):,} suspected labels (label → suggestion, split, quality)"
-        plots.save(
-            plots.image_grid(images[first["row"].to_numpy(np.int64)], suspects.captions(first), columns=8, title=title)
+        style.save(
+            charts.image_grid(images[first["row"].to_numpy(np.int64)], suspects.captions(first), columns=8, title=title)
             if len(first)
             else galleries.nothing("Suspected labels", "no suspects"),
             folder / "suspects.png",
@@ -125,7 +138,7 @@ def errors(params: Params, facts: dict[str, Any]) -> None:
 
 def _nearest(classifier: "Classifier", images: Images, asked: Rows, training: Rows) -> "Nearest":
     """The training images nearest to these rows, by the features that the last layer sees."""
-    from darkroom.neighbours import NEAREST, nearest
+    from darkroom.dataset.neighbours import NEAREST, nearest
 
     if not len(asked):
         return nearest(np.zeros((0, 1), np.float32), [], NEAREST)
@@ -141,12 +154,12 @@ def _held_out(
     facts: dict[str, Any], images: Images, index: pd.DataFrame, labels: Labels, count: int, classifier: "Classifier"
 ) -> pd.DataFrame:
     """Predictions for the training images, by models that did not see them."""
-    from darkroom import folds
+    from darkroom.analysis import held_out
 
     rows = {name: load_split(name) for name in ("train", "val")}
     pixels = index["sha256"].to_numpy()[rows["train"]]
     of_split = {name: labels[rows[name]] for name in rows}
-    found = folds.probabilities(facts, images, rows, of_split, pixels, count, classifier.mean.device)
+    found = held_out.probabilities(facts, images, rows, of_split, pixels, count, classifier.mean.device)
     return pd.DataFrame(
         {
             "row": rows["train"],
@@ -161,15 +174,15 @@ def _draw_mistakes(folder: Path, settings: Errors, images: Images, table: pd.Dat
     """The worst mistakes, and those of the most confused pairs of classes."""
     worst = table.head(settings.worst)
     title = f"The {len(worst)} worst of {len(table)} mistakes, test split (true → predicted, confidence)"
-    plots.save(
-        plots.image_grid(images[worst["row"]], mistakes.captions(worst), columns=8, title=title)
+    style.save(
+        charts.image_grid(images[worst["row"]], mistakes.captions(worst), columns=8, title=title)
         if len(worst)
         else galleries.nothing("The worst mistakes, test split", NONE),
         folder / "worst.png",
     )
     chosen = mistakes.of_pairs(table, pairs.head(settings.pairs), settings.per_pair)
     title = "Most confused pairs of classes, test split, worst first"
-    plots.save(plots.gallery_rows(images, chosen, columns=settings.per_pair, title=title), folder / "pairs.png")
+    style.save(charts.gallery_rows(images, chosen, columns=settings.per_pair, title=title), folder / "pairs.png")
 
 
 def _explain(
@@ -182,7 +195,7 @@ def _explain(
     labels: Labels,
 ) -> str | None:
     """The worst mistakes beside their nearest training images, and with Grad-CAM; gives the layer of the latter."""
-    from darkroom import gradcam
+    from darkroom.analysis import gradcam
 
     shown = table.head(settings.explained)
     rows = shown["row"].to_numpy(np.int64)
@@ -194,19 +207,19 @@ def _explain(
     titles = {name: f"The {len(shown)} worst mistakes, test split, and {what}" for name, what in headings.items()}
     if not len(shown):
         for name in ["neighbours"] + (["gradcam"] if layer else []):
-            plots.save(galleries.nothing(titles[name], NONE), folder / f"{name}.png")
+            style.save(galleries.nothing(titles[name], NONE), folder / f"{name}.png")
         return layer
     found = near.rows[: len(shown)]
     names = [[classifier.classes[labels[row]] for row in of if row >= 0] for of in found]
     figure = galleries.neighbours(images, shown, found, names, titles["neighbours"])
-    plots.save(figure, folder / "neighbours.png")
+    style.save(figure, folder / "neighbours.png")
     if layer:
         numbers = {name: number for number, name in enumerate(classifier.classes)}
         predicted, true = (
             gradcam.evidence(classifier, layer, images[rows], np.array([numbers[name] for name in shown[column]]))
             for column in ("predicted", "true")
         )
-        plots.save(galleries.evidence(images, shown, predicted, true, titles["gradcam"]), folder / "gradcam.png")
+        style.save(galleries.evidence(images, shown, predicted, true, titles["gradcam"]), folder / "gradcam.png")
     return layer
 
 

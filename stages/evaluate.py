@@ -7,26 +7,32 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from darkroom import paths, plots, runtime
-from darkroom.console import UserError, bar, done, run
-from darkroom.dataset import Labels, labels_of, load_classes, load_images, load_index, load_split
-from darkroom.diagnosis import shortfall
-from darkroom.files import read_json, replacing_folder, write_csv, write_json, write_parquet, write_text
-from darkroom.params import Params, load
+from darkroom.analysis.baselines import shortfall
+from darkroom.base import paths, torch_setup
+from darkroom.base.console import bar, done, run
+from darkroom.base.errors import UserError
+from darkroom.base.files import read_json, replacing_folder, write_csv, write_json, write_parquet, write_text
+from darkroom.config.params import Params, load
+from darkroom.dataset.packed import Labels, labels_of, load_classes, load_images, load_index, load_split
+from darkroom.drawing import charts, style
 
 
 def main() -> None:
     params, _ = load()
     facts = read_json(paths.MODEL)
-    runtime.torch_for_model(facts["train"])
+    torch_setup.torch_for_model(facts["train"])
     evaluate(params, facts)
 
 
 def evaluate(params: Params, facts: dict[str, Any]) -> None:
     """Write predictions, figures, tables and pictures of both splits; add them to the record of the run."""
-    from darkroom import augment, devices, metrics, records, slices, tracking, voting
-    from darkroom.changes import Augmentation
-    from darkroom.inference import Classifier, to_bytes_scale
+    from darkroom.analysis import metrics, slices, voting
+    from darkroom.augment import pipeline
+    from darkroom.classifier.inference import Classifier
+    from darkroom.config.augmentations import Augmentation
+    from darkroom.network import devices
+    from darkroom.network.normalisation import to_bytes_scale
+    from darkroom.tracking import recorded, recording
 
     device = devices.place_again(facts["train"])
     classifier = Classifier.load(paths.MODEL.parent, device)
@@ -35,7 +41,7 @@ def evaluate(params: Params, facts: dict[str, Any]) -> None:
     if changes is None:
         changes = [Augmentation.model_validate(item) for item in facts["augment"]]
     border = to_bytes_scale(facts["border"]).flatten().to(device)
-    change = augment.build(changes, border, classifier.mean.flatten())
+    change = pipeline.build(changes, border, classifier.mean.flatten())
     if tta.copies and not changes:
         raise UserError(
             f"evaluate.tta.copies is {tta.copies}, but there is nothing to change the copies by: training had no "
@@ -103,12 +109,12 @@ def evaluate(params: Params, facts: dict[str, Any]) -> None:
     write_parquet(paths.PREDICTIONS, pd.concat(predictions, ignore_index=True))
     with replacing_folder(paths.EVALUATE_PICTURES) as folder:
         for name, normalised in (("confusion", False), ("confusion_normalised", True)):
-            plots.save(plots.confusion(matrix, classes, normalised=normalised, split="test"), folder / f"{name}.png")
-        plots.save(plots.per_class(table, "test"), folder / "per_class.png")
-        plots.save(plots.coverage(by_confidence, "test"), folder / "coverage.png")
-        plots.save(plots.reliability(calibration, "test"), folder / "reliability.png")
-        plots.save(plots.slices(by_property, "test"), folder / "slices.png")
-    tracking.evaluated(params, records.evaluation(figures), records.EVALUATED)
+            style.save(charts.confusion(matrix, classes, normalised=normalised, split="test"), folder / f"{name}.png")
+        style.save(charts.per_class(table, "test"), folder / "per_class.png")
+        style.save(charts.coverage(by_confidence, "test"), folder / "coverage.png")
+        style.save(charts.reliability(calibration, "test"), folder / "reliability.png")
+        style.save(charts.slices(by_property, "test"), folder / "slices.png")
+    recording.evaluated(params, recorded.evaluation(figures), recorded.EVALUATED)
     test = figures["test"]
     reached = (
         f"test accuracy {test['accuracy']:.2%}, 95 % interval {test['accuracy_low']:.2%} to {test['accuracy_high']:.2%}"
@@ -126,7 +132,7 @@ def against_baselines(right: NDArray[np.bool_], labels: Labels) -> dict[str, Any
 
     `right` says which test images the network gets right.
     """
-    from darkroom import metrics
+    from darkroom.analysis import metrics
 
     reached, predictions = read_json(paths.BASELINE), pd.read_parquet(paths.BASELINE_PREDICTIONS)
     names = [name for name in predictions if name != "row"]

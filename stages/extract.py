@@ -10,14 +10,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from darkroom import archive, corrections, paths
-from darkroom.catalog import Entry, Layout
-from darkroom.console import UserError, done, progress, run, silent_libraries
-from darkroom.files import read_json, replacing_folder, write_csv, write_json
-from darkroom.images import is_hidden, looks_like_image
-from darkroom.packing import SLICE, pack
-from darkroom.params import Extract, load
-from darkroom.runtime import cores
+from darkroom.base import paths
+from darkroom.base.console import done, progress, run, silent_libraries
+from darkroom.base.errors import UserError
+from darkroom.base.files import read_json, replacing_folder, write_csv, write_json
+from darkroom.base.torch_setup import cores
+from darkroom.config.catalogue import Entry, Layout
+from darkroom.config.params import Extract, load
+from darkroom.intake import archive, corrections
+from darkroom.intake.packing import SLICE, pack
+from darkroom.pictures.decoding import is_hidden, looks_like_image
 
 INDEX = pa.schema(
     {

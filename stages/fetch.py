@@ -2,11 +2,13 @@
 
 from pathlib import Path
 
-from darkroom import paths, sources
-from darkroom.catalog import Entry
-from darkroom.console import UserError, done, run, without_password
-from darkroom.files import remove, sha256, write_json
-from darkroom.params import load
+from darkroom.base import paths
+from darkroom.base.console import done, run
+from darkroom.base.errors import UserError, without_password
+from darkroom.base.files import remove, sha256, write_json
+from darkroom.config.catalogue import Entry
+from darkroom.config.params import load
+from darkroom.intake import sources
 
 
 def main() -> None:

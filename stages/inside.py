@@ -5,11 +5,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from darkroom import paths, runtime
-from darkroom.console import done, run
-from darkroom.dataset import chunks, labels_of, load_classes, load_images, load_index, load_split, sample
-from darkroom.files import read_json, replacing_folder, write_json
-from darkroom.params import Params, load
+from darkroom.base import paths, torch_setup
+from darkroom.base.console import done, run
+from darkroom.base.files import read_json, replacing_folder, write_json
+from darkroom.config.params import Params, load
+from darkroom.dataset.packed import chunks, labels_of, load_classes, load_images, load_index, load_split, sample
 
 CLASSES_SHOWN = 10  # rows of the picture of activations
 MAPS_SHOWN = 8  # of each layer
@@ -19,14 +19,17 @@ MAP_POINTS = 2000
 def main() -> None:
     params, _ = load()
     facts = read_json(paths.MODEL)
-    runtime.torch_for_model(facts["train"])
+    torch_setup.torch_for_model(facts["train"])
     look(params, facts)
 
 
 def look(params: Params, facts: dict[str, Any]) -> None:
     """Write figures, pictures, and models/familiarity.safetensors; add the first two to the record of the run."""
-    from darkroom import devices, familiarity, inside, panels, plots
-    from darkroom.inference import Classifier
+    from darkroom.analysis import familiarity_fit, inside
+    from darkroom.classifier import familiarity
+    from darkroom.classifier.inference import Classifier
+    from darkroom.drawing import network_charts, style
+    from darkroom.network import devices
 
     settings = params.inside
     device = devices.place_again(facts["train"])
@@ -53,38 +56,38 @@ def look(params: Params, facts: dict[str, Any]) -> None:
         "head": float((truth == asked["predicted"].to_numpy()).mean()),
     }
 
-    layers = familiarity.fit(classifier, images, train, labels_of(index, train), val)
+    layers = familiarity_fit.fit(classifier, images, train, labels_of(index, train), val)
     files = index.iloc[train]
     low, high = np.quantile(files["width"].to_numpy(float) / files["height"].to_numpy(float), [0.005, 0.995])
     grey = float((files["channels"].to_numpy(float) <= 2).mean()) > 0.5
-    extent = familiarity.extent(images, reference, facts["border"])
+    extent = familiarity_fit.extent(images, reference, facts["border"])
     familiar = familiarity.Familiarity(layers, (float(low), float(high)), grey, extent)
 
     with replacing_folder(paths.INSIDE_PICTURES) as folder:
         name, weights = inside.first_filters(classifier)
-        plots.save(panels.filters(weights, name), folder / "filters.png")
+        style.save(network_charts.filters(weights, name), folder / "filters.png")
         if chosen_kernels is None:
             left_out["kernels.png"] = "the network has no convolution after its first layer with kernels above 1x1"
         else:
-            plots.save(panels.kernels(chosen_kernels[1], chosen_kernels[0]), folder / "kernels.png")
+            style.save(network_charts.kernels(chosen_kernels[1], chosen_kernels[0]), folder / "kernels.png")
         if map_layers:
             shown = asked.drop_duplicates("label").sort_values("label").head(CLASSES_SHOWN)
             pictures = images[shown["row"].to_numpy()]
             maps = inside.strongest_maps(classifier, pictures, map_layers, MAPS_SHOWN)
             names = [classes[label] for label in shown["label"]]
-            plots.save(panels.activations(pictures, names, maps), folder / "activations.png")
+            style.save(network_charts.activations(pictures, names, maps), folder / "activations.png")
         else:
             left_out["activations.png"] = "no activation of the network gives maps with the channels first"
         if dead:
-            plots.save(panels.dead(dead), folder / "dead.png")  # type: ignore[arg-type]
+            style.save(network_charts.dead(dead), folder / "dead.png")  # type: ignore[arg-type]
         else:
             left_out["dead.png"] = "no activation of the network is one-sided with the channels first"
         if query_features.shape[1] and len(classes) > 1:
             rows = sample(np.arange(len(queries)), MAP_POINTS, settings.seed)
             means = inside.class_means(reference_features, reference_labels, len(classes))
             centres, places = inside.positions(query_features[rows], means)
-            picture = panels.feature_map(places, centres, classes, asked.iloc[rows], len(tested))
-            plots.save(picture, folder / "map.png")
+            picture = network_charts.feature_map(places, centres, classes, asked.iloc[rows], len(tested))
+            style.save(picture, folder / "map.png")
     familiar.save(paths.FAMILIARITY)
     figures = {
         "split": "test",

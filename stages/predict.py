@@ -2,11 +2,13 @@
 
 import numpy as np
 
-from darkroom import paths, plots, runtime, submission
-from darkroom.console import bar, done, run
-from darkroom.dataset import chunks, load_classes, load_images, load_index
-from darkroom.files import read_json, replacing_folder, write_csv
-from darkroom.params import load
+from darkroom.base import paths, torch_setup
+from darkroom.base.console import bar, done, run
+from darkroom.base.files import read_json, replacing_folder, write_csv
+from darkroom.classifier import submission
+from darkroom.config.params import load
+from darkroom.dataset.packed import chunks, load_classes, load_images, load_index
+from darkroom.drawing import charts, style
 
 DOUBTFUL, RANDOM = 24, 16  # images shown
 SEED = 0  # of the images shown at random
@@ -22,9 +24,9 @@ def main() -> None:
     best, confidence = np.zeros(len(rows), np.int64), np.zeros(len(rows), np.float32)
     if len(rows):
         training = read_json(paths.MODEL)["train"]
-        runtime.torch_for_model(training)
-        from darkroom import devices
-        from darkroom.inference import Classifier
+        torch_setup.torch_for_model(training)
+        from darkroom.classifier.inference import Classifier
+        from darkroom.network import devices
 
         device = devices.place_again(training)
         classifier = Classifier.load(paths.MODEL.parent, device)
@@ -48,8 +50,8 @@ def main() -> None:
     )
     with replacing_folder(paths.PREDICT_PICTURES) as folder:
         titles = [f"{classes[best[place]]}\n{confidence[place]:.0%}" for place in places]
-        sheet = plots.image_grid(images[rows[places]], titles, columns=8, title=title)
-        plots.save(sheet, folder / "contact_sheet.png")
+        sheet = charts.image_grid(images[rows[places]], titles, columns=8, title=title)
+        style.save(sheet, folder / "contact_sheet.png")
     if not len(rows):
         done(
             f"{params.dataset} has no images without labels: {paths.SUBMISSION} has a header alone",

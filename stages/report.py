@@ -11,11 +11,13 @@ from typing import Any
 import pandas as pd
 import yaml
 
-from darkroom import pages, paths, records, report, tracking
-from darkroom.console import done, run
-from darkroom.dataset import load_classes, load_images, load_split
-from darkroom.files import read_json, sha256, write_text
-from darkroom.params import Params, load
+from darkroom.base import paths
+from darkroom.base.console import done, run
+from darkroom.base.files import read_json, sha256, write_text
+from darkroom.config.params import Params, load
+from darkroom.dataset.packed import load_classes, load_images, load_split
+from darkroom.report import rendering, sections
+from darkroom.tracking import recorded, recording
 
 PACKAGES = (
     "torch",
@@ -63,12 +65,12 @@ def main() -> None:
     )
     content: dict[str, Any] = {
         "title": params.dataset,
-        "headline": report.headline(figures),
-        "data": report.data(read_json(paths.SOURCE), read_json(paths.AUDIT), split, entry.shape, classes),
-        "training": report.training(
+        "headline": sections.headline(figures),
+        "data": sections.data(read_json(paths.SOURCE), read_json(paths.AUDIT), split, entry.shape, classes),
+        "training": sections.training(
             read_json(paths.TRAIN), pd.read_csv(paths.HISTORY), facts, paths.LAYERS.read_text(encoding="utf-8")
         ),
-        "evaluation": report.evaluation(
+        "evaluation": sections.evaluation(
             figures,
             per_class,
             tested[tested["split"] == "test"],
@@ -76,20 +78,24 @@ def main() -> None:
             facts["temperature"],
             errors["most_confused"],
         ),
-        "mistakes": report.mistakes(errors, wrong, load_images()),
-        "inside": report.inside(seen),
-        "predict": report.predict(pd.read_csv(paths.SUBMISSION, dtype=str)),
+        "mistakes": sections.mistakes(errors, wrong, load_images()),
+        "inside": sections.inside(seen),
+        "predict": sections.predict(pd.read_csv(paths.SUBMISSION, dtype=str)),
         "made": made(params),
     }
-    content["sections"] = [(name, text) for name, text in report.SECTIONS if content[name]]
-    pictures = {name: pages.picture(folder / f"{name}.png", alt) for name, (folder, alt) in PICTURES.items()}
-    page = pages.render(
-        "report.html.j2", **content, pictures=pictures, style=pages.part("report.css"), script=pages.part("report.js")
+    content["sections"] = [(name, text) for name, text in sections.SECTIONS if content[name]]
+    pictures = {name: rendering.picture(folder / f"{name}.png", alt) for name, (folder, alt) in PICTURES.items()}
+    page = rendering.render(
+        "report.html.j2",
+        **content,
+        pictures=pictures,
+        style=rendering.part("report.css"),
+        script=rendering.part("report.js"),
     )
     write_text(paths.REPORT, page)
-    write_text(paths.CARD, pages.render("card.md.j2", **content))
-    tracking.evaluated(
-        params, records.evaluation(figures) | records.later(errors, seen), [*records.EVALUATED, *records.LATER]
+    write_text(paths.CARD, rendering.render("card.md.j2", **content))
+    recording.evaluated(
+        params, recorded.evaluation(figures) | recorded.later(errors, seen), [*recorded.EVALUATED, *recorded.LATER]
     )
     done(
         f"wrote {paths.REPORT} ({len(page.encode()) / 1e6:.1f} MB, all in one page) and {paths.CARD}",
@@ -111,8 +117,8 @@ def made(params: Params) -> dict[str, Any]:
         "commands": "# the commit that locked these weights\n"
         f"git checkout $(git log --all --format=%H -S {locked} -- dvc.lock | tail -1)\n"
         "dvc repro        # make everything again, or `dvc pull` to fetch it",
-        "hashes": report.table(pd.DataFrame(hashes.items(), columns=["what", "sha256"])),
-        "versions": report.table(
+        "hashes": sections.table(pd.DataFrame(hashes.items(), columns=["what", "sha256"])),
+        "versions": sections.table(
             # A build's own mark, as in 2.15.0+cpu, is left out: the bytes must not depend on it.
             pd.DataFrame([(name, version(name).partition("+")[0]) for name in PACKAGES], columns=["package", "version"])
         ),

@@ -1,10 +1,11 @@
 """Divide the labelled images into train, validation and test."""
 
-from darkroom import paths, splits
-from darkroom.console import done, run
-from darkroom.dataset import load_classes, load_index
-from darkroom.files import write_csv, write_parquet
-from darkroom.params import load
+from darkroom.base import paths
+from darkroom.base.console import done, run
+from darkroom.base.files import write_csv, write_parquet
+from darkroom.config.params import load
+from darkroom.dataset import splits
+from darkroom.dataset.packed import load_classes, load_index
 
 
 def main() -> None:

@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from darkroom import paths
-from darkroom.console import done, run
-from darkroom.dataset import Images, Rows, chunks, load_images, load_split
-from darkroom.files import write_json
+from darkroom.base import paths
+from darkroom.base.console import done, run
+from darkroom.base.files import write_json
+from darkroom.dataset.packed import Images, Rows, chunks, load_images, load_split
 
 
 def border(images: Images, rows: Rows) -> list[float]:

@@ -7,20 +7,23 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from darkroom import diagnosis, paths, plots, runtime
-from darkroom.catalog import Entry
-from darkroom.changes import own_functions
-from darkroom.console import UserError, bar, done, run
-from darkroom.dataset import labels_of, load_classes, load_images, load_index, load_split
-from darkroom.files import read_json, replacing, replacing_folder, sha256, write_csv, write_json, write_text
-from darkroom.params import Params, load
+from darkroom.base import paths, torch_setup
+from darkroom.base.console import bar, done, run
+from darkroom.base.errors import UserError
+from darkroom.base.files import read_json, replacing, replacing_folder, sha256, write_csv, write_json, write_text
+from darkroom.config.augmentations import own_functions
+from darkroom.config.catalogue import Entry
+from darkroom.config.params import Params, load
+from darkroom.dataset.packed import labels_of, load_classes, load_images, load_index, load_split
+from darkroom.drawing import charts, style
+from darkroom.training import verdict
 
 if TYPE_CHECKING:
     from torch import Tensor
     from torch.nn import Sequential
 
-    from darkroom.augment import Change
-    from darkroom.batches import Batches
+    from darkroom.augment.pipeline import Change
+    from darkroom.training.batches import Batches
 
 HISTORY = ["epoch", "train_loss", "train_accuracy", "val_loss", "val_accuracy", "lr"]
 SAVE_SECONDS = 5  # between checkpoints, at least
@@ -31,7 +34,7 @@ def main() -> None:
     params, entry = load(images=len(load_split("train")))
     settings = params.train
     # Before any import of torch: some settings are read when it loads.
-    runtime.torch_for(threads=settings.threads, portable=settings.portable, processes=settings.devices)
+    torch_setup.torch_for(threads=settings.threads, portable=settings.portable, processes=settings.devices)
     train(params, entry)
 
 
@@ -42,10 +45,13 @@ def train(params: Params, entry: Entry) -> None:
     """
     import torch
 
-    from darkroom import augment, calibration, devices, engine, models, precision, tracking
-    from darkroom.batches import of_splits
-    from darkroom.checkpoint import Checkpoint, fingerprint
-    from darkroom.inference import to_bytes_scale
+    from darkroom.augment import pipeline
+    from darkroom.network import architectures, devices, layer_table, normalisation
+    from darkroom.network.normalisation import to_bytes_scale
+    from darkroom.tracking import recording
+    from darkroom.training import calibration, loop, precision, processes
+    from darkroom.training.batches import of_splits
+    from darkroom.training.checkpoint import Checkpoint, fingerprint
 
     settings = params.train
     images, index, classes, stats = load_images(), load_index("label"), load_classes(), read_json(paths.STATS)
@@ -56,15 +62,15 @@ def train(params: Params, entry: Entry) -> None:
         )
 
     def build() -> torch.nn.Sequential:
-        return models.build(params.model, entry.shape, len(classes))
+        return architectures.build(params.model, entry.shape, len(classes))
 
     device = devices.place(settings)
     chosen = precision.choose(settings, device, build, entry.shape)
     torch.manual_seed(settings.seed)
     network = build()
     pretrained = _start_from(network, params)
-    layers = models.table(network, entry.shape)
-    mean_values, std_values = models.statistics(params.model, stats["mean"], stats["std"])
+    layers = layer_table.table(network, entry.shape)
+    mean_values, std_values = normalisation.statistics(params.model, stats["mean"], stats["std"])
     facts = {
         "dataset": params.dataset,
         "classes": classes,
@@ -76,25 +82,26 @@ def train(params: Params, entry: Entry) -> None:
         "border": stats["border"],
         "model": params.model.model_dump(),
         "weights_sha256": pretrained,
-        "parameters": models.parameter_count(network),
+        "parameters": architectures.parameter_count(network),
         "augment": [item.model_dump(exclude_none=True) for item in params.augment],
         "train": settings.model_dump()
         | {"device": device.type if settings.device == "auto" else settings.device}
         | {"threads": torch.get_num_threads(), "precision": chosen},
     }
-    fabric = devices.fabric(settings, device, chosen)
+    fabric = processes.fabric(settings, device, chosen)
     if fabric.world_size > 1:
-        devices.share_statistics(network, fabric.device)
+        processes.share_statistics(network, fabric.device)
     network = network.to(fabric.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     mean, std, border = (to_bytes_scale(facts[name]).to(fabric.device) for name in ("mean", "std", "border"))
     rows = {name: load_split(name) for name in ("train", "val")}
     labels = {name: labels_of(index, rows[name]) for name in rows}
-    share, processes = settings.memory_share, settings.devices
-    data = of_splits(images, rows, labels, fabric.device, memory_share=share, processes=processes)
-    change = augment.build(params.augment, border.flatten(), mean.flatten())
+    data = of_splits(
+        images, rows, labels, fabric.device, memory_share=settings.memory_share, processes=settings.devices
+    )
+    change = pipeline.build(params.augment, border.flatten(), mean.flatten())
 
-    def fit(resume: engine.State | None, **calls: Callable[..., object]) -> engine.Result:
-        return engine.fit(
+    def fit(resume: loop.State | None, **calls: Callable[..., object]) -> loop.Result:
+        return loop.fit(
             fabric, network, data["train"], data["val"], mean, std, settings, change, resume=resume, **calls
         )
 
@@ -109,7 +116,7 @@ def train(params: Params, entry: Entry) -> None:
         print(f"an earlier run of this training was cut off: going on after epoch {resume['epoch']}")
     steps = settings.epochs * -(-len(data["train"]) // settings.batch_size)
     with (
-        tracking.training(params, facts, layers, run_id=resume["run_id"] if resume else None) as record,
+        recording.training(params, facts, layers, run_id=resume["run_id"] if resume else None) as record,
         bar(what="train", unit="step", total=steps) as shown,
     ):
         if resume:
@@ -136,9 +143,9 @@ def train(params: Params, entry: Entry) -> None:
                 "or raise train.warmup; nothing was written"
             )
         network.load_state_dict(result.weights)
-        scores = engine.logits(network, data["val"], mean, std, settings.batch_size).numpy()
+        scores = loop.logits(network, data["val"], mean, std, settings.batch_size).numpy()
         temperature = calibration.fit_temperature(data["val"].labels.cpu().numpy(), scores)
-        best, words = history.iloc[result.best_epoch - 1], diagnosis.fit_in_words(history)
+        best, words = history.iloc[result.best_epoch - 1], verdict.fit_in_words(history)
         _save_weights(paths.WEIGHTS, result.weights)
         write_json(paths.MODEL, facts | {"temperature": temperature})
         write_text(paths.LAYERS, layers + "\n")
@@ -162,12 +169,12 @@ def train(params: Params, entry: Entry) -> None:
                 (folder / file.name).write_bytes(file.read_bytes())
         with replacing_folder(paths.TRAIN_PICTURES) as folder:
             augmented, boundary = bool(params.augment), settings.freeze_epochs
-            curves = plots.curves(history, result.best_epoch, boundary=boundary, augmented=augmented)
-            plots.save(curves, folder / "curves.png")
+            curves = charts.curves(history, result.best_epoch, boundary=boundary, augmented=augmented)
+            style.save(curves, folder / "curves.png")
             before, after = _augmented(data["train"], change, settings.seed)
             changed = "before and after augmentation" if augmented else "as they are, for augment is empty"
             title = f"Training images {changed}, {len(before)} of one batch"
-            plots.save(plots.before_after(before, after, columns=8, title=title), folder / "augmented.png")
+            style.save(charts.before_after(before, after, columns=8, title=title), folder / "augmented.png")
         record.trained(sha256(paths.WEIGHTS), params.tracking.register_as)
     checkpoint.clear()
     done(
@@ -181,9 +188,9 @@ def _start_from(network: "Sequential", params: Params) -> str | None:
     """Load the weights to start from, if any; give their sha256."""
     if params.model.weights is None:
         return None
-    from darkroom import zoo  # imports torchvision, which takes seconds
+    from darkroom.network import torchvision_bodies  # imports torchvision, which takes seconds
 
-    return zoo.load_pretrained(network, params.model)
+    return torchvision_bodies.load_pretrained(network, params.model)
 
 
 def _save_weights(path: Path, weights: "dict[str, Tensor]") -> None:
@@ -197,7 +204,7 @@ def _augmented(data: "Batches", change: "Change", seed: int) -> tuple[Any, Any]:
     """Some training images as they are stored, and as the network gets them (uint8, N x H x W x C)."""
     import torch
 
-    from darkroom.draw import seed_of, whole
+    from darkroom.augment.randomness import seed_of, whole
 
     generator = torch.Generator().manual_seed(seed_of(seed, 0))
     positions = torch.randperm(len(data), generator=generator)[:SHOWN]
@@ -210,7 +217,7 @@ def _augmented(data: "Batches", change: "Change", seed: int) -> tuple[Any, Any]:
 def _decisive_files(augment: Any) -> list[Path]:
     """Files that decide what a training gives, besides its parameters."""
     files = [paths.INDEX, paths.CLASSES, paths.SPLIT, paths.STATS, Path(__file__)]
-    files += Path(runtime.__file__).parent.glob("*.py")
+    files += Path(torch_setup.__file__).parents[1].rglob("*.py")
     own = [Path(name.partition(":")[0].replace(".", "/") + ".py") for name in own_functions(augment)]
     return files + [file for file in own if file.is_file()]
 

@@ -12,10 +12,10 @@ import numpy as np
 import torch
 from torch import nn
 
-from darkroom import devices, engine
-from darkroom.batches import Batches
-from darkroom.params import Train
-from darkroom.runtime import cores
+from darkroom.base.torch_setup import cores
+from darkroom.config.params import Train
+from darkroom.training import loop, processes
+from darkroom.training.batches import Batches
 
 CPU = torch.device("cpu")
 THREADS = cores() + 1  # more than any share of the cores
@@ -86,35 +86,33 @@ def batches(count: int, seed: int, streamed: bool) -> Batches:
     return Batches(images, np.arange(count), labels, CPU, memory_share=0 if streamed else 1)
 
 
-def train(case: str, processes: int) -> dict[str, Any]:
+def train(case: str, together: int) -> dict[str, Any]:
     """Train one case; weights, network, history, and the positions that this process has seen in each epoch."""
     options = BASE | CASES[case]
     count, streamed, norm = (options.pop(name) for name in ("images", "streamed", "batch_norm"))
-    chosen = settings(**options, devices=processes)
-    fabric = devices.fabric(chosen, CPU, "32")
+    chosen = settings(**options, devices=together)
+    fabric = processes.fabric(chosen, CPU, "32")
     torch.manual_seed(0)
     features = [nn.Conv2d(1, 6, 3), nn.BatchNorm2d(6) if norm else nn.Identity(), nn.ReLU(), nn.Flatten()]
     features += [nn.Linear(216, 8), nn.BatchNorm1d(8)] if norm and case != "few" else [nn.Linear(216, 8)]
     head = nn.Sequential(nn.Linear(8, 3))
     network = nn.Sequential(OrderedDict(features=nn.Sequential(*features), head=head))
-    if processes > 1:
-        devices.share_statistics(network, fabric.device)
+    if together > 1:
+        processes.share_statistics(network, fabric.device)
     seen = []
 
     def change(images, draw):
         seen.append((draw.epoch, draw.ours().tolist()))
         return images + 40 * draw.uniform()[0][:, None, None, None] + 20 * draw.field(1, 8, 8)
 
-    result = engine.fit(
-        fabric, network, batches(count, 1, streamed), batches(33, 2, streamed), MEAN, STD, chosen, change
-    )
+    result = loop.fit(fabric, network, batches(count, 1, streamed), batches(33, 2, streamed), MEAN, STD, chosen, change)
     return {"weights": result.weights, "network": network.state_dict(), "history": result.history, "seen": seen}
 
 
 def main() -> None:
     folder = Path(sys.argv[1])
     torch.set_num_threads(THREADS)
-    devices.fabric(settings(devices=2), CPU, "32")
+    processes.fabric(settings(devices=2), CPU, "32")
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     found = {case: train(case, 2) for case in CASES} | {"threads": threads}

@@ -27,7 +27,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from darkroom import console, paths
+from darkroom.base import console, paths
 from stages import audit, baseline, extract, fetch, split, stats
 from tests import make
 from tests.conftest import ROOT, Project

@@ -9,10 +9,10 @@ import pandas as pd
 import yaml
 from PIL import Image
 
-from darkroom import paths
-from darkroom.catalog import Entry
-from darkroom.console import UserError
-from darkroom.files import write_json, write_parquet
+from darkroom.base import paths
+from darkroom.base.errors import UserError
+from darkroom.base.files import write_json, write_parquet
+from darkroom.config.catalogue import Entry
 
 
 def pixels(height=8, width=8, channels=1, seed=0):

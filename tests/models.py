@@ -3,9 +3,10 @@
 import numpy as np
 import torch
 
-from darkroom import models
-from darkroom.inference import Classifier, to_bytes_scale
-from darkroom.params import Model
+from darkroom.classifier.inference import Classifier
+from darkroom.config.params import Model
+from darkroom.network import architectures
+from darkroom.network.normalisation import to_bytes_scale
 
 SETTINGS = {
     "name": "cnn",
@@ -25,7 +26,7 @@ SETTINGS = {
 def classifier(shape=(8, 8, 1), classes=3, familiarity=None, **settings):
     """A classifier of random weights, always the same ones."""
     torch.manual_seed(0)
-    network = models.build(Model.model_validate(SETTINGS | settings), shape, classes).eval()
+    network = architectures.build(Model.model_validate(SETTINGS | settings), shape, classes).eval()
     scale = [to_bytes_scale([0.5] * shape[2]), to_bytes_scale([0.25] * shape[2])]
     names = [f"class {number}" for number in range(classes)]
     return Classifier(network, names, shape, *scale, border=[0.0] * shape[2], familiarity=familiarity)

@@ -27,7 +27,7 @@ def test_a_line_drawn_again_counts_when_it_came_first(tmp_path):
 
 
 def test_our_progress_bar_is_seen(tmp_path):
-    text = "from darkroom.console import bar\nwith bar(what='train', unit='step', total=2) as shown:\n"
+    text = "from darkroom.base.console import bar\nwith bar(what='train', unit='step', total=2) as shown:\n"
     text += "  for at in (1, 2): shown.update(); shown.set_description(f'epoch {at}/2, val 50%')"
     environment = os.environ | {"PYTHONPATH": str(comparison.ROOT)}
     figures, _ = comparison.watch([sys.executable, "-c", text], tmp_path, environment, comparison.MARK)

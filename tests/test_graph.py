@@ -5,25 +5,41 @@ from pathlib import Path
 import pytest
 import yaml
 
-from darkroom import paths
-from darkroom.catalog import Entry
-from darkroom.params import Params
-from darkroom.schema import keys
-from tests.imports import imported_files
+from darkroom.base import paths
+from darkroom.config.catalogue import Entry
+from darkroom.config.params import Params
+from darkroom.config.yaml_files import keys
+from tests.imports import direct, imported_files
 
 ROOT = Path(__file__).resolve().parent.parent
 GRAPH = yaml.safe_load((ROOT / "dvc.yaml").read_text())
 STAGES = GRAPH["stages"]
+# From the ground up: a room imports from those before it alone.
+ROOMS = (
+    "base", "config", "pictures", "intake", "dataset", "augment", "network", "training", "classifier", "analysis",
+    "drawing", "report", "tracking", "tools",
+)  # fmt: skip
+RECORD = "darkroom/tracking/"  # of runs: it decides no output, and so is no dependency
+
+
+def room_of(file):
+    """The folder of a module of the library; a module of stages stands for itself."""
+    return file.rpartition("/")[0] if file.startswith("darkroom/") else file
 
 
 def outputs(stage):
     return [next(iter(item)) if isinstance(item, dict) else item for item in STAGES[stage]["outs"]]
 
 
+def code(stage):
+    """What a stage depends on besides data: its own module, and rooms."""
+    return {path for path in STAGES[stage]["deps"] if path.startswith(("stages/", "darkroom/"))}
+
+
 @pytest.mark.parametrize("stage", STAGES)
-def test_a_stage_depends_on_every_module_it_imports_and_on_no_other(stage):
-    listed = {path for path in STAGES[stage]["deps"] if path.endswith(".py")}
-    assert listed == imported_files(ROOT / "stages" / f"{stage}.py", ROOT)
+def test_a_stage_depends_on_every_room_it_imports_from_and_on_no_other(stage):
+    files = imported_files(ROOT / "stages" / f"{stage}.py", ROOT, without=(RECORD,))
+    assert code(stage) == {room_of(file) for file in files}
 
 
 @pytest.mark.parametrize("stage", STAGES)
@@ -39,7 +55,9 @@ def test_every_module_of_stages_is_a_stage():
 def test_every_path_stands_in_one_place():
     known = {value.as_posix() for value in vars(paths).values() if isinstance(value, Path)}
     used = {path for stage in STAGES for path in outputs(stage)}
-    used |= {path for stage in STAGES.values() for path in stage["deps"] if not path.endswith(".py")}
+    used |= {path for stage in STAGES for path in STAGES[stage]["deps"]} - {
+        path for stage in STAGES for path in code(stage)
+    }
     assert used <= known
     assert {"metrics/" + Path(path).name for path in GRAPH["metrics"]} <= known
     inside_folders = {path for path in known if any(path.startswith(folder + "/") for folder in used)}
@@ -48,7 +66,7 @@ def test_every_path_stands_in_one_place():
 
 def test_no_path_is_spelled_out_elsewhere():
     names = [value.as_posix() for value in vars(paths).values() if isinstance(value, Path) and "/" in value.as_posix()]
-    for module in [*ROOT.glob("darkroom/*.py"), *ROOT.glob("stages/*.py")]:
+    for module in [*ROOT.glob("darkroom/**/*.py"), *ROOT.glob("stages/*.py")]:
         if module.name != "paths.py":
             code = "\n".join(line for line in module.read_text().splitlines() if '"""' not in line)
             assert not [name for name in names if f'"{name}"' in code], module
@@ -67,3 +85,32 @@ def test_parameters_of_a_stage_exist():
         assert plain <= sections
         if plain & {"dataset"}:
             assert {"datasets.yaml": ["${dataset}"]} in stage["params"]
+
+
+def rooms():
+    return [path.name for path in (ROOT / "darkroom").iterdir() if (path / "__init__.py").is_file()]
+
+
+def test_the_house_has_the_rooms_that_are_known():
+    assert sorted(rooms()) == sorted(ROOMS)
+    assert {path.name for path in (ROOT / "darkroom").glob("*.py")} == {"__init__.py", "__main__.py"}
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_a_room_imports_from_the_rooms_before_it_alone(room):
+    below = {f"darkroom/{name}" for name in ROOMS[: ROOMS.index(room) + 1]}
+    for module in (ROOT / "darkroom" / room).rglob("*.py"):
+        found = {room_of(path.relative_to(ROOT).as_posix()) for path in direct(module, ROOT)}
+        # `darkroom/__init__.py` is the package itself, which every import of a room passes through.
+        assert found - {"darkroom"} <= below, module
+
+
+def test_no_module_imports_itself_through_others():
+    for module in (ROOT / "darkroom").rglob("*.py"):
+        through = set().union(*[imported_files(path, ROOT) for path in direct(module, ROOT)], set())
+        assert module.relative_to(ROOT).as_posix() not in through, module
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_a_room_is_entered_without_importing_anything(room):
+    assert (ROOT / "darkroom" / room / "__init__.py").read_text() == ""

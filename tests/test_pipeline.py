@@ -15,8 +15,9 @@ import pandas as pd
 import pytest
 import torch
 
-from darkroom import calibration, inference
-from darkroom.inference import Classifier
+from darkroom.classifier import inference
+from darkroom.classifier.inference import Classifier
+from darkroom.training import calibration
 from tests import make
 from tests.repository import make_repository, outputs, run, runs, wait_for
 

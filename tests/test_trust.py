@@ -1,6 +1,7 @@
 """Model and data files may come from a shared cache or another machine: whatever stands in them, no code runs.
 
-State dicts of `model.weights` and checkpoints are tried in tests/darkroom/test_zoo.py and test_checkpoint.py.
+State dicts of `model.weights` and checkpoints are tried in tests/network/test_torchvision_bodies.py and
+tests/training/test_checkpoint.py.
 """
 
 import pickle
@@ -11,13 +12,15 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
-from darkroom import dataset, export, paths
-from darkroom.console import UserError
-from darkroom.familiarity import FILE, Familiarity
-from darkroom.files import write_json
-from darkroom.inference import Classifier
-from tests.darkroom.test_zoo import Malicious
+from darkroom.base import paths
+from darkroom.base.errors import UserError
+from darkroom.base.files import write_json
+from darkroom.classifier.familiarity import FILE, Familiarity
+from darkroom.classifier.inference import Classifier
+from darkroom.dataset import packed
+from darkroom.tools import export
 from tests.models import SETTINGS, classifier
+from tests.network.test_torchvision_bodies import Malicious
 
 
 @pytest.fixture
@@ -63,7 +66,7 @@ def test_images_are_no_objects(project, flag, how):
     else:
         paths.IMAGES.write_bytes(pickle.dumps(objects))
     with pytest.raises(ValueError, match=r"Python objects|pickled"):
-        dataset.load_images()
+        packed.load_images()
 
 
 def test_tables_are_no_python_types(project, flag):
@@ -77,7 +80,7 @@ def test_tables_are_no_python_types(project, flag):
     pq.write_table(pa.table({"row": [0]}, schema=schema), paths.INDEX)
     stored = pq.read_schema(paths.INDEX).field("row").metadata
     assert stored[b"ARROW:extension:metadata"] == pickle.dumps(Malicious(flag))
-    assert dataset.load_index()["row"].tolist() == [0]
+    assert packed.load_index()["row"].tolist() == [0]
 
 
 @pytest.mark.parametrize("how", ["zip", "legacy", "pickle"])

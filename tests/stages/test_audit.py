@@ -3,7 +3,7 @@ import json
 import pandas as pd
 import pytest
 
-from darkroom import paths
+from darkroom.base import paths
 from stages import audit, extract, fetch
 from tests import make
 

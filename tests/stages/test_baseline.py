@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from darkroom import dataset, paths
+from darkroom.base import paths
+from darkroom.dataset import packed
 from stages import baseline, extract, fetch, split
 from tests import make
 
@@ -34,8 +35,8 @@ def test_each_baseline_is_measured_on_val_and_test(project, capsys):
     assert "accuracy on test: majority_class 50.00%" in capsys.readouterr().out
     predicted = pd.read_parquet(paths.BASELINE_PREDICTIONS).set_index("row")
     assert list(predicted) == ["majority_class", "random_forest", "logistic_regression"]
-    assert predicted.index.tolist() == dataset.load_split("test").tolist()
-    labels = dataset.labels_of(dataset.load_index(), predicted.index.to_numpy())
+    assert predicted.index.tolist() == packed.load_split("test").tolist()
+    labels = packed.labels_of(packed.load_index(), predicted.index.to_numpy())
     for name in predicted:
         assert (predicted[name] == labels).mean() == pytest.approx(found[name]["test_accuracy"], abs=1e-4)
 

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from darkroom import paths
+from darkroom.base import paths
 from stages import audit, baseline, errors, evaluate, extract, fetch, split, stats, train
 from tests import make
 from tests.conftest import ROOT, Project

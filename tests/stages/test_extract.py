@@ -5,8 +5,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from darkroom import packing, paths
-from darkroom.console import UserError
+from darkroom.base import paths
+from darkroom.base.errors import UserError
+from darkroom.intake import packing
 from stages import extract, fetch
 from tests import make
 
@@ -283,7 +284,7 @@ def test_mnist_nested_and_flat_give_the_same_bytes(project, archives):
     assert index["label"].notna().sum() == 42_000
     nested = outputs()
 
-    from darkroom.archive import Limits, files
+    from darkroom.intake.archive import Limits, files
 
     def everything():
         source = archives / "mnistasjpg.zip"

@@ -3,8 +3,8 @@ import json
 
 import pytest
 
-from darkroom import paths
-from darkroom.console import UserError
+from darkroom.base import paths
+from darkroom.base.errors import UserError
 from stages import fetch
 from tests import make
 from tests.web import file, serve

@@ -7,10 +7,11 @@ import pytest
 from safetensors.torch import save_file
 
 import darkroom
-from darkroom import dataset, paths
-from darkroom.console import UserError
-from darkroom.files import write_json
-from darkroom.inference import Classifier
+from darkroom.base import paths
+from darkroom.base.errors import UserError
+from darkroom.base.files import write_json
+from darkroom.classifier.inference import Classifier
+from darkroom.dataset import packed
 from stages import inside
 from tests import make
 from tests.models import SETTINGS, blobs, classifier
@@ -80,7 +81,7 @@ def test_large_images_are_looked_at_in_parts(project, monkeypatch):
     images, _ = prepare(project)
     inside.main()
     whole = json.loads(paths.INSIDE.read_text())
-    monkeypatch.setattr(dataset, "CHUNK_BYTES", 5 * images[0].nbytes)
+    monkeypatch.setattr(packed, "CHUNK_BYTES", 5 * images[0].nbytes)
     seen = []
     features = Classifier.features
     monkeypatch.setattr(Classifier, "features", lambda ours, part: seen.append(len(part)) or features(ours, part))

@@ -2,8 +2,9 @@ import pandas as pd
 import pytest
 
 import darkroom
-from darkroom import dataset, paths
-from darkroom.console import UserError
+from darkroom.base import paths
+from darkroom.base.errors import UserError
+from darkroom.dataset import packed
 from stages import predict
 from tests.stages.test_inside import prepare
 
@@ -26,7 +27,7 @@ def test_it_goes_by_parts_and_the_parts_do_not_matter(project, monkeypatch):
     prepare(project, unlabeled=50)
     predict.main()
     whole = paths.SUBMISSION.read_bytes()
-    monkeypatch.setattr(dataset, "CHUNK_BYTES", 64 * 7)
+    monkeypatch.setattr(packed, "CHUNK_BYTES", 64 * 7)
     predict.main()
     assert paths.SUBMISSION.read_bytes() == whole
     assert whole.count(b"\n") == 51

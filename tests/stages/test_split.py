@@ -1,8 +1,8 @@
 import pandas as pd
 import pytest
 
-from darkroom import paths
-from darkroom.console import UserError
+from darkroom.base import paths
+from darkroom.base.errors import UserError
 from stages import extract, fetch, split
 from tests import make
 

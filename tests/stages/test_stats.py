@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from darkroom import dataset, paths
+from darkroom.base import paths
+from darkroom.dataset import packed
 from stages import extract, fetch, split, stats
 from tests import make
 
@@ -34,7 +35,7 @@ def test_the_border_is_the_median_of_the_outermost_pixels(seed, count, channels,
 def test_chunks_do_not_change_a_bit(monkeypatch):
     images = np.stack([make.pixels(6, 6, 3, seed) for seed in range(50)])
     whole = stats.mean_and_std(images, np.arange(50))
-    monkeypatch.setattr(dataset, "CHUNK_BYTES", 500)
+    monkeypatch.setattr(packed, "CHUNK_BYTES", 500)
     assert stats.mean_and_std(images, np.arange(50)) == whole
 
 
@@ -45,7 +46,7 @@ def test_only_the_training_images_count(project):
     project.archive(make.zip_of(files))
     for stage in (fetch, extract, split):
         stage.main()
-    images, train = np.load(paths.IMAGES), dataset.load_split("train")
+    images, train = np.load(paths.IMAGES), packed.load_split("train")
     expected = images[train].mean() / 255
     others = np.setdiff1d(np.arange(20), train)
     images[others] = bright

@@ -2,7 +2,7 @@
 
 import pytest
 
-from darkroom.console import run
+from darkroom.base.console import run
 from stages import audit, baseline, extract, split, stats
 
 

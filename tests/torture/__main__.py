@@ -7,8 +7,8 @@ import sys
 import time
 from datetime import date
 
-from darkroom import machine
-from darkroom.runtime import cores
+from darkroom.base.torch_setup import cores
+from darkroom.tools import machine
 from tests.torture import table
 
 # Of the whole time, the share of each part.

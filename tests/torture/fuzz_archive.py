@@ -15,11 +15,13 @@ from pathlib import Path
 
 import atheris
 
-with atheris.instrument_imports(include=["darkroom.archive", "darkroom.zips", "darkroom.tars"]):
-    from darkroom import archive
+with atheris.instrument_imports(
+    include=["darkroom.intake.archive", "darkroom.intake.zip_reader", "darkroom.intake.tar_reader"]
+):
+    from darkroom.intake import archive
 
-from darkroom.console import UserError
-from darkroom.zips import BadMember
+from darkroom.base.errors import UserError
+from darkroom.intake.zip_reader import BadMember
 from tests import hostile, make
 
 LIMITS = archive.Limits(members=1000, bytes=2**26)

@@ -20,8 +20,9 @@ from unittest import mock
 
 import numpy as np
 
-from darkroom import paths, sources
-from darkroom.console import UserError
+from darkroom.base import paths
+from darkroom.base.errors import UserError
+from darkroom.intake import sources
 from stages import fetch
 from tests import make
 from tests.conftest import ROOT, Project

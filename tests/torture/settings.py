@@ -16,8 +16,8 @@ import hypothesis
 import yaml
 from hypothesis import strategies as st
 
-from darkroom import params
-from darkroom.paths import DATASETS, PARAMS
+from darkroom.base.paths import DATASETS, PARAMS
+from darkroom.config import params
 from stages import baseline, extract, fetch, split, stats
 from tests import hostile, make
 from tests.conftest import ROOT

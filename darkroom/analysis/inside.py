@@ -1,0 +1,188 @@
+"""What a network has learned, measured in its layers: kernels, activations, dead channels, neighbours, a map."""
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from darkroom.base.errors import UserError
+from darkroom.classifier.inference import Classifier
+from darkroom.dataset.packed import Images, Labels, Rows, chunks
+from darkroom.network import layer_outputs
+
+LAYERS = 4  # whose activation maps are shown
+NEIGHBOURS = 5
+QUERIES = 256  # whose distances are in memory at a time
+# Whether a channel is dead is a question for activations that are flat, or nearly so, below zero.
+ONE_SIDED = (nn.ReLU, nn.ReLU6, nn.GELU, nn.SiLU, nn.Hardswish)
+
+
+def first_filters(classifier: Classifier) -> tuple[str, NDArray[np.float32]]:
+    """Name and weights of the first layer: N x height x width x channels.
+
+    Of a network that begins with a fully connected layer its templates, of the size of the image.
+    """
+    for name, module in classifier.network.named_modules():
+        if isinstance(module, nn.Conv2d):
+            return name, _weights(module).permute(0, 2, 3, 1).numpy()
+        if isinstance(module, nn.Linear):
+            height, width, channels = classifier.shape
+            return name, _weights(module).reshape(-1, channels, height, width).permute(0, 2, 3, 1).numpy()
+    raise AssertionError("every network ends in a linear layer")
+
+
+def kernels(network: nn.Module, layer: str | None) -> tuple[str, NDArray[np.float32]] | None:
+    """Name and weights (outputs x inputs x height x width) of a convolution.
+
+    With None the middle one of those after the first whose kernels are larger than 1x1; no answer if there is none.
+    Raises UserError for a name that is no convolution of this network.
+    """
+    found = {name: module for name, module in network.named_modules() if isinstance(module, nn.Conv2d)}
+    if layer is None:
+        wide = [name for name, module in list(found.items())[1:] if max(module.kernel_size) > 1]
+        if not wide:
+            return None
+        layer = wide[len(wide) // 2]
+    if layer not in found:
+        known = f"the convolutions are {', '.join(found)}" if found else "this network has no convolutions: use null"
+        raise UserError(f"params.yaml: inside.layer is {layer!r}, which the network does not have: {known}")
+    return layer, _weights(found[layer]).numpy()
+
+
+def _weights(module: nn.Conv2d | nn.Linear) -> Tensor:
+    return module.weight.detach().float().cpu()
+
+
+def map_layers(classifier: Classifier, wanted: list[str] | None) -> list[str]:
+    """The activations whose maps are shown: the wanted ones, else some from the first to the last.
+
+    Raises UserError for a name that gives no maps.
+    """
+    known = [
+        name for name, size in layer_outputs.activations(classifier.network, classifier.shape).items() if _is_map(size)
+    ]
+    for name in wanted or []:
+        if name not in known:
+            raise UserError(
+                f"params.yaml: inside.maps names {name!r}, which is no activation with maps: "
+                + (f"known are {', '.join(known)}" if known else "this network has none, use null")
+            )
+    return wanted or layer_outputs.spread(known, LAYERS)
+
+
+def _is_map(size: tuple[int, ...]) -> bool:
+    return len(size) == 3 and size[1] * size[2] > 1
+
+
+def strongest_maps(
+    classifier: Classifier, images: Images, layers: list[str], at_most: int
+) -> dict[str, NDArray[np.float32]]:
+    """For each layer and image the maps with the largest means, strongest first: N x maps x height x width."""
+    outputs: dict[str, Tensor] = {}
+    with layer_outputs.watching(classifier.network, layers, outputs.__setitem__):
+        classifier.probabilities(images, batch_size=len(images))
+    found = {}
+    for name, output in outputs.items():
+        maps = output.float().cpu()
+        order = maps.mean((2, 3)).argsort(dim=1, descending=True, stable=True)[:, :at_most]
+        found[name] = maps[torch.arange(len(maps))[:, None], order].numpy()
+    return found
+
+
+class Dead(NamedTuple):
+    """Channels of one layer, and how many of them never rise above zero."""
+
+    channels: int
+    dead: int
+
+
+def dead_channels(classifier: Classifier, images: Images, rows: Rows) -> dict[str, Dead]:
+    """For each activation that is one-sided (`ONE_SIDED`), its channels and those dead on these rows.
+
+    A channel is dead if its output is above zero in no place of no image.
+    """
+    sizes = layer_outputs.activations(classifier.network, classifier.shape)
+    layers = [name for name in sizes if isinstance(classifier.network.get_submodule(name), ONE_SIDED)]
+    alive = {name: torch.zeros(sizes[name][0], dtype=torch.bool) for name in layers}
+
+    def see(name: str, output: Tensor) -> None:
+        if tuple(output.shape[1:]) == sizes[name]:  # of a layer used several times the last use counts
+            alive[name] |= (output > 0).flatten(2).any(2).any(0).cpu() if output.ndim > 2 else (output > 0).any(0).cpu()
+
+    with layer_outputs.watching(classifier.network, layers, see):
+        for _, part in chunks(images, rows):
+            classifier.probabilities(part)
+    return {name: Dead(len(flags), int((~flags).sum())) for name, flags in alive.items()}
+
+
+def neighbour_accuracy(
+    reference: NDArray[np.float32], labels: Labels, queries: NDArray[np.float32], truth: Labels
+) -> float:
+    """Share of `queries` (N x width) whose true class has the most of the five nearest `reference` vectors.
+
+    Euclidean distance; between classes with equally many, the nearer neighbours decide.
+    """
+    known, count = torch.from_numpy(reference).double(), min(NEIGHBOURS, len(reference))
+    # A little more for the nearer ones: it decides between equals alone.
+    votes = 1 + 0.01 * torch.arange(count, 0, -1, dtype=torch.float64)
+    right = 0
+    for start in range(0, len(queries), QUERIES):
+        part = torch.from_numpy(queries[start : start + QUERIES]).double()
+        nearest = torch.cdist(part, known).topk(count, largest=False).indices
+        classes = torch.from_numpy(labels)[nearest]
+        tally = torch.zeros(len(part), int(labels.max()) + 1, dtype=torch.float64)
+        tally.scatter_add_(1, classes, votes.expand(len(part), -1))
+        right += int((tally.argmax(1) == torch.from_numpy(truth[start : start + QUERIES])).sum())
+    return right / max(1, len(truth))
+
+
+def class_means(features: NDArray[np.float32], labels: Labels, classes: int) -> NDArray[np.float64]:
+    """The mean feature vector of each class (classes x width); zeros for one without images."""
+    sums = torch.zeros(classes, features.shape[1], dtype=torch.float64)
+    sums.index_add_(0, torch.from_numpy(labels), torch.from_numpy(features).double())
+    counts = torch.from_numpy(np.bincount(labels, minlength=classes)).double()
+    result: NDArray[np.float64] = (sums / counts.clamp(min=1)[:, None]).numpy()
+    return result
+
+
+def positions(
+    features: NDArray[np.float32], means: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """A map: the places (x, y) of the classes and of the images, from class means and features (N x width).
+
+    Classes lie as far apart as their means do, as well as a plane allows: least squares on the distances by SMACOF
+    (de Leeuw 1977), from classical scaling. An image lies at the mean of the places of the classes, weighted by
+    exp(-4 d / s) with d its squared distance to their means, and s the typical one to the second nearest class. So a
+    clear case lies on its class, and a doubtful one on the way to another.
+
+    t-SNE is not used, though it shows more of the neighbourhoods: its steps amplify the last bits of a sum, and changes
+    of one part in 10^12 of the features of `digits` moved images by up to a fifth of its map. Here they move none
+    visibly, so that the picture is the same on every machine.
+    """
+    centres = torch.from_numpy(means)
+    places = _scaled(torch.cdist(centres, centres))
+    vectors = torch.from_numpy(features).double()
+    apart = torch.cdist(vectors, centres).square()
+    second = apart.sort(1).values[:, min(1, len(centres) - 1)]
+    weights = torch.softmax(-4 * apart / second.median().clamp(min=1e-12), 1)
+    return places.numpy(), (weights @ places).numpy()
+
+
+def _scaled(distances: Tensor, steps: int = 300) -> Tensor:
+    """Points (K x 2) whose distances are nearest to the given ones (K x K)."""
+    count = len(distances)
+    squares = distances.square()
+    centred = squares - squares.mean(0) - squares.mean(1, keepdim=True) + squares.mean()
+    values, vectors = torch.linalg.eigh(-centred / 2)
+    places = vectors[:, -2:].flip(1) * values[-2:].flip(0).clamp(min=0).sqrt()
+    places = nn.functional.pad(places, (0, 2 - places.shape[1]))
+    # An axis may come out mirrored: the sign of its largest entry decides.
+    largest = places.abs().argmax(0)
+    places = places * places[largest, [0, 1]].sign()
+    for _ in range(steps):
+        found = torch.cdist(places, places)
+        ratios = torch.where(found > 1e-12, distances / found.clamp(min=1e-12), 0.0)
+        places = (ratios.sum(1, keepdim=True) * places - ratios @ places) / count
+    return places

@@ -1,0 +1,126 @@
+"""Changes of place: crop, mirror, affine, perspective, elastic; written for batches of small images, in few passes.
+
+torchvision's transforms draw one set of values for a whole batch, and kornia's random ones draw from the global
+generator; on small grey images they are 1 to 6 times slower (docs/performance.md). kornia is imported where it is used,
+for that takes long and most runs do without. Images are as `pipeline` says; `background` has one value per channel.
+"""
+
+import math
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from darkroom.augment.arithmetic import bell, root
+from darkroom.augment.randomness import Draw, brought
+from darkroom.base.errors import UserError
+from darkroom.config.augmentations import Affine
+
+
+def crop(images: Tensor, draw: Draw, padding: int, fill: str, background: Tensor) -> Tensor:
+    """Pad each side, then cut a window of the old size out at a place drawn for each image.
+
+    `fill` is background, edge or reflect (mirrored at the outermost pixels). Raises UserError where an image is too
+    small to be mirrored so far.
+    """
+    count, channels, height, width = images.shape
+    if fill == "reflect" and padding >= min(height, width):
+        raise UserError(
+            f"the change crop has a padding of {padding} pixels, but images of {height} x {width} (height x width) "
+            f"can be mirrored by {min(height, width) - 1} at most: give it a smaller padding, or fill: edge"
+        )
+    offsets = draw.integers(2 * padding + 1, 2) - padding
+    # Beyond its own side an image is out of view: more padding would be memory for nothing.
+    top, left = min(padding, height), min(padding, width)
+    if fill == "background":
+        shape = (count, channels, height + 2 * top, width + 2 * left)
+        padded = torch.empty(shape, dtype=images.dtype, device=images.device, memory_format=torch.channels_last)
+        padded[:] = background.view(-1, 1, 1)
+        padded[:, :, top : top + height, left : left + width] = images
+    else:
+        padded = functional.pad(images, (left, left, top, top), mode="replicate" if fill == "edge" else "reflect")
+    # One gather over windows: windows[n, y, x] is the crop whose corner lies at (y, x).
+    windows = padded.permute(0, 2, 3, 1).unfold(1, height, 1).unfold(2, width, 1)
+    each = torch.arange(count, device=images.device)
+    chosen = windows[each, offsets[0].clamp(-top, top) + top, offsets[1].clamp(-left, left) + left]
+    return chosen.contiguous(memory_format=torch.channels_last)
+
+
+def mirror(images: Tensor, axis: str) -> Tensor:
+    """Mirror every image: horizontal swaps left and right, vertical top and bottom."""
+    return images.flip(3 if axis == "horizontal" else 2)
+
+
+def affine(images: Tensor, draw: Draw, settings: Affine, background: Tensor) -> Tensor:
+    """Shear, rotate, scale by a factor from 1 - `scale` to 1 + `scale` and move, in one bilinear interpolation.
+
+    Shearing slants what is upright by up to `shear` degrees. Values are drawn evenly and for each image.
+    """
+    height, width = images.shape[2:]
+    drawn = draw.uniform(5) * 2 - 1
+    angle, slant = drawn[0] * math.radians(settings.degrees), torch.tan(drawn[1] * math.radians(settings.shear))
+    factor = 1 / (1 + drawn[2] * settings.scale)  # the grid says where each output pixel comes from
+    cosine, sine = torch.cos(angle) * factor, torch.sin(angle) * factor
+    # Coordinates run from -1 to 1 along either side: a turn in an oblong image must allow for its shape.
+    grid = torch.empty((len(images), height, width, 2), device=images.device)
+    moved = drawn[3:] * 2 * settings.shift
+    linear(grid[..., 0], cosine - slant * sine, (-sine - slant * cosine) * (height / width), moved[0])
+    linear(grid[..., 1], sine * (width / height), cosine, moved[1])
+    return sample(images, grid, background)
+
+
+def centres(side: int, device: torch.device) -> Tensor:
+    """The pixels' centres along a side, on the scale from -1 to 1 that `sample` reads."""
+    return (2 * torch.arange(side, device=device) + 1) / side - 1
+
+
+def linear(out: Tensor, across: Tensor, along: Tensor, constant: Tensor) -> None:
+    """Set `out` (N x height x width) to across * x + along * y + constant at each pixel's centre, for each image."""
+    x, y = centres(out.shape[2], out.device), centres(out.shape[1], out.device)
+    row = across.unsqueeze(1) * x + constant.unsqueeze(1)
+    torch.add(row.unsqueeze(1), (along.unsqueeze(1) * y).unsqueeze(2), out=out)
+
+
+def sample(images: Tensor, grid: Tensor, background: Tensor) -> Tensor:
+    """Read each image at the points of its grid (N x height x width x 2: x, y; -1 to 1), bilinear."""
+    ground = background.view(-1, 1, 1)
+    # What lies outside is sampled as zero, so the ground is taken off first and put back after.
+    lifted = images.contiguous() - ground  # a channel at a time is faster, here and below
+    moved = functional.grid_sample(lifted, grid, mode="bilinear", align_corners=False)
+    return moved.add_(ground).clamp_(0, 255).contiguous(memory_format=torch.channels_last)
+
+
+def perspective(images: Tensor, draw: Draw, distortion: float, background: Tensor) -> Tensor:
+    """Move each corner inwards along both axes by up to `distortion` of half the side, and the image with them."""
+    from kornia.geometry.transform import get_perspective_transform
+
+    count, _, height, width = images.shape
+    corners = brought(torch.tensor([[-1.0, -1.0], [1.0, -1.0], [1.0, 1.0], [-1.0, 1.0]]), images.device)
+    moved = corners * (1 - distortion * draw.uniform(8).t().view(count, 4, 2))
+    # From where the corners are to where they were: the grid says where each output pixel comes from.
+    matrix = get_perspective_transform(moved, corners.expand(count, 4, 2))
+    plane = torch.empty((3, count, height, width), device=images.device)
+    for out, row in zip(plane, matrix.unbind(1), strict=True):
+        linear(out, *row.unbind(1))
+    # On the horizon the denominator is zero; all of it lies far outside the image, as do the bounds.
+    grid = (plane[:2] / plane[2]).nan_to_num_(4.0).clamp_(-4, 4)
+    return sample(images, grid.permute(1, 2, 3, 0), background)
+
+
+def elastic(images: Tensor, draw: Draw, strength: float, smoothness: float, background: Tensor) -> Tensor:
+    """Displace each pixel by a random field, smooth over `smoothness` pixels, the longest way being `strength` pixels.
+
+    The field is noise under a Gaussian of that deviation, with the same variance up to the border; each image's own is
+    scaled so that its longest displacement has this length. Simard, Steinkraus and Platt 2003,
+    doi:10.1109/ICDAR.2003.1227801, who scale the field's norm.
+    """
+    count, _, height, width = images.shape
+    deviation = brought(torch.tensor([smoothness]), images.device)
+    rows, columns = (functional.normalize(bell(side, deviation), p=2.0, dim=2) for side in (height, width))
+    field = rows @ (draw.field(2, height, width) * 2 - 1) @ columns.mT
+    longest = root(field.square().sum(1).amax((1, 2))).clamp_min_(1e-12)
+    field *= (strength / longest).view(-1, 1, 1, 1)
+    grid = torch.empty((count, height, width, 2), device=images.device)
+    torch.add(centres(width, images.device), field[:, 0], alpha=2 / width, out=grid[..., 0])
+    torch.add(centres(height, images.device).unsqueeze(1), field[:, 1], alpha=2 / height, out=grid[..., 1])
+    return sample(images, grid, background)

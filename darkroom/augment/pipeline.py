@@ -1,0 +1,214 @@
+"""The list of changes to training images as one function, and what holds other changes: part of the images, choice.
+
+A change takes float32 images, N x channels x height x width in channels_last, with values from 0 to 255, and gives new
+ones of the same form; N may be 0. Each image has values of its own, drawn from a `Draw` and from nothing else. A change
+draws the same numbers whichever images are its own, so that processes that share a batch stay in step.
+"""
+
+import dataclasses
+import importlib
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from darkroom.augment import appearance, geometry
+from darkroom.augment.randomness import Draw, brought
+from darkroom.base.errors import UserError
+from darkroom.config import augmentations
+from darkroom.config.augmentations import Augmentation
+
+Change = Callable[[Tensor, Draw], Tensor]
+
+
+def build(augmentations: Sequence[Augmentation], background: Tensor, mean: Tensor) -> Change:
+    """All changes in their order as one function, which needs no gradient; call it outside autocast.
+
+    `background` and `mean` have one value per channel, 0 to 255, on the images' device: the one fills what comes into
+    view, the other what is erased. Raises UserError for a `function` that cannot be loaded; the changes raise it for
+    images they cannot work on.
+    """
+    run = _sequence([_change(item, background, mean) for item in augmentations])
+
+    @torch.no_grad()
+    def augment(images: Tensor, draw: Draw) -> Tensor:
+        return run(images, draw)
+
+    return augment
+
+
+def _sequence(run: Sequence[Change]) -> Change:
+    def sequence(images: Tensor, draw: Draw) -> Tensor:
+        for change in run:
+            images = change(images, draw)
+        return images
+
+    return sequence
+
+
+def _change(item: Augmentation, background: Tensor, mean: Tensor) -> Change:
+    match item.change:
+        case augmentations.Shift() as shift:
+            return lambda images, draw: geometry.crop(images, draw, shift.pixels, "background", background)
+        case augmentations.Crop() as crop:
+            return lambda images, draw: geometry.crop(images, draw, crop.padding, crop.fill, background)
+        case augmentations.Flip(alternate=True) as flip:
+            return alternate(flip.axis)
+        case augmentations.Flip() as flip:
+            return sometimes(lambda images, draw: geometry.mirror(images, flip.axis), flip.probability)
+        case augmentations.Turn():
+            return turn
+        case augmentations.Rotate() as rotate:
+            same = augmentations.Affine(degrees=rotate.degrees)
+            return lambda images, draw: geometry.affine(images, draw, same, background)
+        case augmentations.Affine() as affine:
+            return lambda images, draw: geometry.affine(images, draw, affine, background)
+        case augmentations.Perspective() as seen:
+            return sometimes(
+                lambda images, draw: geometry.perspective(images, draw, seen.distortion, background), seen.probability
+            )
+        case augmentations.Elastic() as elastic:
+            return sometimes(
+                lambda images, draw: geometry.elastic(images, draw, elastic.strength, elastic.smoothness, background),
+                elastic.probability,
+            )
+        case augmentations.Blur(sigma=[low, high]) as blur:
+            return sometimes(lambda images, draw: appearance.blur(images, draw, low, high), blur.probability)
+        case augmentations.Color() as color:
+            return lambda images, draw: appearance.color(images, draw, color)
+        case augmentations.Erase() as erase:
+            return sometimes(lambda images, draw: appearance.erase(images, draw, erase, mean), erase.probability)
+        case augmentations.SaltAndPepper() as salt:
+            return sometimes(
+                lambda images, draw: appearance.salt_and_pepper(images, draw, salt.share), salt.probability
+            )
+        case augmentations.Apply() as apply:
+            return sometimes(
+                _sequence([_change(inner, background, mean) for inner in apply.changes]), apply.probability
+            )
+        case augmentations.Choose() as chosen:
+            options = [_change(inner, background, mean) for inner in chosen.changes]
+            return choose(options, chosen.weights or [1.0] * len(options))
+        case augmentations.Function(name=name):
+            return function(name)
+    raise AssertionError(item)
+
+
+def sometimes(change: Change, probability: float) -> Change:
+    """The change for each image with this probability; it is computed for those images alone."""
+    if probability == 1:
+        return change
+    return choose([change], [probability, 1 - probability])
+
+
+def choose(options: Sequence[Change], weights: Sequence[float]) -> Change:
+    """One of the options for each image, by weight, run on its own images; a weight too many is that of no change."""
+    bounds = torch.tensor(weights, dtype=torch.float64).cumsum(0)
+    bounds = bounds[:-1] / bounds[-1]
+
+    def chosen(images: Tensor, draw: Draw) -> Tensor:
+        number = torch.bucketize(_on_cpu(draw).uniform()[0].double(), bounds, right=True)
+        return _each(images, draw, number, options)
+
+    return chosen
+
+
+def alternate(axis: str) -> Change:
+    """Mirror each image in every other epoch, from the first or from the second on.
+
+    Which of the two is a hash of the image's place in the training set: about half of all images are mirrored in any
+    epoch, and two epochs in a row show both sides of each. Jordan 2024, arXiv:2404.00498.
+    """
+
+    def flip(images: Tensor, draw: Draw) -> Tensor:
+        start = _hash(2 * _on_cpu(draw).ours() + (axis == "vertical"))
+        return _each(images, draw, (start + draw.epoch) % 2, [lambda part, _: geometry.mirror(part, axis)])
+
+    return flip
+
+
+def turn(images: Tensor, draw: Draw) -> Tensor:
+    """Turn each image by 0, 90, 180 or 270 degrees, all alike likely. Raises UserError where it is not square."""
+    height, width = images.shape[2:]
+    if height != width:
+        raise UserError(
+            f"the change turn takes square images alone, but these are {height} x {width} pixels (height x width): "
+            "leave it out, or make the data set's size one number"
+        )
+    quarters = [_quarters(times) for times in (1, 2, 3)]
+    return _each(images, draw, _on_cpu(draw).integers(4)[0], quarters)
+
+
+def _quarters(times: int) -> Change:
+    return lambda images, _: images.rot90(times, (2, 3))
+
+
+def function(name: str) -> Change:
+    """The user's function `module:name` of (images, draw), the module found from the working folder.
+
+    It may draw as much or as little as it likes, for its draw is its own, and it is not called without images. Raises
+    UserError where there is no such function, and where what it returns is of another form than its images.
+    """
+    called = _load(name)
+
+    def run(images: Tensor, draw: Draw) -> Tensor:
+        seed = int(torch.randint(2**62, (), generator=draw.generator))
+        if len(images) == 0:
+            return images
+        changed = called(images.clone(), dataclasses.replace(draw, generator=torch.Generator().manual_seed(seed)))
+        if not isinstance(changed, Tensor) or _form(changed) != _form(images):
+            raise UserError(
+                f"the function {name} returned {_form(changed)}, but must return images of the form that it was "
+                f"given, {_form(images)}"
+            )
+        return changed.contiguous(memory_format=torch.channels_last)
+
+    return run
+
+
+def _load(name: str) -> Callable[[Tensor, Draw], object]:
+    module, _, last = name.partition(":")
+    if str(Path.cwd()) not in sys.path:
+        sys.path.insert(0, str(Path.cwd()))
+    try:
+        found = getattr(importlib.import_module(module), last, None)
+    except ImportError as error:
+        raise UserError(
+            f"the function {name} cannot be imported from {Path.cwd()}: {error}; name it module:function, the module "
+            "as in an import from the root of the repository"
+        ) from None
+    if not callable(found):
+        what = "holds no" if found is None else "has something that is not a function as"
+        raise UserError(f"the module {module} {what} {last}: write there `def {last}(images, draw)`")
+    called: Callable[[Tensor, Draw], object] = found
+    return called
+
+
+def _form(value: object) -> str:
+    if not isinstance(value, Tensor):
+        return f"a {type(value).__name__}"
+    return f"{value.dtype} of shape {tuple(value.shape)} on {value.device}"
+
+
+def _each(images: Tensor, draw: Draw, number: Tensor, options: Sequence[Change]) -> Tensor:
+    """Run on each image the option of its number (on the CPU); one with a number beyond them stays as it is."""
+    changed = images.clone()
+    for option, change in enumerate(options):
+        which = (number == option).nonzero().flatten()
+        there = brought(which, images.device)
+        changed[there] = change(images[there], draw.only(which))
+    return changed
+
+
+def _on_cpu(draw: Draw) -> Draw:
+    """For numbers that decide what is run: to read them off a GPU would wait for its work."""
+    return dataclasses.replace(draw, device=torch.device("cpu"))
+
+
+def _hash(numbers: Tensor) -> Tensor:
+    """A well-mixed number from 0 to 2**32 - 1 for each: the last step of MurmurHash3, Appleby 2011, public domain."""
+    for shift, factor in ((16, 0x85EBCA6B), (13, 0xC2B2AE35)):
+        numbers = ((numbers ^ (numbers >> shift)) * factor) & 0xFFFFFFFF
+    return numbers ^ (numbers >> 16)

@@ -1,0 +1,72 @@
+"""Every path of the pipeline, relative to the root of the repository, where DVC runs each stage."""
+
+import os
+from pathlib import Path
+
+PARAMS = Path("params.yaml")
+DATASETS = Path("datasets.yaml")
+
+RAW = Path("data/raw")
+SOURCE = RAW / "source.json"
+
+CORRECTIONS = Path("data/corrections.csv")
+
+DATA = Path("data/images")
+IMAGES = DATA / "images.npy"
+INDEX = DATA / "index.parquet"
+CLASSES = DATA / "classes.json"
+REJECTED = DATA / "rejected.csv"
+CORRECTED = DATA / "corrected.csv"
+
+AUDIT = Path("metrics/audit.json")
+DUPLICATES = Path("metrics/duplicates.csv")
+AUDIT_PICTURES = Path("metrics/audit")
+
+SPLIT = Path("data/split.parquet")
+SPLIT_TABLE = Path("metrics/split.csv")
+STATS = Path("metrics/stats.json")
+BASELINE = Path("metrics/baseline.json")
+BASELINE_PREDICTIONS = Path("data/baseline_predictions.parquet")
+
+WEIGHTS = Path("models/model.safetensors")
+MODEL = Path("models/model.json")
+EPOCHS = Path("models/epochs")
+TRAIN = Path("metrics/train.json")
+LAYERS = Path("metrics/model.txt")
+HISTORY = Path("metrics/history.csv")
+TRAIN_PICTURES = Path("metrics/train")
+
+EVALUATE = Path("metrics/evaluate.json")
+REPORT_JSON = Path("metrics/classification_report.json")
+REPORT_TEXT = Path("metrics/classification_report.txt")
+PER_CLASS = Path("metrics/per_class.csv")
+CONFUSION = Path("metrics/confusion_matrix.csv")
+CALIBRATION = Path("metrics/calibration.csv")
+COVERAGE = Path("metrics/coverage.csv")
+SLICES = Path("metrics/slices.csv")
+PREDICTIONS = Path("data/predictions.parquet")
+EVALUATE_PICTURES = Path("metrics/evaluate")
+
+INSIDE = Path("metrics/inside.json")
+INSIDE_PICTURES = Path("metrics/inside")
+FAMILIARITY = Path("models/familiarity.safetensors")
+
+SUBMISSION = Path("data/submission.csv")
+PREDICT_PICTURES = Path("metrics/predict")
+
+ERRORS = Path("metrics/errors.json")
+ERRORS_TABLE = Path("metrics/errors.csv")
+SUSPECTS = Path("metrics/suspects.csv")
+NEAR_DUPLICATES = Path("metrics/near_duplicates.csv")
+ERRORS_PICTURES = Path("metrics/errors")
+
+REPORT = Path("metrics/report.html")
+CARD = Path("models/README.md")
+
+
+def root() -> Path:
+    """The repository that owns what outlives a run: downloads and the record of runs.
+
+    DVC runs `--temp` and `--queue` experiments in a copy that it deletes; DVC_ROOT names the repository itself.
+    """
+    return Path(os.environ.get("DVC_ROOT", ".")).absolute()

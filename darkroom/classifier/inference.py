@@ -1,0 +1,231 @@
+"""The trained model in use: `Classifier.load("models").predict("my.jpg")`."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from darkroom.base.errors import UserError
+from darkroom.base.files import read_json
+from darkroom.classifier.familiarity import FILE, Familiarity
+from darkroom.classifier.unlike import coloured as is_coloured
+from darkroom.classifier.unlike import reasons
+from darkroom.config.params import Model
+from darkroom.dataset.packed import Images
+from darkroom.network import architectures, normalisation
+from darkroom.network.normalisation import to_bytes_scale
+from darkroom.pictures import cutout
+from darkroom.pictures.decoding import BadImage, png, resize
+from darkroom.pictures.decoding import read as read_file
+
+Picture = str | Path | bytes | NDArray[np.uint8]
+Invert = Literal["never", "always", "auto"]
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """The most probable classes of one picture, best first.
+
+    `unlike` above 1: the picture lies further from the training images than 99.5 % of the validation images; `reasons`
+    then says why it may be. None where the folder of the model says nothing of it. `inverted`: the negative was
+    classified.
+    """
+
+    classes: list[str]
+    probabilities: list[float]
+    unlike: float | None = None
+    reasons: list[str] = field(default_factory=list)
+    inverted: bool = False
+
+
+class Opened(NamedTuple):
+    """One picture, ready for the network, and what is known of it as it was."""
+
+    stored: NDArray[np.uint8]  # height x width x channels, as the network wants it
+    aspect: float  # width over height
+    coloured: bool
+    inverted: bool = False  # whether `stored` is the negative
+
+
+@dataclass(frozen=True)
+class Classifier:
+    """A network with what it needs to read pictures: size, channels, mean, deviation, class names.
+
+    Its logits are divided by `temperature` before the softmax (darkroom.training.calibration).
+    """
+
+    network: nn.Module
+    classes: list[str]
+    shape: tuple[int, int, int]
+    mean: Tensor
+    std: Tensor
+    temperature: float = 1.0
+    border: Sequence[float] = ()
+    familiarity: Familiarity | None = None
+
+    @classmethod
+    def load(cls, folder: str | Path = "models", device: str | torch.device = "cpu") -> "Classifier":
+        """Load model.json and model.safetensors. Raises UserError where they are missing or do not fit together."""
+        folder = Path(folder)
+        facts_file, weights_file = folder / "model.json", folder / "model.safetensors"
+        missing = [str(file) for file in (facts_file, weights_file) if not file.is_file()]
+        if missing:
+            raise UserError(
+                f"there is no {' and no '.join(missing)}: `dvc repro train` makes it, `dvc pull` fetches it"
+            )
+        facts = read_json(facts_file)
+        shape = (facts["height"], facts["width"], facts["channels"])
+        network = architectures.build(Model.model_validate(facts["model"]), shape, len(facts["classes"]))
+        try:
+            network.load_state_dict(load_file(weights_file))
+        except Exception as error:  # safetensors and torch each have their own
+            reason = str(error).splitlines()[0]
+            raise UserError(f"{weights_file} is damaged or of another model ({reason}): `dvc repro train`") from None
+        mean, std = (to_bytes_scale(facts[name]).to(device) for name in ("mean", "std"))
+        network = network.to(device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
+        judge = Familiarity.load(folder / FILE) if (folder / FILE).is_file() else None
+        # Models from before the calibration have no temperature.
+        temperature = facts.get("temperature", 1.0)
+        return cls(network, facts["classes"], shape, mean, std, temperature, facts.get("border", ()), judge)
+
+    def probabilities(self, images: Images, batch_size: int = 512) -> NDArray[np.float32]:
+        """Calibrated probabilities (N x classes) of images as the data set stores them.
+
+        `images` are uint8, N x height x width x channels.
+        """
+        stored = torch.from_numpy(np.ascontiguousarray(images))
+        logits = predict(self.network, stored, self.mean, self.std, batch_size)
+        result: NDArray[np.float32] = (logits.float() / self.temperature).softmax(1).cpu().numpy()
+        return result
+
+    def features(self, images: Images, batch_size: int = 512) -> NDArray[np.float32]:
+        """What the last layer sees of images as the data set stores them: vectors, N x its inputs."""
+        features, head = self.network.get_submodule("features"), self.network.get_submodule("head")
+        before_last = nn.Sequential(features, *list(head.children())[:-1])
+        stored = torch.from_numpy(np.ascontiguousarray(images))
+        result: NDArray[np.float32] = (
+            predict(before_last, stored, self.mean, self.std, batch_size).float().cpu().numpy()
+        )
+        return result
+
+    def predict(
+        self, pictures: Picture | Sequence[Picture], top_k: int = 3, *, invert: Invert = "never", fit: bool = False
+    ) -> list[Prediction]:
+        """Classify pictures of any size: paths, the bytes of picture files, or uint8 arrays.
+
+        An array is height x width (grey) or height x width x 3 (RGB). `invert` takes the negatives of all ("always")
+        or of those whose negative looks much more like the training images ("auto"); `fit` cuts out the sign that
+        stands on a ground (`darkroom.pictures.cutout`). Raises UserError for one that cannot be used.
+        """
+        if isinstance(pictures, str | Path | bytes | np.ndarray):
+            pictures = [pictures]
+        opened = [self.open(picture, invert=invert == "always", fit=fit) for picture in pictures]
+        return self.classify(opened, top_k, choose_negatives=invert == "auto")
+
+    def classify(
+        self, pictures: Sequence[Opened], top_k: int = 3, *, choose_negatives: bool = False
+    ) -> list[Prediction]:
+        """Classify pictures that `open` has read, and say of each whether it looks like the training images.
+
+        With `choose_negatives`, the negative is classified where it looks much more like them; UserError where the
+        folder of the model does not tell what they look like.
+        """
+        if choose_negatives and self.familiarity is None:
+            raise UserError(f"--invert auto needs {FILE} beside the model: `dvc repro inside` makes it")
+        if not pictures:
+            return []
+        stored = np.stack([picture.stored for picture in pictures])
+        unlike: list[float | None] = [None] * len(pictures)
+        why: list[list[str]] = [[] for _ in pictures]
+        inverted = [picture.inverted for picture in pictures]
+        if self.familiarity is None:
+            probabilities = self.probabilities(stored)
+        else:
+            probabilities, ratios = self._judged(self.familiarity, stored)
+            strange = np.flatnonzero(ratios > 1)
+            if len(strange):
+                negatives = cutout.negative(stored[strange])
+                answers, of_negatives = self._judged(self.familiarity, negatives)
+                for number, at in enumerate(strange.tolist()):
+                    picture = pictures[at]
+                    nearer = bool(of_negatives[number] < 0.5 * ratios[at])
+                    if nearer and choose_negatives:
+                        probabilities[at], ratios[at] = answers[number], of_negatives[number]
+                        inverted[at] = not picture.inverted
+                        picture = picture._replace(stored=negatives[number])
+                    why[at] = reasons(
+                        self.familiarity,
+                        picture.stored,
+                        nearer_negative=nearer and not choose_negatives,
+                        aspect=picture.aspect,
+                        coloured=picture.coloured,
+                    )
+            unlike = ratios.tolist()
+        order = np.argsort(-probabilities, axis=1, kind="stable")[:, :top_k]
+        return [
+            Prediction([self.classes[at] for at in best], [float(row[at]) for at in best], *judged)
+            for row, best, judged in zip(probabilities, order, zip(unlike, why, inverted, strict=True), strict=True)
+        ]
+
+    def _judged(self, judge: Familiarity, images: Images) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+        """Probabilities, and how unlike the training images each image is, from one pass."""
+        with judge.watching(self.network) as seen:
+            probabilities = self.probabilities(images)
+        return probabilities, judge.ratios(seen.get())
+
+    def read(self, picture: Picture) -> NDArray[np.uint8]:
+        """One picture as the network wants it: uint8, height x width x channels."""
+        return self.open(picture).stored
+
+    def open(self, picture: Picture, *, invert: bool = False, fit: bool = False, name: str | None = None) -> Opened:
+        """Read one picture, as its negative with `invert`, cut out with `fit`.
+
+        Raises UserError where it cannot, which calls the picture by `name`, or by its path.
+        """
+        name = name or (str(picture) if isinstance(picture, str | Path) else "the picture")
+        if isinstance(picture, np.ndarray):
+            data = png(picture)
+        else:
+            data = picture if isinstance(picture, bytes) else _bytes(Path(picture))
+        try:
+            pixels, found = read_file(data, self.shape[2])
+            coloured = found.channels > 2 and is_coloured(read_file(data, 3)[0])
+        except BadImage as error:
+            raise UserError(f"{name} cannot be used: {error}") from None
+        aspect = pixels.shape[1] / pixels.shape[0]
+        if invert:
+            pixels = cutout.negative(pixels)
+        if fit:
+            light = not self.border or self.border[0] < 0.5
+            extent = cutout.EXTENT if self.familiarity is None else self.familiarity.extent
+            try:
+                pixels = cutout.fit(pixels, self.shape, light=light, extent=extent)
+            except UserError as error:
+                raise UserError(f"{name}: {error}") from None
+            aspect = self.shape[1] / self.shape[0]
+        return Opened(resize(pixels, self.shape), aspect, coloured, invert)
+
+
+@torch.inference_mode()
+def predict(network: nn.Module, images: Tensor, mean: Tensor, std: Tensor, batch_size: int) -> Tensor:
+    """What `network`, in evaluation mode, makes of stored images (uint8, N x height x width x channels)."""
+    network.eval()
+    parts = torch.split(images, batch_size)
+    return torch.cat([network(normalisation.normalise(part.to(mean.device), mean, std)) for part in parts])
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except IsADirectoryError:
+        raise UserError(f"{path} is a folder: name the pictures in it, as in {path}/*") from None
+    except FileNotFoundError:
+        raise UserError(f"there is no picture {path}") from None
+    except OSError as error:  # a file of another user, a broken disk
+        raise UserError(f"{path} cannot be read: {error.strerror}") from None

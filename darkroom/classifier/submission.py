@@ -1,0 +1,59 @@
+"""The table of predictions as a competition wants it: an id taken from the name of each file, and a label."""
+
+import re
+from collections.abc import Sequence
+from pathlib import PurePosixPath
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from darkroom.base.errors import UserError
+from darkroom.base.paths import DATASETS
+from darkroom.config.catalogue import Entry, Submission
+
+PLAIN = Submission(id="path", label="label", id_from="path")  # where the entry says nothing
+
+
+def ids(paths: Sequence[str], form: Submission | None) -> list[int] | list[str]:
+    """The id of each file. Raises UserError where a name holds no number, or two files have one id."""
+    found: list[int] | list[str]
+    if form is None or form.id_from == "path":
+        found = list(paths)
+    elif form.id_from == "name":
+        found = [PurePosixPath(path).stem for path in paths]
+    else:
+        found = [_number(path) for path in paths]
+    seen: dict[object, str] = {}
+    for path, one in zip(paths, found, strict=True):
+        if one in seen:
+            raise UserError(
+                f"{path} and {seen[one]} both have the id {one!r}: set submission.id_from of the data set in "
+                f"{DATASETS} to path, or rename one"
+            )
+        seen[one] = path
+    return found
+
+
+def _number(path: str) -> int:
+    numbers = re.findall(r"[0-9]+", PurePosixPath(path).stem)
+    if not numbers:
+        raise UserError(
+            f"{path} has no number in its name, but submission.id_from of the data set in {DATASETS} is number: "
+            "set it to name or path"
+        )
+    return int(numbers[-1])
+
+
+def labels(classes: Sequence[str], entry: Entry) -> list[str]:
+    """What the table calls the classes: with `submission` by the folders of the makers, else by their names."""
+    if entry.submission is None:
+        return list(classes)
+    folders = {name: folder for folder, name in entry.classes.items()}
+    return [folders.get(name, name) for name in classes]
+
+
+def table(ids: list[int] | list[str], labels: NDArray[np.object_], form: Submission | None) -> pd.DataFrame:
+    """Two columns, sorted by id: numbers as numbers, all else as text."""
+    form = form or PLAIN
+    return pd.DataFrame({form.id: ids, form.label: labels}).sort_values(form.id, ignore_index=True)

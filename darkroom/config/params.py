@@ -1,0 +1,321 @@
+"""The parameters of the pipeline: `params.yaml` with types, ranges and choices; `auto` filled in from the recipe."""
+
+import math
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from darkroom.base.errors import UserError
+from darkroom.base.paths import DATASETS, PARAMS
+from darkroom.config import catalogue
+from darkroom.config.augmentations import Augmentation
+from darkroom.config.catalogue import Entry
+from darkroom.config.yaml_files import Section, UsersPath, check, keys, read_yaml
+
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
+Count = Annotated[int, Field(ge=1)]
+Share = Annotated[float, Field(gt=0, lt=1)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Activation = Literal["relu", "gelu", "tanh", "sigmoid"]
+Width = Annotated[int, Field(ge=1, le=65536)]
+
+# Of a training for which nothing else is asked.
+EPOCHS, BATCH, SGD_LR, ADAM_LR = 10, 128, 0.15, 0.002
+FEWEST_STEPS, MOST_EPOCHS, FEWEST_BATCHES, SMALLEST_BATCH = 300, 100, 16, 8  # where images are few
+
+
+class Fetch(Section):
+    archive: UsersPath | None
+
+
+class Extract(Section):
+    max_rejected: Annotated[float, Field(ge=0, le=1)]
+    max_members: Count
+    max_bytes: Count
+    max_pixels: Count
+    threads: Annotated[int, Field(ge=0, le=256)]
+
+
+class Split(Section):
+    seed: Seed
+    test: Share
+    val: Share
+    use_given_test: bool
+
+
+class Baseline(Section):
+    max_train: Annotated[int, Field(ge=10)]
+    seed: Seed
+
+
+class Model(Section):
+    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+    weights: Annotated[str, Field(min_length=1)] | None
+    layers: Annotated[str, Field(pattern=r"^[1-9]\d{0,4}P?(-[1-9]\d{0,4}P?)*$")]
+    kernel: Annotated[int, Field(ge=1, le=15)]
+    batch_norm: bool
+    activation: Activation
+    pooling: Literal["max", "mean", "flatten"]
+    hidden: list[Width]
+    hidden_activation: Activation
+    dropout: Annotated[float, Field(ge=0, lt=1)]
+    init: Literal["default", "kaiming", "xavier"]
+
+    @property
+    def own(self) -> bool:
+        """Whether the network is one of Darkroom's, not one of torchvision's."""
+        return self.name in ("cnn", "mlp")
+
+    @field_validator("layers", mode="before")
+    @classmethod
+    def _single(cls, layers: Any) -> Any:
+        # `-S model.layers=64` arrives as a number.
+        return str(layers) if isinstance(layers, int) and not isinstance(layers, bool) else layers
+
+    @model_validator(mode="after")
+    def _odd(self) -> "Model":
+        if self.kernel % 2 == 0:
+            raise ValueError(f"kernel is {self.kernel}, but must be odd, so that the image keeps its size")
+        return self
+
+    @model_validator(mode="after")
+    def _weights(self) -> "Model":
+        if self.own and self.weights is not None:
+            raise ValueError(
+                f"weights are {self.weights!r}, but must be null where name is {self.name}: only networks of "
+                "torchvision have weights to start from"
+            )
+        return self
+
+
+class Train(Section):
+    seed: Seed
+    epochs: Count
+    batch_size: Count
+    accumulate: Count
+    optimizer: Literal["sgd", "adam", "adamw"]
+    lr: Annotated[float, Field(gt=0, le=1000)]
+    momentum: Annotated[float, Field(ge=0, lt=1)]
+    nesterov: bool
+    weight_decay: Annotated[float, Field(ge=0, le=1)]
+    l1: NotNegative
+    max_norm: Positive | None
+    clip: Positive | None
+    schedule: Literal["constant", "linear", "cosine", "onecycle", "multistep", "plateau"]
+    warmup: Annotated[float, Field(ge=0, lt=1)]
+    milestones: list[Share]
+    gamma: Share
+    plateau_epochs: Count
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)]
+    class_weights: bool
+    balanced: bool
+    mixup: NotNegative
+    cutmix: NotNegative
+    ema: Annotated[float, Field(ge=0, lt=1)]
+    monitor: Literal["val_accuracy", "val_loss"]
+    patience: Count | None
+    freeze_epochs: Annotated[int, Field(ge=0)]
+    unfreeze_lr_factor: Annotated[float, Field(gt=0, le=1)]
+    freeze_statistics: bool
+    keep_epochs: bool
+    device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda|cuda:\d+|mps)$")]
+    devices: Annotated[int, Field(ge=1, le=1024)]
+    num_nodes: Annotated[int, Field(ge=1, le=1024)]
+    strategy: Literal["auto", "ddp"]
+    precision: Literal["auto", "32", "bf16-mixed", "16-mixed"]
+    compile: bool
+    memory_share: Annotated[float, Field(ge=0, le=1)]
+    threads: Annotated[int, Field(ge=0, le=1024)]
+    portable: bool
+
+    @field_validator("precision", mode="before")
+    @classmethod
+    def _text(cls, precision: Any) -> Any:
+        # `-S train.precision=32` arrives as a number.
+        return str(precision) if isinstance(precision, int) and not isinstance(precision, bool) else precision
+
+    @model_validator(mode="after")
+    def _together(self) -> "Train":
+        if self.freeze_epochs > self.epochs:
+            raise ValueError(
+                f"freeze_epochs is {self.freeze_epochs}, but must be at most epochs, which is {self.epochs}"
+            )
+        if self.accumulate > self.batch_size:
+            raise ValueError(f"accumulate is {self.accumulate}, but a batch has only {self.batch_size} images")
+        if self.portable and (self.precision not in ("auto", "32") or self.devices * self.num_nodes > 1):
+            raise ValueError("portable is true, but then precision must be 32 or auto, devices and num_nodes 1")
+        return self
+
+
+class Tta(Section):
+    copies: Annotated[int, Field(ge=0, le=1000)]
+    changes: list[Augmentation] | None
+
+
+class Evaluate(Section):
+    batch_size: Count
+    tta: Tta
+
+
+class Errors(Section):
+    worst: Annotated[int, Field(ge=1, le=400)]
+    pairs: Annotated[int, Field(ge=1, le=30)]
+    per_pair: Annotated[int, Field(ge=1, le=30)]
+    explained: Annotated[int, Field(ge=1, le=100)]
+    suspects: Annotated[int, Field(ge=1, le=400)]
+    train_folds: Annotated[int, Field(ge=0, le=100)]
+
+    @field_validator("train_folds")
+    @classmethod
+    def _several(cls, folds: int) -> int:
+        if folds == 1:
+            raise ValueError("must be 0 or at least 2: one part cannot be held out and trained on")
+        return folds
+
+
+class Inside(Section):
+    layer: Annotated[str, Field(min_length=1)] | None
+    maps: Annotated[list[str], Field(min_length=1, max_length=8)] | None
+    max_images: Annotated[int, Field(ge=10)]
+    seed: Seed
+
+
+class Tracking(Section):
+    enabled: bool
+    experiment: Annotated[str, Field(min_length=1)] | None
+    register_as: Annotated[str, Field(pattern=r"^[\w .-]*\w$", max_length=200)] | None
+
+
+class Params(Section):
+    """All of `params.yaml`, with every `auto` replaced."""
+
+    dataset: str
+    fetch: Fetch
+    extract: Extract
+    split: Split
+    baseline: Baseline
+    model: Model
+    augment: list[Augmentation]
+    train: Train
+    evaluate: Evaluate
+    errors: Errors
+    inside: Inside
+    tracking: Tracking
+
+
+def rules(entry: Entry) -> dict[str, Any]:
+    """What `auto` means for each key that may be `auto`, where the data set's recipe says nothing."""
+    return {
+        "split.use_given_test": False,
+        "model.name": "cnn",
+        "model.layers": _layers(min(entry.shape[:2])),
+        "model.batch_norm": True,
+        "model.activation": "relu",
+        "model.pooling": "max",
+        "model.hidden": [],
+        "model.hidden_activation": "relu",
+        "model.dropout": 0.0,
+        "augment": [],
+        "train.epochs": EPOCHS,
+        "train.batch_size": BATCH,
+        "train.optimizer": "sgd",
+        "train.lr": SGD_LR,
+        "train.weight_decay": 5e-4,
+        "train.schedule": "cosine",
+        "train.warmup": 0.2,
+        "train.label_smoothing": 0.1,
+        "train.mixup": 0.0,
+        "train.ema": 0.0,
+        "train.freeze_epochs": 0,
+        "train.freeze_statistics": False,
+        "train.threads": 0,
+        "train.portable": False,
+    }
+
+
+def _layers(side: int) -> str:
+    """A net whose last feature map is some 5 to 9 pixels wide, whatever the image's side."""
+    if side < 16:
+        return "32-64P-64" if side > 1 else "32-64-64"
+    pools = 2
+    while side >> pools > 9:
+        pools += 1
+    # Each halving beyond the second is one more block in front; images that large start narrow.
+    stem = [f"{width}P" for width in ([16, 32, 32, 32, 32, 32, 32, 32, 32][: pools - 2])]
+    return "-".join([*stem, "32P", "64", "64P", "128", "128"])
+
+
+def load(params: Path = PARAMS, datasets: Path = DATASETS, *, images: int | None = None) -> tuple[Params, Entry]:
+    """Read the parameters and the catalogue entry that they name.
+
+    `images` is the number of training images, where it is known and what follows from it is wanted. Raises UserError,
+    one sentence naming the key, for the first mistake in either file.
+    """
+    content = read_yaml(params)
+    dataset = content.get("dataset")
+    if not isinstance(dataset, str):
+        raise UserError(f"{params}: dataset is {dataset!r}, but must be the name of an entry of {datasets}")
+    entry = catalogue.load(dataset, datasets)
+    defaults = rules(entry)
+    for key in entry.recipe:
+        if key not in defaults:
+            raise UserError(
+                f"{datasets}: {dataset}.recipe.{key} is not a key that may be auto: known are {', '.join(defaults)}"
+            )
+    from_recipe, by_rule = set[str](), set[str]()
+    for key, rule in defaults.items():
+        section, _, last = key.rpartition(".")
+        place = content.get(section) if section else content
+        if isinstance(place, dict) and place.get(last) == "auto":
+            place[last] = entry.recipe.get(key, rule)
+            (from_recipe if key in entry.recipe else by_rule).add(key)
+
+    def name(key: str) -> str:
+        source = next((recipe for recipe in from_recipe if key == recipe or key.startswith(recipe + ".")), None)
+        return f"{datasets}: {dataset}.recipe.{key}" if source else f"{params}: {key}"
+
+    checked = check(Params, content, name=name, may_be_auto=defaults.keys() - from_recipe)
+    side, halvings = min(entry.shape[:2]), checked.model.layers.count("P")
+    if checked.model.name == "cnn" and side >> halvings == 0:
+        raise UserError(
+            f"{name('model.layers')} is {checked.model.layers!r}, which halves the image {halvings} times, but one "
+            f"of {dataset} is only {side} pixels on its shorter side: leave out a P"
+        )
+    if checked.train.freeze_statistics and checked.model.weights is None:
+        raise UserError(
+            f"{name('train.freeze_statistics')} is true, but model.weights is null: a network with random weights has "
+            "no statistics to keep"
+        )
+    return checked.model_copy(update={"train": _fitting(checked.train, by_rule, images)}), entry
+
+
+def _fitting(train: Train, free: set[str], images: int | None) -> Train:
+    """Those of batch size, epochs and learning rate that are `free`, as optimiser and number of images want them.
+
+    Few images get smaller batches and more epochs, so that there are steps enough to learn in; the rate of SGD goes
+    down with the batch (Goyal et al. 2017, arXiv:1706.02677).
+    """
+    batch, epochs, lr = train.batch_size, train.epochs, train.lr
+    if "train.batch_size" in free and images is not None:
+        while batch > SMALLEST_BATCH and images < FEWEST_BATCHES * batch:
+            batch //= 2
+    if "train.epochs" in free and images is not None:
+        epochs = max(epochs, min(MOST_EPOCHS, math.ceil(FEWEST_STEPS / math.ceil(images / batch))))
+    if "train.lr" in free:
+        lr = SGD_LR * min(1.0, batch / BATCH) if train.optimizer == "sgd" else ADAM_LR
+    return train.model_copy(update={"batch_size": batch, "epochs": epochs, "lr": lr})
+
+
+def flatten(settings: Section) -> dict[str, Any]:
+    """Settings as dotted keys and plain values, lists as they are."""
+    values = settings.model_dump(exclude_unset=True)
+    flat: dict[str, Any] = {}
+    for key in keys(type(settings)):
+        value: Any = values
+        for part in key.split("."):
+            value = value.get(part) if isinstance(value, dict) else None
+        if "*" not in key and value is not None and not isinstance(value, dict):
+            flat[key] = value
+    return flat

@@ -1,0 +1,148 @@
+"""Pairs of nearly equal images on two sides of the split: copies that were saved anew, brightened, shifted a little.
+
+Equal pixels never stand on two sides; what differs by a trifle can, and makes a test too easy. Candidates are the
+training images that are nearest by the magnitudes of their low frequencies; a pair counts where the images themselves
+are close, brightness and a shift by one pixel apart. No model is asked.
+"""
+
+import cv2
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from darkroom.dataset.neighbours import NEAREST, nearest
+from darkroom.dataset.packed import Images, Labels, Rows, chunks
+
+SIDE = 32  # pixels of the longer side of the versions that are compared, at most
+WAVES = 8  # lowest frequencies along each axis by which candidates are found
+CLOSE = 0.06  # distance up to which two images count as nearly equal
+LEAST = 1.0  # grey level: the contrast taken for images with less, as blank ones
+BLOCK = 2**26  # bytes of pixels that are compared together
+
+
+def small(images: Images) -> Images:
+    """Versions with at most `SIDE` pixels on the longer side, shrunk by area; smaller images stay as they are."""
+    height, width, channels = images.shape[1:]
+    if max(height, width) <= SIDE:
+        return np.ascontiguousarray(images)
+    size = [max(1, round(length * scale(images))) for length in (width, height)]
+    shrunk = np.empty((len(images), size[1], size[0], channels), np.uint8)
+    for at, image in enumerate(images):
+        resized = cv2.resize(np.ascontiguousarray(image), size, interpolation=cv2.INTER_AREA)
+        shrunk[at] = resized.reshape(shrunk.shape[1:])
+    return shrunk
+
+
+def versions(images: Images, rows: Rows) -> Images:
+    """The small versions of these rows, read a part at a time."""
+    return np.concatenate([small(images[rows[:0]]), *(small(part) for _, part in chunks(images, rows))])
+
+
+def scale(images: Images) -> float:
+    """The length of a pixel of the images in their small versions, at most 1."""
+    height, width = images.shape[1:3]
+    return min(1.0, SIDE / int(max(height, width)))
+
+
+def spectrum(versions: Images) -> NDArray[np.float32]:
+    """Vectors (N x values) whose cosine says how alike images look from afar, whatever their brightness and place.
+
+    Magnitudes of the lowest frequencies without the mean: a shift changes the phases alone, but for the border.
+    """
+    found = []
+    step = max(1, BLOCK // (16 * versions[0].size))
+    for start in range(0, len(versions), step):
+        waves = np.fft.rfft2(versions[start : start + step], axes=(1, 2))
+        low = np.concatenate([waves[:, :WAVES], waves[:, WAVES:][:, -WAVES + 1 :]], axis=1)[:, :, :WAVES]
+        low[:, 0, 0] = 0
+        found.append(np.abs(low).reshape(len(low), -1).astype(np.float32))
+    return np.concatenate(found)
+
+
+def distance(first: Images, second: Images, shift: float = 1.0) -> NDArray[np.float64]:
+    """How far the small versions of each pair are from one another, as a share of the contrast.
+
+    Mean absolute difference after each image's mean is taken off, over the mean absolute deviation of the pair, at
+    the best of nine places: as they are, or one moved by `shift` pixels along one axis or both. 0 is equal but for
+    brightness and shift; unlike images are at 1 or so.
+    """
+    a, b = first.astype(np.float32), second.astype(np.float32)
+    places = [(y, x) for y in (0, -1, 1) for x in (0, -1, 1) if a.shape[1] > abs(y) and a.shape[2] > abs(x)]
+    best: NDArray[np.float64] = np.min([_distance(*_moved(a, b, y, x, shift)) for y, x in places], axis=0)
+    return best
+
+
+def _moved(
+    a: NDArray[np.float32], b: NDArray[np.float32], y: int, x: int, shift: float
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """What two images share when one is moved: each goes half the way, so that both lose the same in sharpness."""
+    near, far = np.float32((1 + shift) / 2), np.float32((1 - shift) / 2)
+    for axis, direction in ((1, y), (2, x)):
+        if direction:
+            (a_low, a_high), (b_low, b_high) = (_ends(part, axis)[::direction] for part in (a, b))
+            a, b = far * a_low + near * a_high, near * b_low + far * b_high
+    return a, b
+
+
+def _ends(images: NDArray[np.float32], axis: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """The images without their last row or column, and without their first."""
+    last = images.shape[axis] - 1
+    return np.take(images, range(last), axis), np.take(images, range(1, last + 1), axis)
+
+
+def _distance(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.float64]:
+    axes = (1, 2, 3)
+    a, b = (image - image.mean(axis=axes, keepdims=True) for image in (a, b))
+    contrast = (np.abs(a).mean(axis=axes, dtype=np.float64) + np.abs(b).mean(axis=axes, dtype=np.float64)) / 2
+    apart: NDArray[np.float64] = np.abs(a - b).mean(axis=axes, dtype=np.float64) / np.maximum(contrast, LEAST)
+    return apart
+
+
+def pairs(asked: Rows, versions: Images, training: Rows, training_versions: Images, shift: float = 1.0) -> pd.DataFrame:
+    """Pairs of nearly equal images, nearest first: row (of those asked for), train_row, distance.
+
+    `versions` and `training_versions` are the small versions of the rows, `shift` is their `scale`. Each image is
+    compared with its five nearest candidates.
+    """
+    if not len(asked) or not len(training):
+        return pd.DataFrame({"row": asked[:0], "train_row": training[:0], "distance": np.zeros(0)})
+    candidates = nearest(spectrum(versions), [(np.arange(len(training)), spectrum(training_versions))], NEAREST).rows
+    at, column = np.nonzero(candidates >= 0)
+    places = candidates[at, column]
+    step = max(1, BLOCK // (16 * versions[0].size))
+    apart = np.concatenate(
+        [
+            distance(versions[at[start : start + step]], training_versions[places[start : start + step]], shift)
+            for start in range(0, len(at), step)
+        ]
+    )
+    close = apart <= CLOSE
+    table = pd.DataFrame(
+        {"row": asked[at[close]], "train_row": training[places[close]], "distance": apart[close].round(4)}
+    )
+    return table.sort_values(["distance", "row", "train_row"], ignore_index=True)
+
+
+def table(
+    found: pd.DataFrame, index: pd.DataFrame, splits: "pd.Series[str]", labels: Labels, classes: list[str]
+) -> pd.DataFrame:
+    """The pairs for people: split, path, row, label; train_path, train_row, train_label; same_label and distance.
+
+    `splits` is the split by row, `labels` are those of all rows.
+    """
+    paths = index["path"].to_numpy()
+    names = np.array(classes, dtype=object)
+    row, train_row = found["row"].to_numpy(), found["train_row"].to_numpy()
+    return pd.DataFrame(
+        {
+            "split": splits.reindex(row).to_numpy(),
+            "path": paths[row],
+            "row": row,
+            "label": names[labels[row]],
+            "train_path": paths[train_row],
+            "train_row": train_row,
+            "train_label": names[labels[train_row]],
+            "same_label": labels[row] == labels[train_row],
+            "distance": found["distance"].to_numpy(),
+        }
+    )

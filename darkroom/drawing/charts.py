@@ -1,0 +1,321 @@
+"""Pictures for people. Every function returns a figure; `save` writes it, with the same bytes for the same figure."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import matplotlib
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+from numpy.typing import NDArray
+
+from darkroom.dataset.packed import Images
+from darkroom.drawing.style import (
+    BLUE,
+    GREEN,
+    GREY,
+    ORANGE,
+    RED,
+    new_figure,
+    open_frame,
+    percent,
+    short,
+    show_image,
+    wrapped,
+)
+
+BESIDE = 300  # names that can be read beside the largest confusion matrix
+matplotlib.rcParams["text.parse_math"] = False  # a class may be called «$5 or $10»
+
+
+def image_grid(images: Images, titles: Sequence[str], *, columns: int, title: str) -> Figure:
+    """Images in rows, each under its own title; `title` stands over them all."""
+    rows = max(1, -(-len(images) // columns))
+    lines = max((text.count("\n") + 1 for text in titles), default=1)
+    cell = 1.25
+    figure = new_figure(max(6.5, columns * cell + 0.2), rows * (cell * 0.85 + 0.17 * lines) + 0.5)
+    figure.suptitle(title, fontsize=10)
+    if not len(images):
+        figure.text(0.5, 0.4, "none", ha="center", color=GREY)
+    axes = figure.subplots(rows, columns, squeeze=False).ravel()
+    for at, axis in enumerate(axes):
+        axis.axis("off")
+        if at < len(images):
+            show_image(axis, images[at])
+            lines_of_title = [short(line, 20) for line in titles[at].split("\n")]
+            axis.set_title("\n".join(lines_of_title), fontsize=7, pad=2)
+    return figure
+
+
+def gallery_rows(images: Images, groups: dict[str, pd.DataFrame], *, columns: int, title: str) -> Figure:
+    """One row of images for each group of mistakes (tables with the columns row and confidence), beside its heading."""
+    figure = new_figure(max(6.5, 1.1 * columns + 2.2), max(1.2, 1.2 * len(groups) + 0.5))
+    figure.suptitle(title, fontsize=10)
+    if not groups:
+        figure.text(0.5, 0.4, "no mistakes", ha="center", color=GREY)
+        return figure
+    axes = figure.subplots(len(groups), columns + 1, squeeze=False, width_ratios=[2, *[1] * columns])
+    for line, (heading, group) in zip(axes, groups.items(), strict=True):
+        for axis in line:
+            axis.axis("off")
+        line[0].text(0, 0.5, wrapped(heading), fontsize=8, va="center", transform=line[0].transAxes)
+        for axis, (row, confidence) in zip(
+            line[1:], group[["row", "confidence"]].itertuples(index=False), strict=False
+        ):
+            show_image(axis, images[row])
+            axis.set_title(f"{confidence:.0%}", fontsize=7, pad=2)
+    return figure
+
+
+def class_balance(counts: NDArray[np.int64], classes: Sequence[str], title: str) -> Figure:
+    """Images of each class, as bars."""
+    figure = new_figure(7, 1.2 + 0.24 * len(classes))
+    axis = figure.subplots()
+    places = np.arange(len(classes))
+    axis.barh(places, counts, color=BLUE, height=0.7)
+    for place, count in enumerate(counts.tolist()):
+        axis.text(count, place, f" {count:,}", va="center", fontsize=7, color=GREY)
+    axis.set_yticks(places, [short(name) for name in classes], fontsize=8)
+    axis.set_ylim(len(classes) - 0.5, -0.5)
+    axis.set_xlim(0, counts.max() * 1.12)
+    axis.set_xlabel("images")
+    axis.set_ylabel("class")
+    axis.set_title(title, fontsize=10)
+    open_frame(axis)
+    return figure
+
+
+def sizes(widths: Sequence[int], heights: Sequence[int], stored: tuple[int, int], title: str) -> Figure:
+    """Width against height as found; the area of a dot is the number of images."""
+    figure = new_figure(5, 4.6)
+    axis = figure.subplots()
+    found = pd.DataFrame({"width": widths, "height": heights}).value_counts().reset_index()
+    area = 20 + 180 * found["count"] / found["count"].max()
+    axis.scatter(found["width"], found["height"], s=area, color=BLUE, alpha=0.5, label="as found", linewidths=0)
+    height, width = stored
+    axis.scatter([width], [height], marker="+", s=160, color=RED, label=f"as stored ({width}x{height})")
+    side = 1.15 * max(found["width"].max(), found["height"].max(), width, height)
+    axis.set_xlim(0, side)
+    axis.set_ylim(0, side)
+    axis.set_xlabel("width in pixels")
+    axis.set_ylabel("height in pixels")
+    axis.set_title(title, fontsize=10)
+    axis.legend(fontsize=8, frameon=False, loc="upper left")
+    open_frame(axis)
+    return figure
+
+
+def before_after(before: Images, after: Images, *, columns: int, title: str) -> Figure:
+    """Rows of images, each with the row of what became of them under it."""
+    pairs = -(-len(before) // columns)
+    figure = new_figure(max(6.5, 0.8 * columns + 1), 1.75 * pairs + 0.4)
+    figure.suptitle(title, fontsize=10)
+    axes = figure.subplots(2 * pairs, columns, squeeze=False)
+    for axis in axes.ravel():
+        axis.axis("off")
+    for at in range(len(before)):
+        row, column = divmod(at, columns)
+        show_image(axes[2 * row, column], before[at])
+        show_image(axes[2 * row + 1, column], after[at])
+    for row in range(2 * pairs):
+        words = "before" if row % 2 == 0 else "after"
+        axes[row, 0].text(-0.15, 0.5, words, fontsize=7, va="center", ha="right", transform=axes[row, 0].transAxes)
+    return figure
+
+
+def curves(history: pd.DataFrame, best: int, boundary: int = 0, augmented: bool = True) -> Figure:
+    """Loss, accuracy and learning rate by epoch; the epoch whose weights were kept is marked.
+
+    `boundary` is the number of first epochs in which the head alone was trained; `augmented` tells whether training
+    images were changed, so that their loss and accuracy are those of harder images.
+    """
+    train = "train (augmented)" if augmented else "train"
+    figure = new_figure(11, 3.4)
+    loss, accuracy, rate = figure.subplots(1, 3)
+    for axis, name, scale, unit in (
+        (loss, "loss", 1, "cross-entropy, nats"),
+        (accuracy, "accuracy", 100, "accuracy, %"),
+    ):
+        axis.plot(history["epoch"], scale * history[f"train_{name}"], color=BLUE, label=train)
+        axis.plot(history["epoch"], scale * history[f"val_{name}"], color=ORANGE, label="val", linestyle="--")
+        axis.axvline(best, color=GREY, linewidth=0.8, linestyle=":", label=f"kept: epoch {best}")
+        axis.set_ylabel(unit)
+        axis.set_title(name, fontsize=10)
+        axis.legend(fontsize=7, edgecolor="none")
+    rate.plot(history["epoch"], history["lr"], color=GREEN)
+    rate.set_ylabel("learning rate at the end of the epoch")
+    rate.set_title("learning rate", fontsize=10)
+    rate.ticklabel_format(axis="y", style="sci", scilimits=(-2, 3))
+    for axis in (loss, accuracy, rate):
+        axis.set_xlabel("epoch")
+        axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+        if boundary:
+            axis.axvspan(0.5, boundary + 0.5, color="#eeeeee", zorder=0)
+            axis.text(
+                boundary + 0.5, 1.0, "head alone ◂ ▸ all layers", fontsize=6, color=GREY, ha="center", va="bottom",
+                transform=axis.get_xaxis_transform(),
+            )  # fmt: skip
+            axis.set_title(axis.get_title(), fontsize=10, pad=16)
+        open_frame(axis)
+    return figure
+
+
+def confusion(matrix: NDArray[np.int64], classes: Sequence[str], *, normalised: bool, split: str) -> Figure:
+    """The confusion matrix as a heat map: counts, or shares of the true class in per cent."""
+    count = len(classes)
+    side = float(np.clip(0.42 * count, 4, 22))
+    figure = new_figure(side + 1.6, side + 1.2)
+    axis = figure.subplots()
+    shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
+    picture = axis.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    bar = figure.colorbar(picture, ax=axis, fraction=0.04, pad=0.02)
+    bar.set_label("share of the true class")
+    if count <= 40:
+        for row in range(count):
+            for column in range(count):
+                if matrix[row, column]:
+                    text = f"{100 * shares[row, column]:.3g}" if normalised else f"{matrix[row, column]}"
+                    colour = "white" if shares[row, column] > 0.5 else "black"
+                    axis.text(column, row, text, ha="center", va="center", fontsize=7, color=colour)
+    size = float(np.clip(8 * side / (0.42 * count), 4, 8))
+    step = -(-count // BESIDE)
+    places, names = range(0, count, step), [short(name) for name in classes[::step]]
+    axis.set_xticks(places, names, rotation=90 if max(map(len, names)) > 2 else 0, fontsize=size)
+    axis.set_yticks(places, names, fontsize=size)
+    some = f" (one in {step} named)" if step > 1 else ""
+    axis.set_xlabel(f"predicted class{some}")
+    axis.set_ylabel(f"true class{some}")
+    unit = "per cent of the true class" if normalised else "images"
+    axis.set_title(f"Confusion matrix, {split} split, {unit}", fontsize=10)
+    return figure
+
+
+def per_class(table: pd.DataFrame, split: str) -> Figure:
+    """Precision, recall and F1 of each class, as dots on one line a class."""
+    figure = new_figure(6.5, 1.4 + 0.24 * len(table))
+    axis = figure.subplots()
+    places = np.arange(len(table))
+    for name, marker, colour in (("precision", "|", BLUE), ("recall", "x", RED), ("f1", "o", GREEN)):
+        hollow: dict[str, Any] = {"facecolors": "none", "edgecolors": colour} if marker == "o" else {"color": colour}
+        axis.scatter(table[name], places, marker=marker, label=name, s=50, zorder=3, **hollow)
+    axis.set_yticks(places, [short(name) for name in table["class"]], fontsize=8)
+    axis.set_ylim(len(table) - 0.5, -0.5)
+    axis.grid(axis="y", linewidth=0.4, color="#dddddd")
+    axis.set_xlabel("score")
+    axis.set_ylabel("class")
+    axis.set_title(f"Precision, recall and F1 by class, {split} split", fontsize=10)
+    axis.legend(fontsize=8, frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
+    open_frame(axis)
+    return figure
+
+
+def coverage(table: pd.DataFrame, split: str) -> Figure:
+    """Accuracy on the images that are surest, by their share; some thresholds of the confidence stand beside."""
+    figure = new_figure(6.5, 4.2)
+    axis = figure.subplots()
+    shares, accuracies = 100 * table["coverage"], 100 * table["accuracy"]
+    axis.plot(shares, accuracies, color=BLUE, marker="o", markersize=3)
+    room = max(100 - float(accuracies.min()), 1)
+    axis.set_ylim(100 - 1.1 * room, 100 + 0.1 * room)
+    axis.set_xlim(0, 103)
+    axis.ticklabel_format(axis="y", useOffset=False)
+    last = float("inf")
+    for share, accuracy, threshold in zip(shares, accuracies, table["threshold"], strict=True):
+        if last - share >= 12:  # apart enough to be read
+            axis.annotate(
+                percent(threshold), (share, accuracy), (3, 4), textcoords="offset points", fontsize=7, color=GREY
+            )
+            last = share
+    axis.set_xlabel("coverage: share of the images at least so sure, %")
+    axis.set_ylabel("accuracy on them, %")
+    axis.set_title(f"Accuracy against coverage, {split} split (at a point: lowest confidence)", fontsize=10)
+    open_frame(axis)
+    return figure
+
+
+def reliability(table: pd.DataFrame, split: str) -> Figure:
+    """Accuracy over confidence with the images of each bin, before and after temperature scaling."""
+    figure = new_figure(9.5, 4.8)
+    figure.suptitle(f"Reliability, {split} split", fontsize=10)
+    axes = figure.subplots(2, 2, sharex=True, sharey="row", height_ratios=[3, 1])
+    centres, width = 50 * (table["low"] + table["high"]), 100 * (table["high"] - table["low"])
+    for column, (when, suffix) in enumerate((("before", "_uncalibrated"), ("after", ""))):
+        upper, lower = axes[:, column]
+        accuracy, confidence = 100 * table[f"accuracy{suffix}"], 100 * table[f"confidence{suffix}"]
+        upper.bar(centres, accuracy, 0.94 * width, color=BLUE, alpha=0.35, label="accuracy of the bin")
+        upper.scatter(confidence, accuracy, color=BLUE, s=14, zorder=3, clip_on=False, label="at its mean confidence")
+        upper.plot([0, 100], [0, 100], color=GREY, linewidth=0.8, linestyle="--", label="as sure as right")
+        upper.set_title(f"{when} temperature scaling", fontsize=10)
+        lower.bar(centres, table[f"images{suffix}"], 0.94 * width, color=GREY)
+        lower.set_yscale("symlog", linthresh=1)
+        lower.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")  # powers of ten would need math text
+        upper.set_ylabel("accuracy, %")
+        lower.set_ylabel("images")
+        lower.set_xlabel("confidence, %")
+        open_frame(upper)
+        open_frame(lower)
+    axes[0, 0].set_xlim(0, 100)
+    axes[0, 0].set_ylim(0, 103)
+    axes[0, 1].legend(fontsize=7, frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
+    axes[1, 0].set_ylim(0, None)
+    return figure
+
+
+def slices(table: pd.DataFrame, split: str) -> Figure:
+    """Accuracy with its interval by quarters of each property of the images; the line is the accuracy of all."""
+    names = list(table["property"].unique())
+    figure = new_figure(3.1 * len(names) + 0.6, 3.4)
+    figure.suptitle(f"Accuracy by looks of the image, {split} split (95 % intervals)", fontsize=10)
+    axes = figure.subplots(1, len(names), sharey=True, squeeze=False)[0]
+    for axis, name in zip(axes, names, strict=True):
+        part = table[table["property"] == name]
+        places = np.arange(len(part))
+        middle = 100 * part["accuracy"]
+        distances = [middle - 100 * part["accuracy_low"], 100 * part["accuracy_high"] - middle]
+        axis.errorbar(places, middle, np.maximum(distances, 0), color=BLUE, fmt="o", markersize=4, capsize=3)
+        total = 100 * (part["accuracy"] * part["images"]).sum() / part["images"].sum()
+        axis.axhline(total, color=GREY, linewidth=0.8, linestyle="--")
+        unit = {"size": "width x height, root, in pixels"}.get(name, f"{name}, 0 to 1")
+        digits = 0 if name == "size" else 3
+        spans = [
+            f"{low:,.{digits}f} to\n{high:,.{digits}f}" for low, high in zip(part["low"], part["high"], strict=True)
+        ]
+        labels = [f"{span}\n({images:,})" for span, images in zip(spans, part["images"], strict=True)]
+        axis.set_xticks(places, labels, fontsize=7)
+        axis.set_xlim(-0.5, len(part) - 0.5)
+        axis.set_xlabel(f"{unit} (images)", fontsize=8)
+        axis.set_title(name, fontsize=10)
+        open_frame(axis)
+    axes[0].set_ylabel("accuracy, %")
+    return figure
+
+
+def learning_rates(
+    rates: Sequence[float],
+    losses: Sequence[float],
+    smoothed: NDArray[np.float64],
+    suggestion: tuple[float, float] | None,
+    present: float,
+) -> Figure:
+    """Loss over learning rate in a range test, with the rates that it suggests and the present one."""
+    figure = new_figure(6.5, 4)
+    axis = figure.subplots()
+    axis.plot(rates, losses, color=BLUE, alpha=0.3, linewidth=0.8, label="each batch")
+    axis.plot(rates, smoothed, color=BLUE, label="smoothed")
+    if suggestion is not None:
+        low_rate, high_rate = suggestion
+        axis.axvspan(low_rate, high_rate, color=GREEN, alpha=0.15, label=f"suggested: {low_rate:g} to {high_rate:g}")
+    axis.axvline(present, color=ORANGE, linewidth=1.2, linestyle="--", label=f"train.lr: {present:g}")
+    axis.set_xscale("log")
+    axis.xaxis.set_major_formatter(lambda value, _: f"{value:g}")  # powers of ten would need math text
+    axis.xaxis.set_minor_formatter("")
+    # The last, diverging losses would flatten all others.
+    low, first = float(smoothed.min()), float(smoothed[0])
+    axis.set_ylim(max(0.0, low - 0.15 * first), 1.4 * first)
+    axis.set_xlabel("learning rate")
+    axis.set_ylabel("training loss, cross-entropy in nats")
+    axis.set_title("Learning-rate range test", fontsize=10)
+    axis.legend(fontsize=8, frameon=False)
+    open_frame(axis)
+    return figure

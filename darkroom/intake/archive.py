@@ -1,0 +1,236 @@
+"""Reads the files inside an archive as a stream: zip in zip, tar.gz in zip, and so on. Nothing is unpacked to disk.
+
+A file's path is the same whether Kaggle served it inside a nested archive or unpacked: the archive's name without
+its ending counts as a folder, so `trainingSet.tar.gz` holding `trainingSet/0/img_3.jpg` and the plain file
+`trainingSet/trainingSet/0/img_3.jpg` are one path.
+"""
+
+import bz2
+import gzip
+import io
+import lzma
+import re
+import shutil
+import tempfile
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import IO, NamedTuple
+
+from darkroom.base.errors import UserError
+from darkroom.intake import tar_reader, zip_reader
+
+ENDINGS = re.compile(r"\.(zip|tar|tar\.gz|tgz|tar\.bz2|tbz2|tar\.xz|txz)$", re.IGNORECASE)
+PIECE = 2**20
+DAMAGE = (zip_reader.BadZip, tar_reader.BadTar, EOFError, OSError, zlib.error, lzma.LZMAError)
+XZ_MEMORY = 2**28  # bytes; `xz -9` asks for a quarter of it, an archive that was made to do harm for gigabytes
+MAX_DEPTH = 4
+MAX_FILE = 2**29  # bytes of one picture file; what is larger is no picture
+SPOOL = 2**26  # a nested zip larger than this waits in a temporary file, for it must be seekable
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds against decompression bombs."""
+
+    members: int = 10_000_000
+    bytes: int = 10**12
+
+
+class File(NamedTuple):
+    """One file inside an archive. `read` decompresses it; it may run in another thread and raise
+    zip_reader.BadMember, whose message says why this one file cannot be read."""
+
+    path: str
+    size: int
+    read: Callable[[], bytes]
+
+
+def is_archive(name: str) -> bool:
+    """Whether a file's name says that it is an archive we can open."""
+    return ENDINGS.search(name) is not None
+
+
+def problem(archive: Path) -> str | None:
+    """Why a file is no archive, as far as its beginning and the directory of a zip tell; None where it may be one."""
+    try:
+        with archive.open("rb") as stream:
+            return None if next(iter(_members(stream, _Seen(archive, Limits()))), None) else "it holds no file"
+    except DAMAGE as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
+        return str(error)
+
+
+def files(
+    archive: Path, *, wanted: Callable[[str], bool], may_hold: Callable[[str], bool], limits: Limits
+) -> Iterator[File]:
+    """Yield the wanted files of an archive and of the archives inside it, in the archive's own order.
+
+    `wanted` decides by path; `may_hold` says whether a nested archive, given as a folder, is worth opening.
+    Raises UserError where the archive as a whole is damaged, encrypted or beyond the limits.
+    """
+    seen = _Seen(archive, limits)
+    try:
+        with archive.open("rb") as stream:
+            yield from _walk(stream, "", wanted, may_hold, seen, depth=0)
+    except DAMAGE as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
+        inside = f", in {seen.inside}" if seen.inside else ""
+        if str(error) == "Memory usage limit exceeded":  # lzma's
+            raise UserError(
+                f"{archive}{inside} needs more than {XZ_MEMORY:,} bytes of memory to be unpacked: "
+                "pack it again with `xz -9` or a lower number"
+            ) from None
+        raise UserError(
+            f"{archive}{inside} is damaged or cut short ({error}): delete it, fetch it again with `dvc repro -f fetch`"
+        ) from None
+
+
+class _Seen:
+    """Counts what went by, against the limits."""
+
+    def __init__(self, archive: Path, limits: Limits) -> None:
+        self.archive, self.limits = archive, limits
+        self.members = self.bytes = 0
+        self.inside = ""
+
+    def count(self, size: int) -> None:
+        self.members += 1
+        if self.members > self.limits.members:
+            raise UserError(
+                f"{self.archive} holds more than {self.limits.members:,} files: "
+                "raise extract.max_members in params.yaml if that is right"
+            )
+        self.spend(size)
+
+    def spend(self, size: int) -> None:
+        self.bytes += size
+        if self.bytes > self.limits.bytes:
+            raise UserError(
+                f"{self.archive} unpacks to more than {self.limits.bytes:,} bytes: "
+                "raise extract.max_bytes in params.yaml if that is right"
+            )
+
+
+def _walk(
+    stream: IO[bytes],
+    folder: str,
+    wanted: Callable[[str], bool],
+    may_hold: Callable[[str], bool],
+    seen: _Seen,
+    depth: int,
+) -> Iterator[File]:
+    if depth > MAX_DEPTH:
+        raise UserError(f"{seen.archive}, in {seen.inside}: archives stand inside archives more than {MAX_DEPTH} deep")
+    for member in _members(stream, seen):
+        path = _clean(folder + member.name)
+        nested = ENDINGS.search(path)
+        if nested:
+            inner = path[: nested.start()]
+            if may_hold(inner):
+                outside, seen.inside = seen.inside, path
+                content = _buffered(member.pieces(), seen)
+                yield from _walk(content, inner + "/", wanted, may_hold, seen, depth + 1)
+                seen.inside = outside
+        elif wanted(path):
+            seen.count(member.size)
+            yield File(path, member.size, _content(member))
+
+
+def _content(member: "zip_reader.Member | tar_reader.Member") -> Callable[[], bytes]:
+    if member.size > MAX_FILE:
+        return zip_reader.failing(f"it has {member.size:,} bytes, and no picture has more than {MAX_FILE:,}")
+    return member.content()
+
+
+def _members(stream: IO[bytes], seen: "_Seen") -> "Iterator[zip_reader.Member] | Iterator[tar_reader.Member]":
+    """The members of an archive, told by its first bytes, for a name can lie; by its name where they do not tell."""
+    head = stream.peek(tar_reader.BLOCK)  # type: ignore[attr-defined]
+    # A zip may have a program in front that unpacks it; not the page of a server, and a tar without files begins with
+    # zeros.
+    named = (seen.inside or seen.archive.name).lower().endswith(".zip")
+    other = head.startswith((b"\0", b"<", *COMPRESSED)) or head[257:262] == b"ustar"
+    if head.startswith(b"PK") or (named and not other):
+        return zip_reader.members(stream if stream.seekable() else _spooled(stream))
+    for magic, unpacked in COMPRESSED.items():
+        if head.startswith(magic):
+            return tar_reader.members(_buffered(unpacked(stream), seen))
+    return tar_reader.members(stream)
+
+
+def _gunzipped(stream: IO[bytes]) -> Iterator[bytes]:
+    return iter(partial(gzip.GzipFile(fileobj=stream).read, PIECE), b"")
+
+
+def _bunzipped(stream: IO[bytes]) -> Iterator[bytes]:
+    return iter(partial(bz2.BZ2File(stream).read, PIECE), b"")
+
+
+def _unxzed(stream: IO[bytes]) -> Iterator[bytes]:
+    """As lzma.LZMAFile reads it, which takes as much memory as the file asks for. Streams may follow one another."""
+    packed = stream.read(PIECE)
+    while packed:
+        decoder = lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=XZ_MEMORY)
+        while not decoder.eof:
+            piece = decoder.decompress(packed, PIECE)
+            packed = stream.read(PIECE) if decoder.needs_input else b""
+            if piece:
+                yield piece
+            elif decoder.needs_input and not packed:
+                raise EOFError("its xz stream is cut short")
+        packed = decoder.unused_data.lstrip(b"\0")
+        while not packed and (more := stream.read(PIECE)):
+            packed = more.lstrip(b"\0")
+
+
+COMPRESSED: dict[bytes, Callable[[IO[bytes]], Iterator[bytes]]] = {
+    b"\x1f\x8b": _gunzipped,
+    b"BZh": _bunzipped,
+    b"\xfd7zXZ": _unxzed,
+}
+
+
+def _spooled(stream: IO[bytes]) -> IO[bytes]:
+    """The rest of a stream in a form that can be sought: in memory while it is small."""
+    start = stream.read(SPOOL)
+    if len(start) < SPOOL:
+        return io.BytesIO(start)
+    spool = tempfile.TemporaryFile()  # noqa: SIM115, it lives as long as the walk
+    spool.write(start)
+    shutil.copyfileobj(stream, spool, PIECE)
+    return spool
+
+
+def _buffered(pieces: Iterator[bytes], seen: "_Seen") -> IO[bytes]:
+    return io.BufferedReader(_Pieces(pieces, seen), PIECE)  # type: ignore[type-var]
+
+
+class _Pieces(io.RawIOBase):
+    """What is unpacked as a stream, counted against the limits as it goes by."""
+
+    def __init__(self, pieces: Iterator[bytes], seen: "_Seen") -> None:
+        self._pieces, self._left, self._seen = pieces, b"", seen
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: bytearray) -> int:  # type: ignore[override]
+        if not self._left:
+            self._left = next(self._pieces, b"")
+            self._seen.spend(len(self._left))
+        taken = self._left[: len(buffer)]
+        self._left = self._left[len(taken) :]
+        buffer[: len(taken)] = taken
+        return len(taken)
+
+
+def _clean(path: str) -> str:
+    """A path with `/` between its parts and without `.`, `..` or a root; it is a name here, never a place on disk."""
+    if "\\" in path or "//" in path or "./" in path or path.startswith("/"):
+        parts = [part for part in path.replace("\\", "/").split("/") if part not in ("", ".", "..")]
+        return "/".join(parts)
+    return path

@@ -1,0 +1,143 @@
+"""Corrections of the data by hand: labels that were wrong, pictures that should not be there.
+
+They stand in a table of their own, in git, and the archive stays as it came: so that who corrected what can be read
+in the history, and a correction can be taken back.
+"""
+
+import csv
+import difflib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from darkroom.base.errors import UserError
+
+COLUMNS = ("dataset", "path", "action", "label")
+ACTIONS = ("relabel", "drop")
+REMEDY = "save it as UTF-8, with commas between the fields"
+
+
+@dataclass(frozen=True)
+class Correction:
+    """One line of the table: the picture at `path` inside the archive gets `label`, or is dropped (label None)."""
+
+    place: str  # file and line, for messages
+    path: str
+    label: str | None
+
+
+def read(file: Path, dataset: str) -> list[Correction]:
+    """The corrections of one data set, in the order of the file; none where there is no file.
+
+    Fields after the fourth are passed over, so that lines of the table of suspects can stand here as they are.
+    Raises UserError, naming the line, for an unknown action, a missing label or path, and for two lines about one
+    picture.
+    """
+    if not file.exists():
+        return []
+    found: dict[str, Correction] = {}
+    try:
+        with file.open(encoding="utf-8-sig", newline="") as lines:
+            reader = csv.reader(lines, strict=True)
+            head = tuple(next(reader, ()))
+            if head[: len(COLUMNS)] != COLUMNS:
+                raise UserError(
+                    f"{file}, line 1 is {','.join(head)!r}, but must begin with {','.join(COLUMNS)}: {REMEDY}"
+                )
+            for fields in reader:
+                if not fields or fields[0].strip() != dataset:
+                    continue
+                correction = _correction(fields, f"{file}, line {reader.line_num}")
+                if correction.path in found:
+                    raise UserError(
+                        f"{correction.place} is about {correction.path}, as {found[correction.path].place} is: "
+                        "keep one of the two"
+                    )
+                found[correction.path] = correction
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise UserError(f"{file} is not a table in UTF-8 ({error}): {REMEDY}") from None
+    return list(found.values())
+
+
+def _correction(fields: list[str], place: str) -> Correction:
+    _, path, action, label = (*fields, "", "", "")[: len(COLUMNS)]
+    action, label = action.strip(), label.strip()
+    if action not in ACTIONS:
+        raise UserError(f"{place}: the action is {action!r}, but must be {' or '.join(ACTIONS)}")
+    if not path:
+        raise UserError(f"{place}: there is no path: give that of a picture, as data/images/index.parquet has it")
+    if action == "relabel" and not label:
+        raise UserError(f"{place}: relabel needs a label: name the right class, or drop the picture")
+    return Correction(place, path, label if action == "relabel" else None)
+
+
+def apply(
+    index: pa.Table, dropped: Iterable[str], corrections: Sequence[Correction], names: dict[str, str]
+) -> tuple[pa.Table, pa.Table]:
+    """Give the pictures of `index` (columns path, label, subset; labels as text) their right labels.
+
+    `dropped` are the paths of pictures that were left out before. `names` are the classes as people read them, by
+    label. Returns the index and what was done, in the order of the corrections: path, action, was and now, as people
+    read them. Raises UserError for a path or a label that the data set does not have.
+    """
+    labels = {name.strip(): label for label, name in names.items()} | {name: label for label, name in names.items()}
+    gone = set(dropped)
+    relabels = [correction for correction in corrections if correction.label is not None]
+    for correction in relabels:
+        if correction.label not in labels:
+            hint = _near(str(correction.label), labels)
+            raise UserError(f"{correction.place}: there is no class {correction.label!r}: {hint}")
+    for correction in corrections:
+        if correction.label is None and correction.path not in gone:
+            raise _unknown(correction, index)
+    wanted = pa.array([correction.path for correction in relabels], pa.string())
+    rows = pc.index_in(wanted, value_set=index["path"].combine_chunks()).to_pylist() if relabels else []
+    was: list[str] = []
+    for correction, row in zip(relabels, rows, strict=True):
+        if row is None:
+            raise _unknown(correction, index)
+        if index["label"][row].as_py() is None:
+            raise UserError(
+                f"{correction.place}: {correction.path} is one of the unlabelled pictures, which cannot be relabelled: "
+                "move it into the folder of its class"
+            )
+        was.append(index["label"][row].as_py())
+    place = pc.index_in(index["path"], value_set=wanted)
+    now = pa.array([labels[str(correction.label)] for correction in relabels], pa.string())
+    corrected = pc.coalesce(now.take(place.combine_chunks()), index["label"])
+    index = index.set_column(index.schema.get_field_index("label"), "label", corrected)
+    before = dict(zip([correction.path for correction in relabels], was, strict=True))
+    done = pa.table(
+        {
+            "path": [correction.path for correction in corrections],
+            "action": ["drop" if correction.label is None else "relabel" for correction in corrections],
+            "was": [names[before[one.path]] if one.path in before else "" for one in corrections],
+            "now": [correction.label or "" for correction in corrections],
+        }
+    )
+    return index, done
+
+
+def in_words(done: pa.Table) -> str:
+    """How many corrections were applied."""
+    count, dropped = len(done), done["action"].to_pylist().count("drop")
+    return (
+        f"{count:,} correction{'s' if count != 1 else ''} applied ({count - dropped:,} relabelled, {dropped:,} dropped)"
+    )
+
+
+def _unknown(correction: Correction, index: pa.Table) -> UserError:
+    # Names are cheap to compare, so that the slow comparison sees few paths.
+    paths, name = index["path"].to_pylist(), correction.path.rpartition("/")[2]
+    same_name = [path for path in paths if path.rpartition("/")[2] == name]
+    hint = _near(correction.path, same_name or paths)
+    return UserError(f"{correction.place}: the data set has no usable picture {correction.path!r}: {hint}")
+
+
+def _near(wrong: str, known: Iterable[str]) -> str:
+    known = list(known)
+    near = difflib.get_close_matches(wrong, known, n=1)
+    return f"did you mean {near[0]}?" if near else f"known are {', '.join(known[:20])}"

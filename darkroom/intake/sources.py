@@ -1,0 +1,345 @@
+"""Where an archive comes from: bundled data, Kaggle, a URL, or a path. Each function leaves one whole file."""
+
+import hashlib
+import io
+import os
+import re
+import shutil
+import time
+import zipfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import requests
+from filelock import FileLock
+
+from darkroom.base.console import bar
+from darkroom.base.errors import UserError, printable
+from darkroom.base.files import remove, replacing, write_text
+from darkroom.base.paths import root
+from darkroom.intake.archive import is_archive, problem
+
+PIECE = 2**20
+LISTED = 5  # names in a line
+TRIES = 5
+TIMEOUT = (10, 60)  # seconds to connect, seconds without a byte
+PATIENCE = 300  # seconds that a busy server may ask for before the next attempt
+ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
+BY_HAND = "or download it by hand, not to data/raw, and name it: dvc exp run -S fetch.archive=/path/to/archive.zip"
+
+
+def bundled_digits(folder: Path) -> Path:
+    """Write scikit-learn's 1,797 handwritten digits as a zip of PNG files, one folder a digit.
+
+    The bytes are the same each time: no clock, and neither PNG nor zip is compressed.
+    Source: Alpaydin and Kaynak, 1998, https://doi.org/10.24432/C50P49.
+    """
+    import cv2
+    from sklearn.datasets import load_digits
+
+    digits = load_digits()
+    archive = folder / "digits.zip"
+    with replacing(archive) as partial, zipfile.ZipFile(partial, "w", zipfile.ZIP_STORED) as packed:
+        for number, (image, label) in enumerate(zip(digits.images, digits.target, strict=True)):
+            grey = (image * 255 / 16).round().astype("uint8")  # the scans have 17 levels
+            _, png = cv2.imencode(".png", grey, [cv2.IMWRITE_PNG_COMPRESSION, 0])
+            packed.writestr(zipfile.ZipInfo(f"digits/{label}/{number:04}.png", ZIP_EPOCH), png.tobytes())
+    return archive
+
+
+def from_path(path: Path, folder: Path) -> Path:
+    """Copy an archive, or pack a folder into an uncompressed zip whose bytes depend on its files alone."""
+    path = path.expanduser()
+    chosen, own = path.resolve(), folder.resolve()
+    if own in (chosen, *chosen.parents) or chosen in own.parents:
+        where = "lies in" if own in (chosen, *chosen.parents) else "holds"
+        raise UserError(f"{path} {where} {folder}, which DVC empties before this stage: keep archives elsewhere")
+    if path.is_dir():
+        return _pack_folder(path, folder / f"{path.resolve().name}.zip")
+    if not path.is_file():
+        raise UserError(f"there is no file or folder {path}: give an absolute path to a zip, a tar or a folder")
+    if not is_archive(path.name):
+        raise UserError(f"{path} is no archive: allowed are .zip, .tar, .tar.gz, .tar.bz2, .tar.xz, or a folder")
+    target = folder / path.name
+    with (
+        replacing(target) as partial,
+        path.open("rb") as source,
+        partial.open("wb") as copy,
+        bar(what=path.name, unit="B", total=path.stat().st_size, unit_scale=True) as shown,
+    ):
+        while piece := source.read(PIECE):
+            copy.write(piece)
+            shown.update(len(piece))
+    return target
+
+
+def _pack_folder(source: Path, target: Path) -> Path:
+    files = sorted(_files(source))
+    if not files:
+        raise UserError(f"the folder {source} holds no files")
+    if empty := _without_files(source, files):
+        more = f" and {len(empty) - LISTED:,} more" if len(empty) > LISTED else ""
+        print(f"no file in {printable(', '.join(empty[:LISTED]))}{more}: a folder without files becomes no class")
+    try:
+        with replacing(target) as partial, zipfile.ZipFile(partial, "w", zipfile.ZIP_STORED) as packed:
+            for path in bar(what=source.name, unit="file", items=files):
+                member = zipfile.ZipInfo(path.relative_to(source).as_posix(), ZIP_EPOCH)
+                member.file_size = path.stat().st_size
+                with path.open("rb") as content, packed.open(member, "w") as copy:
+                    while piece := content.read(PIECE):
+                        copy.write(piece)
+    except UnicodeEncodeError as error:
+        raise UserError(f"in the folder {source}, {error.object!r} has a name that is not UTF-8: rename it") from None
+    return target
+
+
+def _files(folder: Path, above: tuple[Path, ...] = ()) -> Iterator[Path]:
+    """All files below a folder; links are followed."""
+    if folder.resolve() in above:
+        raise UserError(f"{folder} is a link to a folder in which it lies itself: remove it")
+    for path in folder.iterdir():
+        if path.is_dir():
+            yield from _files(path, (*above, folder.resolve()))
+        elif path.is_file():
+            yield path
+
+
+def _without_files(source: Path, files: Sequence[Path]) -> list[str]:
+    """Folders of `source` that hold none of its files, at any depth: the outermost ones, without hidden ones."""
+    filled = {path.parent for path in files}
+    filled |= {above for folder in filled for above in folder.parents}
+    empty = []
+    for place, folders, _ in os.walk(source, followlinks=True):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        empty += [Path(place, name) for name in folders if Path(place, name) not in filled]
+        folders[:] = [name for name in folders if Path(place, name) in filled]
+    return sorted(path.relative_to(source).as_posix() for path in empty)
+
+
+@contextmanager
+def _downloads(source: str) -> Iterator[Path]:
+    """A folder that outlives an interrupted run, for one process at a time.
+
+    DVC empties a stage's outputs before it runs, so what is to be resumed must lie elsewhere.
+    """
+    folder = root() / ".downloads" / hashlib.sha256(source.encode()).hexdigest()[:16]
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder.with_suffix(".lock")):
+        folder.mkdir(exist_ok=True)  # not before: whoever held the lock may just have removed it
+        yield folder
+        shutil.rmtree(folder)
+
+
+def from_url(url: str, folder: Path) -> Path:
+    """Download a file, resuming what an interrupted run left, with growing pauses between attempts."""
+    name = Path(unquote(urlsplit(url).path)).name
+    if not is_archive(name):
+        raise UserError(f"{url} names no archive: its last part must end in .zip, .tar, .tar.gz, .tar.bz2 or .tar.xz")
+    target = folder / name
+    with _downloads(url) as waiting:
+        pause = 0.0
+        for attempt in range(TRIES):
+            if attempt:
+                time.sleep(max(2**attempt, pause))
+            try:
+                _download(url, waiting / name)
+                break
+            except (
+                requests.ConnectionError,
+                requests.Timeout,
+                requests.exceptions.ChunkedEncodingError,
+            ) as error:
+                trouble, pause = error, _retry_after(error.response)
+            except (requests.RequestException, ValueError) as error:
+                raise UserError(f"{url} cannot be fetched ({_reason(error)}): check the address, {BY_HAND}") from None
+            if pause > PATIENCE:
+                raise UserError(
+                    f"{urlsplit(url).netloc} asks to be left alone for {pause:,.0f} seconds: run again then, {BY_HAND}"
+                )
+        else:
+            raise UserError(
+                f"{urlsplit(url).netloc} cannot be reached, or the connection breaks off ({_reason(trouble)}): "
+                f"run again to go on where it stopped, {BY_HAND}"
+            )
+        _check(waiting / name, url)
+        return Path(shutil.move(waiting / name, target))
+
+
+def _download(url: str, partial: Path) -> None:
+    """One attempt. What is not surely the rest of the bytes that wait is never put behind them."""
+    validator = partial.with_name(partial.name + ".validator")
+    have = partial.stat().st_size if partial.exists() and validator.exists() else 0
+    headers = {"Accept-Encoding": "identity"}
+    if have:
+        headers |= {"Range": f"bytes={have}-", "If-Range": validator.read_text(encoding="utf-8")}
+    with requests.get(url, headers=headers, stream=True, timeout=TIMEOUT) as answer:
+        code = answer.status_code
+        if code == 416:
+            partial.unlink(missing_ok=True)
+            raise requests.ConnectionError("the server refused to go on where the last attempt stopped")
+        if code == 429 or code >= 500:
+            raise requests.ConnectionError(f"the server answered {code}", response=answer)
+        if code not in (200, 206):
+            raise UserError(f"{url} answered {_status(code)}: check the address in a browser, {BY_HAND}")
+        mark = _mark(answer)
+        if code == 206:
+            start, total = _range(answer)
+            if start != have or not mark or mark != headers.get("If-Range"):
+                partial.unlink(missing_ok=True)  # not every server that resumes looks at Range and If-Range
+                raise requests.ConnectionError("the server went on at another place, or with another file")
+        else:
+            # First of all, so that bytes of another file never stand beside the new mark.
+            partial.unlink(missing_ok=True)
+            validator.unlink(missing_ok=True)
+            if mark:
+                write_text(validator, mark)
+            length = answer.headers.get("Content-Length", "")
+            have, total = 0, int(length) if length.isdecimal() else None
+        _as_stored(answer, url)
+        with (
+            partial.open("ab") as out,
+            bar(what=partial.name, unit="B", total=total, initial=have, unit_scale=True) as shown,
+        ):
+            for piece in answer.iter_content(PIECE):
+                out.write(piece)
+                shown.update(len(piece))
+    if total is not None and partial.stat().st_size != total:
+        raise requests.ConnectionError(f"{partial.stat().st_size} bytes came where {total} were announced")
+
+
+def _mark(answer: requests.Response) -> str:
+    """What tells a file on the server from a changed one; nothing where the server gives no such mark."""
+    # A weak tag may stand for other bytes; without a strong one nothing is resumed.
+    tag = answer.headers.get("ETag", "")
+    mark = tag if tag and not tag.startswith("W/") else answer.headers.get("Last-Modified", "")
+    return mark if mark.isprintable() else ""  # what is not cannot be sent back
+
+
+def _range(answer: requests.Response) -> tuple[int | None, int | None]:
+    """Which byte a part begins with, and how many the whole file has."""
+    found = re.fullmatch(r"bytes ([0-9]{1,18})-[0-9]{1,18}/([0-9]{1,18})", answer.headers.get("Content-Range", ""))
+    return (int(found[1]), int(found[2])) if found else (None, None)
+
+
+def _as_stored(answer: requests.Response, url: str) -> None:
+    """See to it that the bytes are read as they lie on the server. Raises UserError where they are changed on the way.
+
+    Of a tar.gz many a server says that it is text compressed with gzip, which a browser would then unpack.
+    """
+    coding = answer.headers.get("Content-Encoding", "identity").lower()
+    if coding in ("gzip", "x-gzip") and urlsplit(url).path.lower().endswith((".gz", ".tgz")):
+        del answer.raw.headers["Content-Encoding"]
+    elif coding != "identity":
+        raise UserError(
+            f"{urlsplit(url).netloc} compresses it on the way ({_plain(coding)}), though asked not to: "
+            f"switch that off there, {BY_HAND}"
+        )
+
+
+def _retry_after(answer: requests.Response | None) -> float:
+    """The seconds for which a server asks to be left alone, as a number or as a date; 0 where it does not ask."""
+    wanted = answer.headers.get("Retry-After", "") if answer is not None else ""
+    if re.fullmatch("[0-9]{1,9}", wanted):
+        return float(wanted)
+    try:
+        return max(0.0, parsedate_to_datetime(wanted).timestamp() - time.time())
+    except (ValueError, OverflowError):
+        return 0.0
+
+
+def _check(file: Path, sender: str) -> None:
+    """Raise UserError, and remove the file, where a download is not an archive, as the page of a login is not."""
+    if reason := problem(file):
+        size = file.stat().st_size
+        with file.open("rb") as stream:
+            head = stream.read(512)
+        file.unlink()
+        what = "no archive but a web page" if head.lstrip().startswith(b"<") else f"no whole archive ({reason})"
+        raise UserError(f"{sender} sent {size:,} bytes, {what}: open the address in a browser, {BY_HAND}")
+
+
+def from_kaggle(slug: str, folder: Path) -> Path:
+    """Download a data set with Kaggle's own client, which resumes and retries by itself.
+
+    `slug` is owner/name or owner/name/version. Public sets also work without a token, where Kaggle allows it.
+    """
+    page = f"https://www.kaggle.com/datasets/{'/'.join(slug.split('/')[:2])}"
+    with _quiet():
+        try:
+            # On import the client looks for credentials.
+            from kaggle.api.kaggle_api_extended import KaggleApi
+            from kagglesdk.datasets.types.dataset_api_service import ApiDownloadDatasetRequest
+        except ImportError as error:
+            raise UserError(f"Kaggle's client does not start ({error}): run `make setup`, {BY_HAND}") from None
+        client = KaggleApi()
+        # It ends the process where there is no token, and raises whatever a broken token file leads it to.
+        with suppress(SystemExit, Exception):
+            client.authenticate()
+    owner, name, *version = slug.split("/")
+    request = ApiDownloadDatasetRequest()
+    request.owner_slug, request.dataset_slug = owner, name
+    if version:
+        request.dataset_version_number = int(version[0])
+    try:
+        with _downloads(f"kaggle:{slug}") as waiting, client.build_kaggle_client() as kaggle:
+            answer = kaggle.datasets.dataset_api_client.download_dataset(request)
+            print(f"downloading {page}")
+            try:
+                # What it prints of a broken connection holds the signed address of the storage.
+                with redirect_stdout(io.StringIO()):
+                    client.download_file(
+                        answer, str(waiting / f"{name}.zip"), kaggle.http_client(), quiet=False, resume=True
+                    )
+            except ValueError:
+                remove(waiting)  # it may have written an error page into the file
+                raise
+            _check(waiting / f"{name}.zip", page)
+            return Path(shutil.move(waiting / f"{name}.zip", folder / f"{name}.zip"))
+    except requests.HTTPError as error:
+        answer = error.response
+        with_token = any("Authorization" in sent.request.headers for sent in (*answer.history, answer))
+        raise UserError(_kaggle_refusal(answer.status_code, slug, page, with_token)) from None
+    except requests.RequestException as error:
+        raise UserError(
+            f"Kaggle cannot be reached ({_reason(error)}): check the network and run again to go on, {BY_HAND}"
+        ) from None
+    except (SystemExit, ValueError, TypeError, AttributeError, LookupError) as error:
+        raise UserError(f"Kaggle's client gave up on {slug} ({_reason(error)}): open {page}, {BY_HAND[3:]}") from None
+
+
+def _kaggle_refusal(code: int, slug: str, page: str, with_token: bool) -> str:
+    remedy = "make a token at https://www.kaggle.com/settings and set KAGGLE_API_TOKEN to it"
+    if code == 401 or (code == 403 and not with_token):
+        why = "your Kaggle token is not accepted" if with_token else "Kaggle wants a token for this data set"
+        return f"{why} (it answered {code}): {remedy}, {BY_HAND}"
+    if code == 403:
+        return f"Kaggle refuses {slug} (it answered 403): open {page}, accept its rules, and run again, {BY_HAND}"
+    if code == 404:
+        return f"Kaggle has no data set {slug} (it answered 404): check `kaggle:` in datasets.yaml against {page}"
+    return f"Kaggle answered {_status(code)} for {slug}: try again later, {BY_HAND}"
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Swallow what Kaggle's client prints about credentials: our own sentence follows."""
+    with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
+        yield
+
+
+def _status(code: int) -> str:
+    return f"{code} {requests.status_codes._codes.get(code, ('error',))[0].replace('_', ' ')}"  # type: ignore[attr-defined]
+
+
+def _reason(error: BaseException) -> str:
+    """The last link of an exception's chain, in a few words and without addresses or headers."""
+    while error.__cause__ or error.__context__:
+        error = error.__cause__ or error.__context__  # type: ignore[assignment]
+    return type(error).__name__ if isinstance(error, requests.RequestException) else _plain(str(error))
+
+
+def _plain(text: str) -> str:
+    """Text from another machine, short and without anything that a terminal would obey."""
+    return "".join(character if character.isprintable() else " " for character in text[:120]).strip()

@@ -1,0 +1,95 @@
+"""Where training runs: the device, one GPU for each of several runs, and several processes that act as one."""
+
+import os
+import time
+from typing import TYPE_CHECKING, Any
+
+import torch
+from filelock import FileLock, Timeout
+
+from darkroom.base import paths
+from darkroom.base.errors import UserError
+from darkroom.config.params import Train
+
+if TYPE_CHECKING:
+    pass
+
+_claimed: list[FileLock] = []  # held until the process ends
+
+
+def choose_device(wish: str, *, portable: bool) -> torch.device:
+    """The device that is asked for; `auto` is the GPU if there is one, and the CPU in portable mode.
+
+    Raises UserError for a device that is not there.
+    """
+    if wish == "auto" and portable:
+        return torch.device("cpu")
+    if wish == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda")
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    device = torch.device(wish)
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise UserError(f"train.device is {wish}, but PyTorch sees {torch.cuda.device_count()} CUDA devices: use auto")
+    if device.type == "mps" and not torch.backends.mps.is_available():
+        raise UserError("train.device is mps, but PyTorch sees no Apple GPU: use auto or cpu")
+    return device
+
+
+def claim_gpu(count: int) -> int:
+    """The number of a GPU that no other run of this repository uses; waits until one is free.
+
+    The lock lies at the root of the repository, for experiments from DVC's queue run in copies of it. It is held
+    until the process ends.
+    """
+    folder = paths.root() / ".checkpoints"
+    folder.mkdir(exist_ok=True)
+    told = False
+    while True:
+        for number in range(count):
+            lock = FileLock(folder / f"gpu-{number}.lock")
+            try:
+                lock.acquire(timeout=0)
+            except Timeout:
+                continue
+            _claimed.append(lock)
+            return number
+        if not told:
+            print(f"all {count} GPUs are taken by other runs of this repository: waiting for one", flush=True)
+            told = True
+        time.sleep(1)
+
+
+def place(settings: Train) -> torch.device:
+    """The device of this run; with one device wanted of several GPUs, one that no other run has claimed.
+
+    Raises UserError for more devices than there are.
+    """
+    device = choose_device(settings.device, portable=settings.portable)
+    if device.type == "cuda" and device.index is None:
+        found = torch.cuda.device_count()
+        if settings.devices > found:
+            raise UserError(f"train.devices is {settings.devices}, but PyTorch sees {found} GPUs: use at most {found}")
+        if settings.devices == 1 and found > 1 and is_main():
+            return torch.device("cuda", claim_gpu(found))
+    elif device.type != "cpu" and settings.devices > 1:
+        raise UserError(f"train.devices is {settings.devices}, but {device} is one device: use 1, or device auto")
+    return device
+
+
+def place_again(training: dict[str, Any]) -> torch.device:
+    """Where the stages after a training work: where it did, on a GPU of their own; elsewhere if that is not there.
+
+    `training` is `train` of model.json.
+    """
+    try:
+        device = choose_device(training["device"], portable=training["portable"])
+    except UserError:
+        device = choose_device("auto", portable=training["portable"])
+    found = torch.cuda.device_count()
+    return torch.device("cuda", claim_gpu(found)) if device == torch.device("cuda") and found > 1 else device
+
+
+def is_main() -> bool:
+    """Whether this process is the one that writes and logs. Known before any other process is started."""
+    return all(os.environ.get(name, "0") == "0" for name in ("LOCAL_RANK", "NODE_RANK"))

@@ -1,0 +1,103 @@
+"""Pictures brought to the look of the training images: negatives, and photos of one dark or light sign on a ground."""
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from darkroom.base.errors import UserError
+from darkroom.pictures.decoding import Pixels
+
+WORKING_SIDE = 400  # pixels; the longer side of a photo while the ground is estimated
+ROUNDS = 10  # of the fit of the ground; each leaves out what the last one found to stand out
+EXTENT = 20 / 28  # of MNIST: its digits fill a box of 20 pixels in images of 28
+
+
+def negative(pixels: Pixels) -> Pixels:
+    """White for black and black for white."""
+    return np.asarray(255 - pixels, np.uint8)
+
+
+def fit(pixels: Pixels, shape: tuple[int, int, int], *, light: bool, extent: float = EXTENT) -> Pixels:
+    """Cut out what stands on an even or slowly shaded ground, and set it as the training images have it.
+
+    `pixels` is height x width x channels, uint8. The ground is a surface of the second degree, fitted to the pixels
+    that do not stand out from it, and is taken off; contrast is stretched. What remains is scaled, with its
+    proportions, until its longer side is the share `extent` of the image, and set with its centre of mass in the
+    middle, as MNIST was made (LeCun et al. 1998, doi:10.1109/5.726791). It is bright on black where `light` is true,
+    else the reverse.
+
+    Raises UserError for colour (`shape`, height x width x channels, must have one), and where nothing stands out.
+    """
+    height, width, channels = shape
+    if channels != 1:
+        raise UserError("--fit makes grey pictures of one sign, but this model was trained on colour: leave it out")
+    grey = _grey(pixels).astype(np.float32)
+    factor = WORKING_SIDE / max(grey.shape)
+    if factor < 1:
+        size = tuple(max(1, round(side * factor)) for side in grey.shape[::-1])
+        grey = cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
+    sign = _sign(grey)
+    rows, columns = np.flatnonzero(sign.any(axis=1)), np.flatnonzero(sign.any(axis=0))
+    if not len(rows):
+        raise UserError("nothing stands out from the ground, so that there is nothing to fit")
+    sign = sign[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    factor = min(extent * height / sign.shape[0], extent * width / sign.shape[1])
+    size = (max(1, round(sign.shape[1] * factor)), max(1, round(sign.shape[0] * factor)))
+    sign = cv2.resize(sign, size, interpolation=cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR)
+    sign = (255 * sign / sign.max()).round().astype(np.uint8)
+    placed = np.zeros((height, width), np.uint8)
+    top, left = _place(sign.sum(axis=1), height), _place(sign.sum(axis=0), width)
+    placed[top : top + sign.shape[0], left : left + sign.shape[1]] = sign
+    return (placed if light else negative(placed))[..., np.newaxis]
+
+
+def _grey(pixels: Pixels) -> Pixels:
+    if pixels.shape[2] == 1:
+        return pixels[..., 0]
+    return np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), np.uint8)
+
+
+def _sign(grey: NDArray[np.float32]) -> NDArray[np.float32]:
+    """How far each pixel stands out from the ground, 0 to 1, on the side (dark or light) where more does."""
+    apart = cv2.GaussianBlur(grey, (0, 0), max(grey.shape) / 300) - _ground(grey)
+    noise = 1.4826 * float(np.median(np.abs(apart)))  # the deviation, were it normal
+    threshold = max(4 * noise, 12)  # grey levels
+    dark, bright = (float(np.maximum(side - threshold, 0).sum()) for side in (-apart, apart))
+    apart = -apart if dark > bright else apart
+    if not (apart > threshold).any():
+        return np.zeros_like(apart)
+    full = float(np.quantile(apart[apart > threshold], 0.9))
+    strength = np.clip((apart - threshold / 2) / max(full - threshold / 2, 1), 0, 1)
+    # Specks: what is far smaller than the largest piece.
+    count, pieces, facts, _ = cv2.connectedComponentsWithStats((strength > 0.3).astype(np.uint8), connectivity=8)
+    if count == 1:
+        return np.zeros_like(apart)
+    areas = facts[:, cv2.CC_STAT_AREA]
+    kept = areas >= 0.05 * areas[1:].max()
+    kept[0] = False
+    # The soft edge of a piece belongs to it.
+    near = cv2.dilate(kept[pieces].astype(np.uint8), np.ones((3, 3), np.uint8))
+    return np.asarray(strength * near, np.float32)
+
+
+def _ground(grey: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The surface of the second degree through most pixels, by least squares that leave out what stands out."""
+    height, width = grey.shape
+    y, x = np.meshgrid(np.linspace(-1, 1, height), np.linspace(-1, 1, width), indexing="ij")
+    terms = np.stack([np.ones_like(x), x, y, x * x, x * y, y * y], axis=-1).reshape(-1, 6)
+    values = grey.reshape(-1).astype(np.float64)
+    # The first guess is level: a sign that fills a third of the picture would tilt a free surface.
+    surface = np.full_like(values, np.median(values))
+    for round_ in range(ROUNDS):
+        apart = np.abs(values - surface)
+        inner = apart <= max(2.5 * 1.4826 * float(np.median(apart)), 2)
+        degree = 3 if round_ < ROUNDS // 2 else 6  # a plane first
+        found = np.linalg.lstsq(terms[inner, :degree], values[inner], rcond=None)[0]
+        surface = terms[:, :degree] @ found
+    return surface.reshape(height, width).astype(np.float32)
+
+
+def _place(mass: NDArray[np.uint64], side: int) -> int:
+    """Where a line of pixels begins, so that its centre of mass lies in the middle of `side`, or as near as it fits."""
+    centre = float((np.arange(len(mass)) * mass).sum() / mass.sum())
+    return int(np.clip(round((side - 1) / 2 - centre), 0, side - len(mass)))

@@ -1,0 +1,165 @@
+"""The experiments of the present commit: what DVC knows of each, and how long it trained, from MLflow."""
+
+import difflib
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from darkroom.base import paths
+from darkroom.base.errors import UserError
+from darkroom.tracking import store
+
+SHORTEST_REVISION = 4  # characters, as in git
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """One row of `dvc exp show` below the present commit.
+
+    `state` is done, failed, queued or running; `created` is the time of its commit, ISO 8601. `params` holds dotted
+    keys, those of other files than params.yaml behind the file's name (`datasets.yaml:digits.size`). `figures`
+    (`val.accuracy`) and `epochs` are there only once it is done. `log` is what a task of the queue printed.
+    """
+
+    name: str
+    revision: str
+    state: str
+    created: str
+    params: dict[str, Any]
+    figures: dict[str, float]
+    epochs: float | None
+    log: Path | None
+
+
+def read() -> list[Experiment]:
+    """All experiments of the present commit, the latest first. Raises UserError outside of Git or DVC."""
+    if shutil.which("git") is None:  # for DVC that is no error
+        raise UserError("git is not installed, or not on PATH: DVC keeps experiments in it")
+    command = [sys.executable, "-m", "dvc", "exp", "show", "--json", "--hide-workspace"]
+    answer = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", errors="replace", check=False)
+    if answer.returncode:
+        reason = (answer.stderr.strip().splitlines() or ["it says nothing"])[-1].removeprefix("ERROR: ").rstrip(".")
+        raise UserError(
+            f"DVC lists no experiments here ({reason}): run this at the root of a Git repository after `dvc init`"
+        )
+    return [parse(item) for commit in json.loads(answer.stdout) for item in commit["experiments"] or []]
+
+
+def parse(item: dict[str, Any]) -> Experiment:
+    """One experiment from the JSON of `dvc exp show`."""
+    # An experiment may hold several commits, the last one first.
+    head, executor = item["revs"][0], item["executor"] or {}
+    data = head["data"] or {}
+    state = executor.get("state") or "success"
+    params: dict[str, Any] = {}
+    for file, values in _contents(data.get("params")).items():
+        params |= dotted(values, "" if file == paths.PARAMS.name else f"{file}:")
+    # What has not run to its end shows the figures of the commit it started from.
+    metrics = _contents(data.get("metrics")) if state == "success" else {}
+    log = (executor.get("local") or {}).get("log")
+    return Experiment(
+        name=item["name"] or head["rev"][:7],
+        revision=head["rev"],
+        state="done" if state == "success" else state,
+        created=data.get("timestamp") or "",
+        params=params,
+        figures=numbers(metrics.get(paths.EVALUATE.as_posix(), {})),
+        epochs=numbers(metrics.get(paths.TRAIN.as_posix(), {})).get("epochs"),
+        log=Path(log) if log else None,
+    )
+
+
+def _contents(files: dict[str, Any] | None) -> dict[str, Any]:
+    """The content of each file; nothing for one that DVC could not read."""
+    return {name: file.get("data") or {} for name, file in (files or {}).items()}
+
+
+def dotted(values: dict[str, Any], before: str = "") -> dict[str, Any]:
+    """Nested settings as dotted keys; lists, and mappings without content, stay as they are."""
+    flat: dict[str, Any] = {}
+    for key, value in values.items():
+        if isinstance(value, dict) and value:
+            flat |= dotted(value, f"{before}{key}.")
+        else:
+            flat[f"{before}{key}"] = value
+    return flat
+
+
+def numbers(values: dict[str, Any]) -> dict[str, float]:
+    """The numbers among nested figures, as dotted keys."""
+    return {
+        key: float(value)
+        for key, value in dotted(values).items()
+        if isinstance(value, int | float) and not isinstance(value, bool)
+    }
+
+
+def choose(experiments: Sequence[Experiment], names: Sequence[str]) -> list[Experiment]:
+    """Those with a name, or with a revision that begins so; all where no name is given.
+
+    Raises UserError for a name that fits none.
+    """
+    if not names:
+        return list(experiments)
+    chosen: set[int] = set()
+    for name in names:
+        fitting = {place for place, item in enumerate(experiments) if item.name == name}
+        if not fitting and len(name) >= SHORTEST_REVISION:
+            fitting = {place for place, item in enumerate(experiments) if item.revision.startswith(name)}
+        if not fitting:
+            known = [item.name for item in experiments]
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(known)}"
+            raise UserError(f"there is no experiment {name!r} on this commit: {hint}")
+        chosen |= fitting
+    return [experiments[place] for place in sorted(chosen)]
+
+
+def tail(log: Path | None, lines: int = 5) -> list[str]:
+    """The last lines of a task's log, without empty and repeated ones."""
+    if log is None or not log.is_file():
+        return ["no log: it failed before its first stage, see .dvc/tmp/exps/celery/*.out"]
+    kept: list[str] = []
+    for line in log.read_bytes()[-100_000:].decode("utf-8", errors="replace").splitlines():
+        if line.strip() and line not in kept[-1:]:
+            kept.append(line.rstrip())
+    return kept[-lines:] or ["its log is empty"]
+
+
+def seconds(names: Sequence[str]) -> dict[str, float]:
+    """Training time in seconds by name of experiment, as far as MLflow knows it.
+
+    It is the sum over the epochs of the latest run of that name. A store that does not answer costs the times alone,
+    and is warned of.
+    """
+    address = store.uri()
+    if not names or (address.startswith("sqlite:///") and not Path(address.removeprefix("sqlite:///")).is_file()):
+        return {}
+    found: dict[str, float] = {}
+    try:
+        store.prepare()
+        import mlflow
+
+        client = mlflow.MlflowClient(address)
+        everywhere = [item.experiment_id for item in client.search_experiments()]
+        for name in names:
+            runs = client.search_runs(
+                everywhere,
+                f'attributes.run_name = "{name}" AND metrics.seconds >= 0',
+                order_by=["attributes.start_time DESC"],
+                max_results=1,
+            )
+            for run in runs:
+                history = client.get_metric_history(run.info.run_id, "seconds")
+                found[name] = sum(metric.value for metric in history)
+    except Exception as error:
+        # An address may hold a user and a password: it is not repeated here.
+        print(
+            f"warning: training times are missing, as MLflow does not answer ({type(error).__name__})", file=sys.stderr
+        )
+    return found

@@ -1,0 +1,74 @@
+"""Picture files by what a person types: files, folders, patterns, or `-` for standard input."""
+
+import glob
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import TypeVar
+
+from darkroom.base.errors import UserError
+from darkroom.pictures.decoding import looks_like_image
+
+T = TypeVar("T")
+STDIN = "-"
+
+
+def find(named: Sequence[str], skipped: list[str]) -> Iterator[str]:
+    """The pictures that are named, one at a time and in order; what is passed over in folders is added to `skipped`.
+
+    A file is taken as it is, whatever its name. Of a folder and those in it, hidden ones apart, the files that end like
+    pictures are taken. A pattern (`*`, `?`, `[a-z]`, `**` for folders of any depth) is resolved here, so that it
+    may be quoted. A name that is none of these is given back, to be reported when it is opened. Standard input is one
+    picture, however often it is named. Raises UserError for an empty name, and for a pattern that nothing matches.
+    """
+    read = False
+    for name in named:
+        if not name:
+            raise UserError("an empty name is no picture: name a file, a folder (. is this one) or a pattern")
+        if name == STDIN and read:
+            continue
+        read = read or name == STDIN
+        path = Path(name)
+        if path.is_dir():
+            yield from _below(name, skipped)
+        elif name == STDIN or path.exists() or not glob.has_magic(name):
+            yield name
+        else:
+            matches = sorted(glob.iglob(name, recursive=True))  # noqa: PTH207  Path.glob takes no absolute pattern
+            if not matches:
+                raise UserError(f"no file matches {name}: check the pattern, and the folder you are in")
+            for match in matches:
+                if Path(match).is_dir():
+                    yield from _below(match, skipped)
+                elif looks_like_image(Path(match).name):
+                    yield match
+                else:
+                    skipped.append(match)
+
+
+def _below(folder: str, skipped: list[str]) -> Iterator[str]:
+    for place, folders, files in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith(".") and name != "__MACOSX")
+        for name in sorted(files):
+            if looks_like_image(name):
+                yield os.path.join(place, name)  # noqa: PTH118  a hundred thousand Paths take a second
+            else:
+                skipped.append(os.path.join(place, name))  # noqa: PTH118
+
+
+def content(name: str) -> str | bytes:
+    """What `Classifier.open` takes: the name itself, or for `-` the bytes of the one picture on standard input."""
+    return sys.stdin.buffer.read() if name == STDIN else name
+
+
+def title(name: str) -> str:
+    """What errors call it."""
+    return "standard input" if name == STDIN else name
+
+
+def batches(items: Iterator[T], count: int) -> Iterator[list[T]]:
+    """Lists of so many items, the last one shorter."""
+    while part := list(islice(items, count)):
+        yield part

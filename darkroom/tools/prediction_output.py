@@ -1,0 +1,72 @@
+"""What `python -m darkroom predict` prints: lines for people, CSV, or a JSON object a line."""
+
+import csv
+import io
+import json
+import sys
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Literal
+
+from darkroom.base.errors import printable
+
+if TYPE_CHECKING:
+    from darkroom.classifier.inference import Prediction
+
+Form = Literal["text", "csv", "json"]
+LISTED = 3  # names in a sentence
+
+
+def writer(form: Form, top_k: int) -> "Callable[[dict[str, Prediction]], None]":
+    """A function that prints predictions by the name of their picture, in parts, as they come."""
+    if form == "csv":
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            sys.stdout.reconfigure(errors="surrogateescape")  # a name that is not UTF-8 comes out as it went in
+        table = csv.writer(sys.stdout, lineterminator="\n")
+        ranks = [f"{name}_{rank}" for rank in range(1, top_k + 1) for name in ("class", "probability")]
+        table.writerow(["picture", *ranks, "unlike", "reasons", "inverted"])
+        return lambda part: table.writerows(_row(name, found) for name, found in part.items())
+    return _lines if form == "json" else _text
+
+
+def _row(name: str, found: "Prediction") -> list[object]:
+    pairs = zip(found.classes, found.probabilities, strict=True)
+    values = [value for label, share in pairs for value in (label, round(share, 6))]
+    unlike = "" if found.unlike is None else round(found.unlike, 3)
+    return [name, *values, unlike, "; ".join(found.reasons), str(found.inverted).lower()]
+
+
+def _lines(part: "dict[str, Prediction]") -> None:
+    for name, found in part.items():
+        classes = dict(zip(found.classes, (round(value, 6) for value in found.probabilities), strict=True))
+        unlike = None if found.unlike is None else round(found.unlike, 3)
+        line = {
+            "picture": name,
+            "classes": classes,
+            "unlike": unlike,
+            "reasons": found.reasons,
+            "inverted": found.inverted,
+        }
+        print(json.dumps(line, ensure_ascii=not name.isprintable()))
+
+
+def _text(part: "dict[str, Prediction]") -> None:
+    shown = {name: printable(name) for name in part}
+    width = max(map(len, shown.values()), default=0)
+    for name, found in part.items():
+        pairs = zip(found.classes, found.probabilities, strict=True)
+        best = "  ".join(f"{printable(label)} {value:.2%}" for label, value in pairs)
+        print(f"{shown[name]:{width}}  {best}{'  (its negative)' if found.inverted else ''}{_doubt(found)}")
+
+
+def _doubt(found: "Prediction") -> str:
+    """A warning, where the picture lies beyond nearly all of the validation images."""
+    if found.unlike is None or found.unlike <= 1:
+        return ""
+    why = f": {'; '.join(found.reasons)}" if found.reasons else ""
+    return f"  unlike the training images ({found.unlike:.1f} times the limit){why}"
+
+
+def listed(names: Sequence[str]) -> str:
+    """A few names, and how many more there are."""
+    more = f" and {len(names) - LISTED:,} more" if len(names) > LISTED else ""
+    return printable(", ".join(names[:LISTED])) + more

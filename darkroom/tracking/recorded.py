@@ -1,0 +1,52 @@
+"""What of the results of the stages after `train` goes into the record of a run."""
+
+from pathlib import Path
+from typing import Any
+
+from darkroom.base import paths
+
+PREFIXES = {"val": "best_val", "test": "test"}  # the run already has `val_accuracy`, epoch by epoch
+EVALUATED = [
+    paths.EVALUATE,
+    paths.REPORT_TEXT,
+    paths.REPORT_JSON,
+    paths.PER_CLASS,
+    paths.COVERAGE,
+    paths.CALIBRATION,
+    paths.SLICES,
+    paths.EVALUATE_PICTURES,
+]
+LATER: list[Path] = [
+    paths.ERRORS,
+    paths.ERRORS_TABLE,
+    paths.SUSPECTS,
+    paths.NEAR_DUPLICATES,
+    paths.ERRORS_PICTURES,
+    paths.INSIDE,
+    paths.INSIDE_PICTURES,
+    paths.SUBMISSION,
+    paths.PREDICT_PICTURES,
+    paths.REPORT,
+    paths.CARD,
+]
+
+
+def evaluation(figures: dict[str, Any]) -> dict[str, float]:
+    """The figures of metrics/evaluate.json by which runs are compared."""
+    return {
+        f"{prefix}_{name}": value
+        for split, prefix in PREFIXES.items()
+        for name, value in figures[split].items()
+        if value is not None
+    }
+
+
+def later(errors: dict[str, Any], seen: dict[str, Any]) -> dict[str, float]:
+    """Those of metrics/errors.json and metrics/inside.json."""
+    return {
+        "test_mistakes": errors["mistakes"],
+        "suspects": errors["suspects"]["images"],
+        "near_duplicates": errors["near_duplicates"]["pairs"],
+        "test_neighbour_accuracy": seen["accuracy"]["nearest_neighbours"],
+        "val_dead_channels": sum(layer["dead"] for layer in seen["dead_channels"].values()),
+    }

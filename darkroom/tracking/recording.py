@@ -1,0 +1,280 @@
+"""The record of runs in MLflow. Whatever goes wrong here is warned of and never costs a trained model.
+
+`train` opens one run; later stages find it by the sha256 of the model file, so that no run id ever becomes part of a
+pipeline output.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from darkroom.base import paths
+from darkroom.base.errors import without_password
+from darkroom.base.files import read_json, remove, sha256, write_json
+from darkroom.config.params import Params, flatten
+from darkroom.tracking import registry, store
+
+MODEL_TAG = "model_sha256"
+EPOCH_METRICS = ("train_loss", "train_accuracy", "val_loss", "val_accuracy", "lr", "seconds", "cpu_seconds")
+TRAINED = [paths.TRAIN, paths.HISTORY, paths.MODEL, paths.TRAIN_PICTURES]
+MAX_PARAM = 6000  # characters that MLflow keeps of a parameter
+
+
+class Run:
+    """One MLflow run that takes figures and files; it takes nothing once the store has failed."""
+
+    def __init__(self, run_id: str | None, known_epochs: int = 0) -> None:
+        self._run_id, self._known_epochs = run_id, known_epochs
+
+    @property
+    def run_id(self) -> str | None:
+        """MLflow's name of the run; None once nothing is recorded any more."""
+        return self._run_id
+
+    def opened(self, layers: str) -> None:
+        """The table of layers."""
+        self._do(lambda client, run_id: client.log_text(run_id, layers + "\n", "model.txt"))
+
+    def epoch(self, figures: dict[str, float]) -> None:
+        """All figures of one epoch, in one request; an epoch that the run already knows is left out."""
+        if figures["epoch"] <= self._known_epochs:
+            return
+        self._do(lambda client, run_id: _log_epoch(client, run_id, figures))
+
+    def trained(self, digest: str, register_as: str | None = None) -> None:
+        """The trained model with its curves, and the tag by which later stages find the run.
+
+        `register_as` is the registered model of which this becomes a new version, with the alias `newest`.
+        """
+
+        self._do(lambda client, run_id: _log_trained(client, run_id, digest, register_as))
+
+    def _do(self, action: Callable[[Any, str], None]) -> None:
+        if self._run_id is None:
+            return
+        try:
+            action(store.client(), self._run_id)
+        except Exception as error:
+            self._run_id = None  # no more time is lost on a store that does not answer
+            _warn(error)
+
+
+@contextmanager
+def training(params: Params, facts: dict[str, Any], layers: str, run_id: str | None = None) -> Iterator[Run]:
+    """Open the run of a training and close it at the end, as failed where the training failed.
+
+    `run_id` is the run that a killed training had opened; it goes on, if the store still has it.
+    """
+    record = Run(None)
+    if params.tracking.enabled:
+        try:
+            record = Run(*_start(params, facts, run_id))
+        except Exception as error:
+            _warn(error)
+        record.opened(layers)
+    status = "FAILED"
+    try:
+        yield record
+        # A record that broke off is not to be taken for a whole one.
+        status = "FINISHED" if record.run_id is not None else "FAILED"
+    except KeyboardInterrupt:
+        status = "KILLED"
+        raise
+    finally:
+        if params.tracking.enabled:
+            try:
+                import mlflow
+
+                if mlflow.active_run() is not None:
+                    mlflow.end_run(status)
+            except Exception as error:
+                _warn(error)
+
+
+def evaluated(params: Params, figures: dict[str, float], files: list[Path]) -> None:
+    """Add the results of a stage after `train` to the run that made the present model.
+
+    What the store did not take from earlier stages comes with them: their results, kept aside meanwhile, and, from the
+    files of the pipeline, the training, of which it has a part, or nothing, as on another machine.
+    """
+    if not params.tracking.enabled:
+        return
+    digest = sha256(paths.WEIGHTS)
+    kept = paths.root() / ".unrecorded" / f"{digest}.json"
+    results = (read_json(kept) if kept.is_file() else {}) | {"|".join(map(str, files)): figures}
+    try:
+        run_id = _find(params, digest) or _complete(params, digest)
+        for names, numbers in results.items():
+            known = store.client().get_run(run_id).data.metrics
+            _log_metrics(
+                store.client(), run_id, {key: numbers[key] for key in numbers if known.get(key) != numbers[key]}
+            )
+            _log_files(store.client(), run_id, [path for path in map(Path, names.split("|")) if path.exists()])
+    except Exception as error:
+        _warn(error)
+        with suppress(OSError):
+            write_json(kept, results)
+        return
+    remove(kept)
+
+
+def _start(params: Params, facts: dict[str, Any], run_id: str | None) -> tuple[str, int]:
+    """Open a run with its parameters and tags, or go on with this one; give its id and the epochs that it knows."""
+    experiment = store.experiment(params)
+    import mlflow
+
+    mlflow.set_system_metrics_sampling_interval(2)
+    mlflow.set_system_metrics_samples_before_logging(1)
+    if run_id is not None and store.client().search_runs([experiment], f"attributes.run_id = '{run_id}'"):
+        mlflow.start_run(run_id, log_system_metrics=True)
+        known = store.client().get_metric_history(run_id, EPOCH_METRICS[0])
+        return run_id, max((metric.step for metric in known), default=0)
+    run = mlflow.start_run(experiment_id=experiment, run_name=_name(), tags=_tags(params), log_system_metrics=True)
+    _log_params(run.info.run_id, params, facts)
+    return str(run.info.run_id), 0
+
+
+def _find(params: Params, digest: str) -> str | None:
+    """The run of this model with these parameters; the latest under this name, else the latest.
+
+    An experiment that makes something else of the model of another one, as with `evaluate.tta`, has its own.
+    """
+    values = _decisive(_params(params, read_json(paths.MODEL)))
+    found = [run for run in _runs_of(params, digest) if _decisive(run.data.params) == values]
+    named = [run for run in found if run.info.run_name == _name()]
+    if not found:
+        return None
+    info = (named or found)[0].info
+    if info.status == "RUNNING":  # the store failed before it could be closed
+        store.client().set_terminated(info.run_id, "FINISHED")
+    return str(info.run_id)
+
+
+def _runs_of(params: Params, digest: str) -> list[Any]:
+    """All runs that hold this model, the latest first."""
+    found: list[Any] = store.client().search_runs(
+        [store.experiment(params)], f"tags.{MODEL_TAG} = '{digest}'", order_by=["attributes.start_time DESC"]
+    )
+    return found
+
+
+def _complete(params: Params, digest: str) -> str:
+    """A run as the training would have left it, from the files of the pipeline: the one that was cut off, else anew."""
+    import mlflow
+
+    client, experiment, facts = store.client(), store.experiment(params), read_json(paths.MODEL)
+    cut_off = _cut_off(params, facts, experiment, pd.read_csv(paths.HISTORY)["val_loss"].tolist())
+    tags = _tags(params) | {"rebuilt": "true"}
+    run_id = cut_off or str(client.create_run(experiment, run_name=_name(), tags=tags).info.run_id)
+    with mlflow.start_run(run_id, log_system_metrics=False):  # ends as failed where this fails
+        if cut_off is None:
+            _log_params(run_id, params, facts)
+        # A model that another run holds has been registered by that one.
+        register_as = None if _runs_of(params, digest) else params.tracking.register_as
+        _log_trained(client, run_id, digest, register_as)
+    return run_id
+
+
+def _cut_off(params: Params, facts: dict[str, Any], experiment: str, losses: list[float]) -> str | None:
+    """The latest run of this training that ends before the model, if there is one."""
+    client, tags, values = store.client(), _tags(params), _params(params, facts)
+    same_data = " and ".join(f"tags.{name} = '{tags[name]}'" for name in ("data_sha256", "split_sha256"))
+    for run in client.search_runs([experiment], same_data, order_by=["attributes.start_time DESC"]):
+        same = run.info.run_name == _name() and values.items() <= run.data.params.items()
+        if MODEL_TAG in run.data.tags or not same:
+            continue
+        known = {metric.step: metric.value for metric in client.get_metric_history(run.info.run_id, "val_loss")}
+        first = [known[step] for step in sorted(known)]
+        if sorted(known) == list(range(1, len(known) + 1)) and np.allclose(first, losses[: len(first)], atol=1e-5):
+            return str(run.info.run_id)
+    return None
+
+
+def _log_params(run_id: str, params: Params, facts: dict[str, Any]) -> None:
+    from mlflow.entities import Param
+
+    store.client().log_batch(run_id, params=[Param(key, value) for key, value in _params(params, facts).items()])
+
+
+def _params(params: Params, facts: dict[str, Any]) -> dict[str, str]:
+    # Those of the training are the model's own: what `auto` means there follows from the machine and, where they are
+    # few, from the number of images, which not every stage knows.
+    values = flatten(params) | {f"train.{name}": value for name, value in facts["train"].items() if value is not None}
+    values |= {"classes": len(facts["classes"]), "parameters": facts["parameters"]}
+    return {key: _text(value) for key, value in values.items()}
+
+
+def _decisive(values: dict[str, str]) -> dict[str, str]:
+    return {key: value for key, value in values.items() if not key.startswith("tracking.")}
+
+
+def _text(value: Any) -> str:
+    return (value if isinstance(value, str) else json.dumps(value))[:MAX_PARAM]
+
+
+def _name() -> str:
+    """DVC's name of the experiment, else the git commit."""
+    return os.environ.get("DVC_EXP_NAME") or (_commit() or "run")[:7]
+
+
+def _tags(params: Params) -> dict[str, str]:
+    tags = {"dataset": params.dataset, "data_sha256": sha256(paths.INDEX), "split_sha256": sha256(paths.SPLIT)}
+    commit = _commit()
+    return tags | ({"mlflow.source.git.commit": commit} if commit else {})
+
+
+def _commit() -> str:
+    answer = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
+    return answer.stdout.strip() if answer.returncode == 0 else ""
+
+
+def _log_epoch(client: Any, run_id: str, figures: dict[str, float]) -> None:
+    named = {name: figures[name] for name in EPOCH_METRICS if name in figures}
+    _log_metrics(client, run_id, named, step=int(figures["epoch"]))
+
+
+def _log_metrics(client: Any, run_id: str, figures: dict[str, float], step: int = 0) -> None:
+    from mlflow.entities import Metric
+
+    now = int(time.time() * 1000)
+    client.log_batch(run_id, [Metric(name, float(value), now, step) for name, value in figures.items()])
+
+
+def _log_trained(client: Any, run_id: str, digest: str, register_as: str | None) -> None:
+    """Files and model of a training, and the epochs that the run lacks, as one that went on after a kill may; last the
+    tag, by which the run counts as whole."""
+    known = {metric.step for metric in client.get_metric_history(run_id, EPOCH_METRICS[0])}
+    for figures in pd.read_csv(paths.HISTORY).to_dict("records"):
+        if int(figures["epoch"]) not in known:
+            _log_epoch(client, run_id, {str(name): value for name, value in figures.items()})
+    _log_files(client, run_id, TRAINED)
+    address = registry.log_model()
+    if register_as is not None:
+        registry.register(client, run_id, address, register_as)
+    client.set_tag(run_id, MODEL_TAG, digest)
+
+
+def _log_files(client: Any, run_id: str, files: list[Path]) -> None:
+    """Files at the root of the run's artifacts, folders of pictures under their own name."""
+    for path in files:
+        if path.is_dir():
+            client.log_artifacts(run_id, str(path), path.name)
+        else:
+            client.log_artifact(run_id, str(path))
+
+
+def _warn(error: Exception) -> None:
+    address = without_password(store.uri())
+    print(
+        f"warning: MLflow at {address} does not record this run, until a later stage reaches it: {store.reason(error)}",
+        file=sys.stderr,
+    )

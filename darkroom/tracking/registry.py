@@ -1,0 +1,66 @@
+"""The trained model in MLflow's own form: logged with a run, and in the registry of models."""
+
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from darkroom.base import paths
+from darkroom.tracking import store
+
+NEWEST = "newest"  # the alias in the registry; MLflow keeps `latest` to itself
+SERVED = (
+    "numpy",
+    "opencv-python-headless",
+    "pandas",
+    "pillow",
+    "pyarrow",
+    "pydantic",
+    "pyyaml",
+    "safetensors",
+    "torch",
+)
+
+
+def log_model() -> str:
+    """Log the model with the open run, from code and safetensors: nothing is pickled. Gives its address."""
+    import mlflow
+    from mlflow.models import ModelSignature
+    from mlflow.types import ColSpec, DataType, Schema
+    from mlflow.types.schema import Array
+
+    from darkroom.dataset.packed import load_images
+    from darkroom.pictures.decoding import png
+
+    picture = png(load_images()[0])
+    package = Path(__file__).parents[1]
+    logged = mlflow.pyfunc.log_model(
+        name="model",
+        python_model=str(Path(__file__).with_name("served_model.py")),
+        artifacts={"facts": str(paths.MODEL.absolute()), "weights": str(paths.WEIGHTS.absolute())},
+        code_paths=[str(package)],
+        signature=ModelSignature(
+            inputs=Schema([ColSpec(DataType.binary, "image")]),
+            outputs=Schema(
+                [
+                    ColSpec(DataType.string, "label"),
+                    ColSpec(DataType.double, "probability"),
+                    ColSpec(Array(DataType.double), "probabilities"),
+                ]
+            ),
+        ),
+        input_example=pd.DataFrame({"image": [picture]}),
+        pip_requirements=[f"{name}=={version(name)}" for name in SERVED],
+    )
+    return str(logged.model_uri)
+
+
+def register(client: Any, run_id: str, address: str, name: str) -> None:
+    """Make the logged model the newest version of the registered model `name`, which is made when it is missing."""
+    store.find_or_make(
+        lambda: client.search_registered_models(f"name = '{name}'") or None,
+        lambda: client.create_registered_model(name),
+    )
+    made = client.create_model_version(name, address, run_id, model_id=address.rpartition("/")[2])
+    client.set_registered_model_alias(name, NEWEST, made.version)

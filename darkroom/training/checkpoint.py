@@ -1,0 +1,93 @@
+"""What a killed training is taken up from again: kept outside the outputs of the pipeline, gone when it has ended.
+
+It lies under `.checkpoints/<fingerprint>` at the root of the repository. The fingerprint is a hash of everything that
+decides the result, so that a checkpoint is never taken up by another training.
+"""
+
+import contextlib
+import hashlib
+import io
+import json
+import sys
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import torch
+from filelock import FileLock, Timeout
+
+from darkroom.base import paths
+from darkroom.base.files import remove, replacing
+
+KEPT = 8  # checkpoints of other trainings that were killed and never taken up
+
+
+def fingerprint(facts: Any, files: Iterable[Path]) -> str:
+    """A hash of facts (JSON) and the content of files."""
+    digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode())
+    for file in sorted(files):
+        digest.update(f"\0{file.name}\0".encode() + hashlib.sha256(file.read_bytes()).digest())
+    return digest.hexdigest()[:32]
+
+
+class Checkpoint:
+    """The state of one training, by its fingerprint.
+
+    While another process trains the same, this one has a folder of its own, which no later training takes up.
+    """
+
+    def __init__(self, fingerprint: str) -> None:
+        self.folder = paths.root() / ".checkpoints" / fingerprint
+        self._fingerprint = fingerprint
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._lock = FileLock(self.folder / "lock")
+        try:
+            self._lock.acquire(timeout=0)
+        except Timeout:
+            self.folder = Path(tempfile.mkdtemp(prefix=f"{fingerprint}-", dir=self.folder.parent))
+            self._lock = FileLock(self.folder / "lock")
+            self._lock.acquire()
+        self._state = self.folder / "state"
+        with contextlib.suppress(OSError):  # another process may be tidying up, too
+            _forget_old(self.folder)
+
+    def load(self) -> dict[str, Any] | None:
+        """The state that was saved last; None, with a warning, if it is damaged or of another training."""
+        if not self._state.is_file():
+            return None
+        whole = self._state.read_bytes()
+        digest, content = whole[:32], whole[32:]
+        reason = "is damaged"
+        if hashlib.sha256(content).digest() == digest:
+            try:
+                found: dict[str, Any] = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+                if found["fingerprint"] == self._fingerprint:
+                    return found
+                reason = "is of another training"
+            except Exception:  # whatever torch says of a file that is none of its own
+                reason = "cannot be read"
+        print(f"warning: the checkpoint {self._state} {reason}: training starts from the beginning", file=sys.stderr)
+        return None
+
+    def save(self, state: dict[str, Any]) -> None:
+        """Replace the saved state: dicts, lists, numbers, strings and tensors."""
+        content = io.BytesIO()
+        torch.save(state | {"fingerprint": self._fingerprint}, content)
+        with replacing(self._state) as partial:
+            partial.write_bytes(hashlib.sha256(content.getbuffer()).digest() + content.getbuffer())
+
+    def clear(self) -> None:
+        """Remove it: the training has ended and its outputs are written."""
+        self._lock.release()
+        remove(self.folder)
+
+
+def _forget_old(ours: Path) -> None:
+    others = [folder for folder in ours.parent.iterdir() if folder.is_dir() and folder != ours]
+    for folder in sorted(others, key=lambda folder: folder.stat().st_mtime)[:-KEPT]:
+        try:
+            with FileLock(folder / "lock", timeout=0):
+                remove(folder)
+        except Timeout:
+            continue

@@ -1,0 +1,89 @@
+"""Several processes that train as one: Lightning Fabric, and batch norms over all of them."""
+
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from darkroom.config.params import Train
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+
+
+def fabric(settings: Train, device: torch.device, precision: str) -> "Fabric":
+    """Lightning Fabric for this run, its other processes started; this one keeps its number of CPU threads."""
+    from lightning_fabric import Fabric
+
+    several = settings.devices * settings.num_nodes > 1
+    found = Fabric(
+        accelerator=device.type,
+        devices=settings.devices if device.index is None else [device.index],
+        num_nodes=settings.num_nodes,
+        strategy="ddp" if several else "auto",
+        precision="32-true" if precision == "32" else precision,  # type: ignore[arg-type]
+    )
+    threads = torch.get_num_threads()
+    found.launch()  # which sets that number to a share of the cores
+    torch.set_num_threads(threads)
+    return found
+
+
+def share_statistics(network: nn.Module, device: torch.device) -> None:
+    """Let batch norms, in place, see the whole batch, not only this process's part; names of parameters stay."""
+    if device.type == "cuda":
+        nn.SyncBatchNorm.convert_sync_batchnorm(network)  # type: ignore[no-untyped-call]
+        return
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
+            module.__class__ = _SharedNorm  # type: ignore[assignment]
+
+
+class _Sum(torch.autograd.Function):
+    """The sum of a tensor over all processes."""
+
+    @staticmethod
+    def forward(context: Any, values: Tensor) -> Tensor:
+        total = values.clone()
+        torch.distributed.all_reduce(total)
+        return total
+
+    @staticmethod
+    def backward(context: Any, *gradients: Tensor) -> Tensor:
+        # Each process's value is in every process's sum.
+        total = gradients[0].clone()
+        torch.distributed.all_reduce(total)
+        return total
+
+
+def _sum(values: Tensor) -> Tensor:
+    total: Tensor = _Sum.apply(values)  # type: ignore[no-untyped-call]
+    return total
+
+
+class _SharedNorm(nn.modules.batchnorm._BatchNorm):
+    """Batch norm over the batches of all processes; PyTorch's own (SyncBatchNorm) wants a GPU."""
+
+    def _check_input_dim(self, input: Tensor) -> None:
+        pass
+
+    def forward(self, input: Tensor) -> Tensor:
+        if not self.training:
+            return super().forward(input)
+        values = input.float()
+        axes = [axis for axis in range(values.ndim) if axis != 1]
+        shape = [-1 if axis == 1 else 1 for axis in range(values.ndim)]
+        count = _sum(torch.tensor(float(values.numel() // values.shape[1])))
+        mean = _sum(values.sum(axes)) / count
+        centred = values - mean.view(shape)
+        variance = _sum(centred.square().sum(axes)) / count
+        if self.running_mean is not None and self.running_var is not None and self.num_batches_tracked is not None:
+            with torch.no_grad():
+                self.num_batches_tracked += 1
+                momentum = self.momentum if self.momentum is not None else 1 / float(self.num_batches_tracked)
+                self.running_mean.lerp_(mean, momentum)
+                self.running_var.lerp_(variance * count / (count - 1).clamp(min=1), momentum)
+        normalised = centred * (variance + self.eps).rsqrt().view(shape)
+        if self.affine:
+            normalised = normalised * self.weight.view(shape) + self.bias.view(shape)
+        return normalised.to(input.dtype)

@@ -1,0 +1,80 @@
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from darkroom.analysis import gradcam
+from darkroom.classifier.inference import Classifier
+from darkroom.network.normalisation import to_bytes_scale
+from tests import make, models
+
+
+def classifier(shape, **changes):
+    return models.classifier(shape, **{"layers": "4P-8"} | changes)
+
+
+@pytest.mark.parametrize(
+    ("changes", "layer"),
+    [
+        ({}, "features.act2"),
+        ({"layers": "4"}, "features.act1"),
+        ({"layers": "4P-4P-4P-4P-8P", "pooling": "mean"}, "features.conv5"),
+        ({"pooling": "flatten", "hidden": [5], "dropout": 0.5}, "features.act2"),
+        ({"name": "mobilenet_v2"}, "features.features"),
+        ({"name": "resnet18"}, "features.layer4"),
+        ({"name": "mlp", "hidden": [6]}, None),
+        ({"name": "vit_b_16"}, None),
+    ],
+)
+def test_the_last_spatial_map_is_found_and_explained(changes, layer):
+    side = 64 if changes.get("name") in ("mobilenet_v2", "resnet18") else 32
+    model = classifier((side, side, 3), **changes)
+    assert gradcam.last_map(model.network, model.shape) == layer
+    if layer:
+        images = np.stack([make.pixels(side, side, 3, seed) for seed in range(3)])
+        before = model.probabilities(images)
+        found = gradcam.evidence(model, layer, images, np.array([0, 1, 2]))
+        assert found.shape == (3, side, side)
+        assert found.min() >= 0
+        assert set(found.max(axis=(1, 2)).round(5)) <= {0, 1}
+        assert np.array_equal(model.probabilities(images), before)
+
+
+def test_the_evidence_lies_where_the_class_does():
+    """A network that sums brightness on the left for one class and on the right for the other."""
+    maps = nn.Conv2d(1, 1, 1, bias=False)
+    head = nn.Linear(64, 2, bias=False)
+    weight = torch.zeros(2, 8, 8)
+    weight[0, :, :4], weight[1, :, 4:] = 1, 1
+    with torch.no_grad():
+        maps.weight.fill_(1)
+        head.weight.copy_(weight.flatten(1))
+    network = nn.Sequential()
+    network.add_module("features", nn.Sequential(maps, nn.Flatten()))
+    network.add_module("head", nn.Sequential(head))
+    model = Classifier(network.eval(), ["left", "right"], (8, 8, 1), to_bytes_scale([0]), to_bytes_scale([1]))
+    image = np.zeros((2, 8, 8, 1), np.uint8)
+    image[:, 2, 1], image[:, 5, 6] = 200, 100
+    layer = gradcam.last_map(model.network, model.shape)
+    found = gradcam.evidence(model, layer, image, np.array([0, 1]))
+    # Grad-CAM weighs whole maps: the strongest place is where the one map is brightest.
+    assert np.unravel_index(found[0].argmax(), (8, 8)) == (2, 1)
+    assert found[0, 5, 6] == pytest.approx(0.5)
+
+
+def test_one_place_stretched_to_many_is_no_map():
+    """As alexnet and vgg do with small images: every place of their last pool is the same."""
+    body = nn.Sequential(nn.Conv2d(1, 2, 3), nn.MaxPool2d(6), nn.AdaptiveAvgPool2d(3), nn.Flatten())
+    network = nn.Sequential()
+    network.add_module("features", body)
+    network.add_module("head", nn.Linear(18, 2))
+    assert gradcam.last_map(network, (8, 8, 1)) == "features.0"
+
+
+def test_no_images_have_no_evidence():
+    model = classifier((8, 8, 1))
+    assert gradcam.evidence(model, "features.act2", np.zeros((0, 8, 8, 1), np.uint8), np.zeros(0, int)).shape == (
+        0,
+        8,
+        8,
+    )

@@ -1,0 +1,110 @@
+import pyarrow as pa
+import pytest
+
+from darkroom.intake import corrections
+from darkroom.intake.corrections import Correction
+from tests import make
+
+HEAD = "dataset,path,action,label\n"
+INDEX = pa.table(
+    {
+        "path": ["set/ant/1.png", "set/bee/2.png", "set/new/3.png"],
+        "label": ["ant", "bee", None],
+        "subset": ["train", "train", "unlabeled"],
+    }
+)
+NAMES = {"ant": "Formica", "bee": "Apis"}
+
+
+def read(folder, text, dataset="mine"):
+    file = folder / "corrections.csv"
+    file.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return corrections.read(file, dataset)
+
+
+def test_no_file_and_an_empty_one_correct_nothing(tmp_path):
+    assert corrections.read(tmp_path / "none.csv", "mine") == []
+    assert read(tmp_path, HEAD) == []
+
+
+def test_lines_of_other_data_sets_are_passed_over(tmp_path):
+    (one,) = read(tmp_path, HEAD + "other,x.png,mend,\n\nmine,x.png,relabel,ant\n")
+    assert (one.path, one.label) == ("x.png", "ant")
+
+
+def test_a_line_of_the_suspects_can_stand_as_it_is(tmp_path):
+    (one,) = read(tmp_path, HEAD + 'mine,"a, b.png",relabel,ant,bee,7,val,0.01,confident learning\n')
+    assert (one.path, one.label) == ("a, b.png", "ant")
+
+
+def test_a_dropped_picture_needs_no_label_and_keeps_none(tmp_path):
+    assert [one.label for one in read(tmp_path, HEAD + "mine,a,drop,\nmine,b,drop,ant\n")] == [None, None]
+
+
+def test_a_spreadsheets_mark_at_the_beginning_is_no_part_of_the_head(tmp_path):
+    assert len(read(tmp_path, ("\ufeff" + HEAD + "mine,a,drop,\n").encode())) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        (HEAD + "mine,a,mend,ant\n", "line 2: the action is 'mend', but must be relabel or drop"),
+        (HEAD + "mine,a,relabel,\n", "line 2: relabel needs a label"),
+        (HEAD + "mine,,drop,\n", "line 2: there is no path"),
+        (HEAD + "mine,a,drop,\nmine,b,drop,\nmine,a,relabel,ant\n", "line 4 is about a, as"),
+        ("dataset;path;action;label\n", "line 1 is 'dataset;path;action;label'"),
+        ("", "line 1 is ''"),
+        (HEAD.encode() + b"mine,\xff,drop,\n", "not a table in UTF-8"),
+        (HEAD + 'mine,"a,drop\n', "not a table in UTF-8"),
+    ],
+)
+def test_a_wrong_line_is_named_with_its_remedy(tmp_path, text, named):
+    sentence = make.refusal(lambda: read(tmp_path, text))
+    assert named in sentence
+    assert make.is_one_line(sentence)
+
+
+def test_labels_change_and_what_was_done_is_told():
+    wrong = [Correction("line 2", "gone.png", None), Correction("line 3", "set/bee/2.png", "Formica")]
+    index, done = corrections.apply(INDEX, ["gone.png"], wrong, NAMES)
+    assert index["label"].to_pylist() == ["ant", "ant", None]
+    assert index.column_names == INDEX.column_names
+    assert done.to_pydict() == {
+        "path": ["gone.png", "set/bee/2.png"],
+        "action": ["drop", "relabel"],
+        "was": ["", "Apis"],
+        "now": ["", "Formica"],
+    }
+    assert corrections.in_words(done) == "2 corrections applied (1 relabelled, 1 dropped)"
+
+
+def test_a_class_whose_folder_ends_with_a_space_can_be_named(tmp_path):
+    index = INDEX.set_column(1, "label", pa.array(["ant", " bee ", None]))
+    corrected, done = corrections.apply(
+        index, [], read(tmp_path, HEAD + "mine,set/ant/1.png,relabel, bee \n"), {"ant": "ant", " bee ": " bee "}
+    )
+    assert corrected["label"].to_pylist() == [" bee ", " bee ", None]
+    assert len(done) == 1
+
+
+def test_nothing_to_correct_changes_nothing():
+    index, done = corrections.apply(INDEX, [], [], NAMES)
+    assert index.to_pydict() == INDEX.to_pydict()
+    assert done.num_rows == 0
+    assert done.column_names == ["path", "action", "was", "now"]
+
+
+@pytest.mark.parametrize(
+    ("path", "label", "named"),
+    [
+        ("set/ant/2.png", "Apis", "did you mean set/bee/2.png?"),
+        ("set/ant/1.pgn", None, "did you mean set/ant/1.png?"),
+        ("set/ant/1.png", "Aphis", "no class 'Aphis': did you mean Apis?"),
+        ("set/ant/1.png", "zebra", "known are Formica, Apis"),
+        ("set/new/3.png", "Apis", "one of the unlabelled pictures"),
+    ],
+)
+def test_what_the_data_set_lacks_is_named_with_the_nearest(path, label, named):
+    sentence = make.refusal(lambda: corrections.apply(INDEX, [], [Correction("line 9", path, label)], NAMES))
+    assert sentence.startswith("line 9: ")
+    assert named in sentence

@@ -1,0 +1,722 @@
+import base64
+import gzip
+import io
+import json
+import os
+import re
+import subprocess
+import sys
+import zipfile
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from pathlib import Path
+
+import pytest
+
+from darkroom.intake import sources
+from tests import make
+from tests.conftest import ROOT
+from tests.web import STORAGE, Answer, file, json_answer, kaggle, serve
+
+ARCHIVE = make.zip_of({"train/a/1.png": make.picture(1, 60, 60)}, zipfile.ZIP_STORED)
+SHORTER = make.zip_of({"train/a/1.png": make.picture(1, 20, 20)}, zipfile.ZIP_STORED)
+LARGE = make.zip_of({"train/a/1.bmp": make.picture(1, 1000, 1000, 3, "BMP")}, zipfile.ZIP_STORED)
+
+
+@pytest.fixture
+def folder(project):
+    """data/raw of an empty project; downloads wait under the project too."""
+    path = project.folder / "raw"
+    path.mkdir()
+    return path
+
+
+@pytest.fixture
+def pauses(monkeypatch):
+    """The pauses that were asked for; none is made."""
+    asked = []
+    monkeypatch.setattr("time.sleep", asked.append)
+    return asked
+
+
+@pytest.fixture(autouse=True)
+def small_pieces(monkeypatch):
+    """A connection that breaks off loses at most one piece."""
+    monkeypatch.setattr(sources, "PIECE", 100)
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def refusal(action):
+    sentence = make.refusal(action)
+    assert sentence is not None
+    assert make.is_one_line(sentence)
+    return sentence
+
+
+# Bundled
+
+
+def test_the_bundled_digits_are_the_same_bytes_each_time(tmp_path):
+    copies = []
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        copies.append(sources.bundled_digits(tmp_path / name).read_bytes())
+        assert names(tmp_path / name) == ["digits.zip"]
+    assert copies[0] == copies[1]
+    with zipfile.ZipFile(io.BytesIO(copies[0])) as packed:
+        assert len(packed.namelist()) == 1797
+        assert {info.date_time for info in packed.infolist()} == {(1980, 1, 1, 0, 0, 0)}
+
+
+# From a path
+
+
+@pytest.mark.parametrize("name", ["a.zip", "a b.tar.gz", "ü.tar.xz"])
+def test_an_archive_is_copied_under_its_own_name(tmp_path, folder, name):
+    (tmp_path / name).write_bytes(ARCHIVE)
+    copy = sources.from_path(tmp_path / name, folder)
+    assert copy == folder / name
+    assert copy.read_bytes() == ARCHIVE
+    assert names(folder) == [name]
+
+
+def test_the_home_folder_may_be_abbreviated(tmp_path, folder, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "a.zip").write_bytes(ARCHIVE)
+    assert sources.from_path(Path("~/a.zip"), folder).read_bytes() == ARCHIVE
+
+
+def test_a_folder_becomes_a_zip_whose_bytes_depend_on_its_files_alone(tmp_path, folder):
+    files = {"b/2.png": b"2", "a/10.png": b"10", "a/9.png": b"", "A.txt": b"x", "ü/ß.png": b"3"}
+    zips = []
+    for parent, order in (("one", sorted(files)), ("two", sorted(files, reverse=True))):
+        for number, path in enumerate(order):
+            place = tmp_path / parent / "set" / path
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_bytes(files[path])
+            place.chmod(0o600 + number)
+            os.utime(place, (number, number))
+        zips.append(sources.from_path(tmp_path / parent / "set", folder))
+        assert zips[-1] == folder / "set.zip"
+        zips[-1] = zips[-1].read_bytes()
+    assert zips[0] == zips[1]
+    with zipfile.ZipFile(io.BytesIO(zips[0])) as packed:
+        assert {name: packed.read(name) for name in packed.namelist()} == files
+
+
+def test_folders_that_are_links_belong_to_the_folder(tmp_path, folder):
+    for name in ("set/cat", "dogs"):
+        (tmp_path / name).mkdir(parents=True)
+        (tmp_path / name / "1.png").write_bytes(name.encode())
+    (tmp_path / "set" / "dog").symlink_to(tmp_path / "dogs")
+    (tmp_path / "set" / "wolf").symlink_to(tmp_path / "dogs")
+    with zipfile.ZipFile(sources.from_path(tmp_path / "set", folder)) as packed:
+        assert packed.namelist() == ["cat/1.png", "dog/1.png", "wolf/1.png"]
+    (tmp_path / "dogs" / "all").symlink_to(tmp_path / "set")
+    sentence = refusal(lambda: sources.from_path(tmp_path / "set", folder))
+    assert sentence.endswith("is a link to a folder in which it lies itself: remove it")
+
+
+def test_folders_without_a_file_are_told(tmp_path, folder, capsys):
+    for name in ("full/deep", "empty/deep", "full/gap", ".hidden", "full/.git/refs", "a\nb"):
+        (tmp_path / "set" / name).mkdir(parents=True)
+    (tmp_path / "set" / "full" / "deep" / "1.png").touch()
+    sources.from_path(tmp_path / "set", folder)
+    assert capsys.readouterr().out == "no file in a\\nb, empty, full/gap: a folder without files becomes no class\n"
+    for number in range(7):
+        (tmp_path / "set" / f"empty {number}").mkdir()
+    sources.from_path(tmp_path / "set", folder)
+    assert "empty 0, empty 1, empty 2 and 5 more: a" in capsys.readouterr().out
+    (tmp_path / "whole").mkdir()
+    (tmp_path / "whole" / "1.png").touch()
+    sources.from_path(tmp_path / "whole", folder)
+    assert capsys.readouterr().out == ""
+
+
+def test_the_working_folder_has_a_name(tmp_path, folder, monkeypatch):
+    (tmp_path / "set").mkdir()
+    (tmp_path / "set" / "1.png").touch()
+    monkeypatch.chdir(tmp_path / "set")
+    assert sources.from_path(Path(), folder).name == "set.zip"
+
+
+def test_a_file_name_that_is_no_text_is_told(tmp_path, folder):
+    (tmp_path / "set").mkdir()
+    Path(os.fsdecode(os.fsencode(tmp_path / "set") + b"/\xff.png")).touch()
+    sentence = refusal(lambda: sources.from_path(tmp_path / "set", folder))
+    assert "has a name that is not UTF-8: rename it" in sentence
+    assert names(folder) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("nowhere.zip", "there is no file or folder"),
+        ("picture.png", "is no archive: allowed are .zip, .tar, .tar.gz"),
+        ("empty", "holds no files"),
+    ],
+)
+def test_what_cannot_be_fetched_is_told(tmp_path, folder, name, says):
+    (tmp_path / "picture.png").touch()
+    (tmp_path / "empty" / "deep").mkdir(parents=True)
+    sentence = refusal(lambda: sources.from_path(tmp_path / name, folder))
+    assert says in sentence
+    assert str(tmp_path / name) in sentence
+    assert names(folder) == []
+
+
+# From a URL
+
+
+def fetch(server, folder, name="set.zip"):
+    return sources.from_url(f"{server.url}/path/{name}?version=1", folder)
+
+
+def no_download_waits(project):
+    return not [path for path in (project.folder / ".downloads").iterdir() if path.suffix != ".lock"]
+
+
+def no_waiting_bytes(project):
+    return not [path for path in (project.folder / ".downloads").rglob("*.zip") if path.stat().st_size]
+
+
+def test_a_file_is_downloaded(project, folder):
+    with serve(file(ARCHIVE)) as server:
+        copy = fetch(server, folder)
+    assert copy == folder / "set.zip"
+    assert copy.read_bytes() == ARCHIVE
+    assert len(server.requests) == 1
+    assert no_download_waits(project)
+
+
+def test_the_name_is_the_last_part_of_the_address(folder):
+    with serve(file(ARCHIVE)) as server:
+        assert sources.from_url(f"{server.url}/a%20b.tar.gz#part", folder).name == "a b.tar.gz"
+
+
+def test_an_address_of_no_archive_is_refused_unasked(folder):
+    with serve(file(ARCHIVE)) as server:
+        sentence = refusal(lambda: fetch(server, folder, "set.html"))
+    assert "names no archive: its last part must end in .zip" in sentence
+    assert server.requests == []
+
+
+def test_a_download_goes_on_where_it_broke_off(project, folder, pauses):
+    with serve(file(ARCHIVE, cuts=[1000, 1500])) as server:
+        assert fetch(server, folder).read_bytes() == ARCHIVE
+    assert [request.headers.get("Range") for request in server.requests] == [None, "bytes=1000-", "bytes=2500-"]
+    assert {request.headers.get("If-Range") for request in server.requests[1:]} == {'"1"'}
+    assert pauses == [2, 4]
+    assert no_download_waits(project)
+
+
+def test_a_download_goes_on_in_the_next_run(folder, pauses):
+    with serve(file(ARCHIVE, cuts=[700] * sources.TRIES)) as server:
+        sentence = refusal(lambda: fetch(server, folder))
+        assert "run again to go on where it stopped" in sentence
+        assert "fetch.archive=" in sentence
+        assert names(folder) == []
+        got = 700 * sources.TRIES
+        assert fetch(server, folder).read_bytes() == ARCHIVE
+    assert server.requests[-1].headers["Range"] == f"bytes={got}-"
+
+
+@pytest.mark.parametrize("honours_if_range", [True, False])
+def test_a_file_that_changed_between_two_attempts_is_begun_anew(folder, pauses, honours_if_range):
+    new = make.zip_of({"train/b/1.png": make.picture(2, 70, 70)}, zipfile.ZIP_STORED)
+    old, changed = file(ARCHIVE, cuts=[1000]), file(new, '"2"', honours_if_range=honours_if_range)
+
+    with serve(lambda request: (old if len(server.requests) == 1 else changed)(request)) as server:
+        assert fetch(server, folder).read_bytes() == new
+
+
+@pytest.mark.parametrize("etag", [None, 'W/"1"'])
+def test_without_a_strong_mark_nothing_is_pieced_together(folder, pauses, etag):
+    with serve(file(ARCHIVE, etag, cuts=[1000])) as server:
+        assert fetch(server, folder).read_bytes() == ARCHIVE
+    assert [request.headers.get("Range") for request in server.requests] == [None, None]
+
+
+def test_the_date_of_change_serves_as_mark(folder, pauses):
+    date = "Sat, 21 Nov 2026 20:00:00 GMT"
+
+    def answer(request):
+        reply = file(ARCHIVE, date, cuts=[1000] if len(server.requests) == 1 else [])(request)
+        return reply._replace(headers={"Last-Modified": date})
+
+    with serve(answer) as server:
+        assert fetch(server, folder).read_bytes() == ARCHIVE
+    assert server.requests[1].headers["If-Range"] == date
+    assert server.requests[1].headers["Range"] == "bytes=1000-"
+
+
+def test_a_server_that_cannot_resume_sends_all_again(folder, pauses):
+    with serve(file(ARCHIVE, ranges=False, cuts=[1000])) as server:
+        assert fetch(server, folder).read_bytes() == ARCHIVE
+
+
+def test_a_waiting_file_that_is_too_long_is_thrown_away(folder, pauses):
+    """As after a stop between the last byte and the end of the stage."""
+    whole, shorter = file(ARCHIVE, cuts=[200] * sources.TRIES), file(SHORTER)
+    with serve(lambda request: (whole if len(server.requests) <= sources.TRIES else shorter)(request)) as server:
+        refusal(lambda: fetch(server, folder))
+        assert fetch(server, folder).read_bytes() == SHORTER
+    assert [request.headers.get("Range") is None for request in server.requests[-2:]] == [False, True]
+
+
+@pytest.mark.parametrize("length", [len(ARCHIVE) + 1, len(ARCHIVE) * 2])
+def test_fewer_bytes_than_announced_are_no_download(folder, pauses, length):
+    with serve(lambda _: Answer(200, ARCHIVE, {"Content-Length": length})) as server:
+        assert "the connection breaks off" in refusal(lambda: fetch(server, folder))
+    assert len(server.requests) == sources.TRIES
+    assert names(folder) == []
+
+
+def test_a_length_that_is_not_announced(folder):
+    with serve(lambda _: Answer(200, ARCHIVE, {"Content-Length": None})) as server:
+        assert fetch(server, folder).read_bytes() == ARCHIVE
+
+
+@pytest.mark.parametrize(("code", "says"), [(404, "404 not found"), (403, "403 forbidden"), (410, "410 gone")])
+def test_a_refusal_of_the_server_is_told_at_once(folder, pauses, code, says):
+    with serve(lambda _: Answer(code)) as server:
+        sentence = refusal(lambda: fetch(server, folder))
+    assert f"{server.url}/path/set.zip?version=1 answered {says}: check the address in a browser" in sentence
+    assert len(server.requests) == 1
+    assert pauses == []
+
+
+def broken_range(how):
+    """Serves ARCHIVE, breaking off the first answer; `how` changes the headers of a part."""
+    good = file(ARCHIVE, cuts=[1000])
+
+    def answer(request):
+        reply = good(request)
+        return reply._replace(headers={**reply.headers, **how}) if reply.status == 206 else reply
+
+    return answer
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        {"Content-Range": f"bytes 900-{len(ARCHIVE) - 1}/{len(ARCHIVE)}"},
+        {"Content-Range": "bytes */*"},
+        {"Content-Range": None},
+        {"ETag": None},
+    ],
+    ids=str,
+)
+def test_a_part_that_is_not_surely_the_missing_one_is_not_joined_on(folder, pauses, how):
+    with serve(broken_range(how)) as server:
+        assert fetch(server, folder).read_bytes() == ARCHIVE
+    assert [request.headers.get("Range") for request in server.requests] == [None, "bytes=1000-", None]
+
+
+def test_a_run_killed_between_the_mark_of_a_new_file_and_its_bytes(folder, pauses, monkeypatch):
+    """Else bytes of the old file would stand under the mark of the new one."""
+    served, opened = file(ARCHIVE, cuts=[300] * sources.TRIES), Path.open
+    new = make.zip_of({"train/b/1.png": make.picture(2, 70, 70)}, zipfile.ZIP_STORED)
+
+    def killed(path, *arguments, **options):
+        if path.suffix == ".zip":
+            raise KeyboardInterrupt
+        return opened(path, *arguments, **options)
+
+    with serve(lambda request: served(request)) as server:
+        refusal(lambda: fetch(server, folder))
+        served = file(new, '"2"')
+        with monkeypatch.context() as context:
+            context.setattr(Path, "open", killed)
+            with pytest.raises(KeyboardInterrupt):
+                fetch(server, folder)
+        assert fetch(server, folder).read_bytes() == new
+
+
+def test_a_mark_that_cannot_be_sent_back_is_none(folder, pauses):
+    etag = '"\x07"'
+    with serve(file(ARCHIVE, etag, cuts=[1000])) as server:
+        assert fetch(server, folder).read_bytes() == ARCHIVE
+    assert [request.headers.get("Range") for request in server.requests] == [None, None]
+
+
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [
+        (b"<!doctype html><title>Sign in</title>", "no archive but a web page"),
+        (b"", "no whole archive (it has no directory at its end)"),
+        (b"PK", "no whole archive ("),
+        (bytes(2000), "no whole archive (it holds no file)"),
+        (ARCHIVE[:500], "no whole archive ("),
+        (b"<?xml version='1.0'?><Error/>" + ARCHIVE, "no archive but a web page"),
+    ],
+)
+def test_what_is_no_archive_is_told_and_not_kept(project, folder, body, says):
+    with serve(lambda _: Answer(200, body)) as server:
+        sentence = refusal(lambda: fetch(server, folder))
+    assert f"{server.url}/path/set.zip?version=1 sent {len(body):,} bytes, {says}" in sentence
+    assert "fetch.archive=" in sentence
+    assert len(server.requests) == 1
+    assert names(folder) == []
+    assert no_waiting_bytes(project)
+
+
+@pytest.mark.parametrize("name", ["set.zip", "set.tar.gz"])
+def test_what_the_server_compresses_unasked_is_never_kept_as_the_file(folder, name):
+    body = gzip.compress(ARCHIVE if name == "set.zip" else make.tar_of({"a/1.png": make.picture(1)}))
+    with serve(lambda _: Answer(200, body, {"Content-Encoding": "gzip"})) as server:
+        if name == "set.zip":
+            assert "compresses it on the way (gzip)" in refusal(lambda: fetch(server, folder, name))
+            assert names(folder) == []
+        else:  # many servers say so of a file that is itself compressed
+            assert fetch(server, folder, name).read_bytes() == body
+
+
+@pytest.mark.parametrize("code", [204, 299, 300, 304])
+def test_an_answer_that_is_no_file_is_told(folder, pauses, code):
+    with serve(lambda _: Answer(code)) as server:
+        assert f"answered {code}" in refusal(lambda: fetch(server, folder))
+
+
+@pytest.mark.parametrize("head", [b"\x1b[31mnonsense\r\n\r\n", b"HTTP/1.1 \x00\r\n\r\n", b"\r\n\r\n", b""])
+def test_a_server_that_speaks_something_else_is_told(folder, pauses, head):
+    with serve(lambda _: Answer(200, head=head)) as server:
+        assert refusal(lambda: fetch(server, folder)).isprintable()
+
+
+def in_seconds(seconds):
+    return str(seconds)
+
+
+def as_date(seconds):
+    return format_datetime(datetime.now(UTC) + timedelta(seconds=seconds), usegmt=True)
+
+
+@pytest.mark.parametrize("form", [in_seconds, as_date])
+def test_a_busy_server_is_left_alone_for_as_long_as_it_asks(folder, pauses, form):
+    busy = Answer(503, headers={"Retry-After": form(100)})
+    with serve([busy, Answer(200, ARCHIVE)]) as server:
+        assert fetch(server, folder).read_bytes() == ARCHIVE
+    assert pauses == [pytest.approx(100, abs=3)]
+
+
+@pytest.mark.parametrize("form", [in_seconds, as_date])
+def test_a_server_that_asks_for_hours_is_not_waited_for(folder, pauses, form):
+    with serve(lambda _: Answer(429, headers={"Retry-After": form(7200)})) as server:
+        sentence = refusal(lambda: fetch(server, folder))
+    assert re.search(r"asks to be left alone for 7,[12]\d\d seconds: run again then", sentence)
+    assert pauses == []
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "soon",
+        "-5",
+        "",
+        "Fri, 99 Nov 2026 20:00:00 GMT",
+        "Mon, 99999999999999999999 Jan 2020 00:00:00 GMT",
+        "Sat, 21 Nov 2020 10:00:00 GMT",
+        "²",
+    ],
+)
+def test_a_pause_that_makes_no_sense_is_ours(folder, pauses, value):
+    with serve(
+        [Answer(503, headers={"Retry-After": value.encode().decode("latin-1")}), Answer(200, ARCHIVE)]
+    ) as server:
+        assert fetch(server, folder).read_bytes() == ARCHIVE
+    assert pauses == [2]
+
+
+def test_two_that_want_the_same_file_at_once_both_get_it(project, folder):
+    other = project.folder / "other"
+    other.mkdir()
+    with serve(lambda _: Answer(200, ARCHIVE, pieces=10)) as server, ThreadPoolExecutor(2) as pool:
+        copies = list(pool.map(lambda place: fetch(server, place), (folder, other)))
+    assert [copy.read_bytes() for copy in copies] == [ARCHIVE, ARCHIVE]
+
+
+@pytest.mark.parametrize("code", [429, 500, 503])
+def test_a_server_in_trouble_is_asked_again(folder, pauses, code):
+    with serve([Answer(code), Answer(code), Answer(200, ARCHIVE)]) as server:
+        assert fetch(server, folder).read_bytes() == ARCHIVE
+    assert pauses == [2, 4]
+
+
+def test_a_server_that_stays_in_trouble_is_given_up(folder, pauses):
+    with serve(lambda _: Answer(503)) as server:
+        sentence = refusal(lambda: fetch(server, folder))
+    assert "cannot be reached, or the connection breaks off" in sentence
+    assert len(server.requests) == sources.TRIES
+
+
+def test_a_server_that_refuses_every_range_is_given_up(folder, pauses):
+    with serve(lambda _: Answer(416)) as server:
+        refusal(lambda: fetch(server, folder))
+
+
+def test_a_redirection_is_followed(folder):
+    def answer(request):
+        return Answer(302, b"", {"Location": "/other"}) if "set.zip" in request.path else Answer(200, ARCHIVE)
+
+    with serve(answer) as server:
+        assert fetch(server, folder).read_bytes() == ARCHIVE
+
+
+@pytest.mark.parametrize("target", ["/path/set.zip", "ftp://127.0.0.1/set.zip", "http://[/set.zip"])
+def test_a_redirection_that_leads_nowhere_is_told(folder, pauses, target):
+    with serve(lambda _: Answer(302, b"", {"Location": target})) as server:
+        refusal(lambda: fetch(server, folder))
+
+
+def test_a_server_that_is_down_is_told(folder, pauses, closed_port):
+    sentence = refusal(lambda: sources.from_url(f"http://127.0.0.1:{closed_port}/set.zip", folder))
+    assert f"127.0.0.1:{closed_port} cannot be reached" in sentence
+    assert pauses == [2, 4, 8, 16]
+
+
+def test_a_machine_that_does_not_exist_is_told(folder, pauses):
+    assert "nowhere.invalid cannot be reached" in refusal(
+        lambda: sources.from_url("http://nowhere.invalid/set.zip", folder)
+    )
+
+
+@pytest.mark.parametrize("url", ["http:///set.zip", "http://a..b/set.zip", "http://127.0.0.1:99999/set.zip"])
+def test_an_address_that_cannot_be_is_told(folder, pauses, url):
+    refusal(lambda: sources.from_url(url, folder))
+
+
+# From Kaggle: its own client, and a server on this machine that answers in Kaggle's place
+
+TOKEN = "secret-0123456789abcdef"
+LEGACY = f"Basic {base64.b64encode(f'me:{TOKEN}'.encode()).decode()}"
+SLUG = "owner/set"
+
+
+def test_kaggles_client_is_installed_with_all_it_needs():
+    """Its own list of requirements lacks one: see requirements.in."""
+    environment = os.environ | {"HOME": os.devnull, "KAGGLE_CONFIG_DIR": "/tmp"}
+    for key in ("KAGGLE_API_TOKEN", "KAGGLE_USERNAME", "KAGGLE_KEY"):
+        environment.pop(key, None)
+    found = subprocess.run(
+        [sys.executable, "-c", "import kaggle.api.kaggle_api_extended"], env=environment, capture_output=True, text=True
+    )
+    assert found.returncode == 0, found.stderr
+
+
+@pytest.fixture
+def home(project, monkeypatch):
+    """A user without any Kaggle token."""
+    for key in list(os.environ):
+        if key.startswith("KAGGLE_"):
+            monkeypatch.delenv(key)
+    path = project.folder / "home"
+    (path / ".kaggle").mkdir(parents=True)
+    monkeypatch.setenv("HOME", str(path))
+    extended = pytest.importorskip("kaggle.api.kaggle_api_extended", exc_type=ImportError)
+    monkeypatch.setattr(extended.KaggleApi, "config_dir", str(path / ".kaggle"))
+    monkeypatch.setattr(extended.KaggleApi, "config", str(path / ".kaggle" / "kaggle.json"))
+    return path
+
+
+@pytest.fixture
+def signed_in(home, monkeypatch):
+    monkeypatch.setenv("KAGGLE_API_TOKEN", TOKEN)
+
+
+@pytest.fixture
+def start(home, monkeypatch):
+    """Starts a server in Kaggle's place."""
+    from kagglesdk import kaggle_env
+
+    with ExitStack() as stack:
+
+        def start(*arguments, **options):
+            server = stack.enter_context(serve(kaggle(*arguments, **options)))
+            monkeypatch.setitem(kaggle_env._env_to_endpoint, kaggle_env.KaggleEnv.PROD, server.url)
+            return server
+
+        yield start
+
+
+def asked(server, path):
+    return [request for request in server.requests if request.path == path]
+
+
+def trouble(code):
+    return json_answer(code, {"code": code, "message": "Kaggle says no"})
+
+
+def test_a_public_set_needs_no_token(project, folder, start):
+    server = start(file(ARCHIVE))
+    copy = sources.from_kaggle(SLUG, folder)
+    assert copy == folder / "set.zip"
+    assert copy.read_bytes() == ARCHIVE
+    request, fetched = server.requests
+    assert "Authorization" not in request.headers
+    assert fetched.path == STORAGE
+    assert json.loads(request.body) == {"ownerSlug": "owner", "datasetSlug": "set"}
+    assert names(folder) == ["set.zip"]
+    assert no_download_waits(project)
+
+
+def test_a_version_is_asked_for(folder, start):
+    server = start(file(ARCHIVE))
+    assert sources.from_kaggle(f"{SLUG}/7", folder).name == "set.zip"
+    assert json.loads(server.requests[0].body)["datasetVersionNumber"] == 7
+
+
+@pytest.mark.parametrize(
+    ("files", "environment", "header"),
+    [
+        ({}, {"KAGGLE_API_TOKEN": TOKEN}, f"Bearer {TOKEN}"),
+        ({"access_token": f"{TOKEN}\n"}, {}, f"Bearer {TOKEN}"),
+        ({"kaggle.json": json.dumps({"username": "me", "key": TOKEN})}, {}, LEGACY),
+        ({}, {"KAGGLE_USERNAME": "me", "KAGGLE_KEY": TOKEN}, LEGACY),
+    ],
+    ids=["variable", "file", "kaggle.json", "two variables"],
+)
+def test_a_private_set_comes_to_whoever_may_have_it(
+    folder, start, home, monkeypatch, capfd, files, environment, header
+):
+    for name, content in files.items():
+        (home / ".kaggle" / name).write_text(content)
+    for name, content in environment.items():
+        monkeypatch.setenv(name, content)
+    server = start(
+        file(ARCHIVE), lambda request: None if request.headers.get("Authorization") == header else trouble(403)
+    )
+    assert sources.from_kaggle(SLUG, folder).read_bytes() == ARCHIVE
+    assert TOKEN not in str(asked(server, STORAGE)[0].headers)
+    assert TOKEN not in "".join(capfd.readouterr())
+
+
+def test_a_kaggle_download_goes_on_where_it_broke_off(folder, start, signed_in, pauses, capfd):
+    server = start(file(LARGE, cuts=[1_100_000]))
+    assert sources.from_kaggle(SLUG, folder).read_bytes() == LARGE
+    assert [request.headers.get("Range") for request in asked(server, STORAGE)] == [None, "bytes=1048576-"]
+    assert TOKEN not in "".join(capfd.readouterr())
+
+
+def test_a_kaggle_download_goes_on_in_the_next_run(folder, start, pauses):
+    server = start(file(LARGE, cuts=[1_100_000] + [0] * 6))
+    assert "Kaggle cannot be reached" in refusal(lambda: sources.from_kaggle(SLUG, folder))
+    assert names(folder) == []
+    assert sources.from_kaggle(SLUG, folder).read_bytes() == LARGE
+    assert server.requests[-1].headers["Range"] == "bytes=1048576-"
+
+
+def test_an_error_page_in_the_middle_of_a_kaggle_download_never_becomes_part_of_it(folder, start, pauses):
+    """Kaggle's client writes it into the file, and would put the rest behind it in the next run."""
+    good, left = file(LARGE, cuts=[1_100_000]), [200, 503, 503]
+    server = start(lambda request: Answer(503, b"<html>" * 200) if left and left.pop(0) == 503 else good(request))
+    assert "Kaggle's client gave up" in refusal(lambda: sources.from_kaggle(SLUG, folder))
+    assert names(folder) == []
+    assert sources.from_kaggle(SLUG, folder).read_bytes() == LARGE
+    assert len(asked(server, STORAGE)) == 4
+
+
+def test_what_kaggle_sends_must_be_an_archive(project, folder, start):
+    start(file(b"<html>Sign in</html>"))
+    sentence = refusal(lambda: sources.from_kaggle(SLUG, folder))
+    assert "https://www.kaggle.com/datasets/owner/set sent 20 bytes" in sentence
+    assert "no archive but a web page" in sentence
+    assert names(folder) == []
+    assert no_waiting_bytes(project)
+
+
+def test_the_signed_address_of_kaggles_storage_is_never_shown(folder, start, pauses, capfd):
+    start(file(LARGE, cuts=[1_100_000] + [0] * 6))
+    sentence = refusal(lambda: sources.from_kaggle(SLUG, folder))
+    assert "signature=" not in sentence + "".join(capfd.readouterr())
+
+
+@pytest.mark.parametrize(
+    ("code", "anonymous", "known"),
+    [
+        (401, "Kaggle wants a token for this data set (it answered 401)", "your Kaggle token is not accepted"),
+        (403, "Kaggle wants a token for this data set (it answered 403)", "accept its rules, and run again"),
+        (404, "Kaggle has no data set owner/set (it answered 404)", "Kaggle has no data set owner/set"),
+        (429, "Kaggle answered 429 too many", "Kaggle answered 429 too many"),
+        (500, "Kaggle answered 500 internal server error", "Kaggle answered 500"),
+    ],
+)
+@pytest.mark.parametrize("token", [False, True])
+def test_what_kaggle_refuses_is_told_with_a_remedy(folder, start, monkeypatch, capfd, code, anonymous, known, token):
+    if token:
+        monkeypatch.setenv("KAGGLE_API_TOKEN", TOKEN)
+    start(None, lambda _: trouble(code))
+    sentence = refusal(lambda: sources.from_kaggle(SLUG, folder))
+    assert (known if token else anonymous) in sentence
+    assert TOKEN not in sentence + "".join(capfd.readouterr())
+    assert names(folder) == []
+
+
+def test_a_token_that_has_expired_is_told(folder, start, signed_in, capfd):
+    start(None, lambda _: trouble(401), active=False)
+    sentence = refusal(lambda: sources.from_kaggle(SLUG, folder))
+    assert "your Kaggle token is not accepted (it answered 401): make a token" in sentence
+    assert TOKEN not in sentence + "".join(capfd.readouterr())
+
+
+@pytest.mark.parametrize("token", [False, True])
+def test_without_a_network_kaggle_cannot_be_reached(folder, home, monkeypatch, capfd, token):
+    if token:
+        monkeypatch.setenv("KAGGLE_API_TOKEN", TOKEN)
+    sentence = refusal(lambda: sources.from_kaggle(SLUG, folder))
+    assert sentence.startswith("Kaggle cannot be reached (")
+    assert "fetch.archive=" in sentence
+    assert TOKEN not in sentence + "".join(capfd.readouterr())
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("kaggle.json", "no json"),
+        ("kaggle.json", "[1]"),
+        ("kaggle.json", '{"username": 5}'),
+        ("credentials.json", "[]"),
+        ("credentials.json", '{"refresh_token": "x", "access_token_expiration": "soon"}'),
+        ("credentials.json", '{"refresh_token": "x"}'),
+        ("access_token", "\0\xff"),
+        ("access_token", ""),
+    ],
+)
+def test_a_broken_token_file_ends_in_one_sentence(folder, start, home, name, content):
+    (home / ".kaggle" / name).write_text(content, encoding="latin-1")
+    start(None, lambda _: trouble(401))
+    sentence = refusal(lambda: sources.from_kaggle(SLUG, folder))
+    assert sentence.startswith(("Kaggle wants a token", "your Kaggle token is not accepted", "Kaggle's client gave up"))
+    assert "fetch.archive=" in sentence
+
+
+def test_a_client_that_does_not_start_ends_in_one_sentence(folder, home, monkeypatch):
+    monkeypatch.setitem(sys.modules, "kaggle", None)
+    monkeypatch.delitem(sys.modules, "kaggle.api.kaggle_api_extended", raising=False)
+    sentence = refusal(lambda: sources.from_kaggle(SLUG, folder))
+    assert sentence.startswith("Kaggle's client does not start (")
+    assert "fetch.archive=" in sentence
+
+
+@pytest.mark.parametrize("token", [None, TOKEN])
+def test_the_stage_without_network_ends_in_one_line_of_its_own(project, home, closed_port, token):
+    """In a process of its own: no traceback, nothing of what the client would say, and no token."""
+    project.set(dataset="mnist")
+    proxy = f"http://127.0.0.1:{closed_port}"
+    environment = os.environ | {"HTTPS_PROXY": proxy, "HTTP_PROXY": proxy, "NO_PROXY": "", "HOME": str(home)}
+    environment["PYTHONPATH"] = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
+    if token:
+        environment["KAGGLE_API_TOKEN"] = token
+    ended = subprocess.run(
+        [sys.executable, "-m", "stages.fetch"], env=environment, capture_output=True, text=True, timeout=60
+    )
+    assert ended.returncode == 1
+    assert ended.stderr.startswith("error: Kaggle cannot be reached (")
+    assert ended.stderr.count("\n") == 1
+    assert ended.stdout == ""
+    assert TOKEN not in ended.stderr

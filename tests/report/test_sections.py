@@ -1,0 +1,248 @@
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+from markupsafe import escape
+
+from darkroom.report import rendering, sections
+from tests import make
+
+NAMES = ["<script>alert(1)</script>", "bee", "c&d"]
+
+
+def split_figures(**changes):
+    return {
+        "images": 6, "accuracy": 0.5, "accuracy_low": 0.2, "accuracy_high": 0.8, "balanced_accuracy": 0.5,
+        "macro_f1": 0.4, "weighted_f1": 0.4, "top3_accuracy": 1.0, "cohen_kappa": 0.1, "roc_auc": None,
+        "average_precision": None, "log_loss": 0.6, "ece": 0.05, "ece_uncalibrated": 0.2,
+    } | changes  # fmt: skip
+
+
+FIGURES = {
+    "val": split_figures(),
+    "test": split_figures(accuracy=0.25),
+    "baselines": {
+        "test_accuracy": {"majority_class": 0.3, "random_forest": 0.4, "network": 0.25},
+        "best": "random_forest",
+        "mcnemar": {"only_ours_right": 1, "only_other_right": 2, "p_value": 1.0},
+    },
+}
+PER_CLASS = pd.DataFrame(
+    {"class": NAMES, "precision": [1.0, 0.5, 0.25], "recall": [0.5, 1.0, 0.2], "f1": [0.9, 0.6, 0.2],
+     "images": [2, 3, 1], "roc_auc": [1.0, np.nan, 0.5], "average_precision": [1.0, np.nan, 0.5]}
+)  # fmt: skip
+PREDICTIONS = pd.DataFrame({"label": [0, 0, 1, 1, 1, 2], "predicted": [0, 1, 1, 1, 2, 2]})
+ERRORS = {
+    "images": 6, "mistakes": 2, "error_rate": 0.3333,
+    "most_confused": [{"true": NAMES[0], "predicted": "bee", "mistakes": 1}],
+    "suspects": {"images": 1}, "near_duplicates": {"pairs": 0},
+}  # fmt: skip
+WRONG = pd.DataFrame(
+    {"path": ["a.png", "b.png"], "row": [0, 2], "true": [NAMES[0], "bee"], "predicted": ["bee", "c&d"],
+     "confidence": [0.9, 0.6], "loss": [3.0, 1.0], "neighbours": ["bee | bee | c&d", ""]}
+)  # fmt: skip
+SOURCE = {"dataset": "mine", "title": "My <set>", "origin": "file: mine.zip", "license": "", "sha256": "0" * 64}
+AUDIT = {
+    "images": 7, "labelled": 6, "rejected": 0, "classes": 3, "blank": 2, "duplicates": {"images": 0},
+    "conflicts": {"images": 0}, "smallest_class": {"name": "c&d", "images": 1},
+    "largest_class": {"name": "bee", "images": 3},
+}  # fmt: skip
+SPLIT = pd.DataFrame({"class": NAMES, "train": [1, 1, 0], "val": [0, 1, 0], "test": [1, 1, 1], "left_out": [0, 0, 0]})
+INSIDE = {
+    "test_images": 6, "accuracy": {"nearest_neighbours": 0.5, "head": 0.25},
+    "dead_channels": {"act1": {"channels": 8, "dead": 1}, "act2": {"channels": 4, "dead": 0}},
+}  # fmt: skip
+
+
+def images(count=3, side=8, channels=1):
+    return np.stack([make.pixels(side, side, channels, seed) for seed in range(count)])
+
+
+def evaluation(classes=NAMES, predictions=PREDICTIONS, figures=FIGURES):
+    return sections.evaluation(figures, PER_CLASS, predictions, classes, 0.5, ERRORS["most_confused"])
+
+
+def content(shown=None):
+    training = {
+        "words": "w", "layers": "<layer>", "history": sections.table(pd.DataFrame({"epoch": [1], "lr": [0.1]})),
+        "augmented": True,
+    }  # fmt: skip
+    return {
+        "title": "mine",
+        "headline": sections.headline(FIGURES),
+        "sections": sections.SECTIONS,
+        "data": sections.data(SOURCE, AUDIT, SPLIT, (8, 8, 1), NAMES),
+        "training": training,
+        "evaluation": evaluation(),
+        "mistakes": shown or sections.mistakes(ERRORS, WRONG, images()),
+        "inside": sections.inside(INSIDE),
+        "predict": "",
+        "made": {
+            "commands": "git checkout $(git log)",
+            "params": "a: 1",
+            "hashes": sections.table(pd.DataFrame({"a": ["b"]})),
+            "versions": sections.table(pd.DataFrame({"a": ["b"]})),
+        },
+    }  # fmt: skip
+
+
+def test_a_class_without_test_images_is_not_called_weak():
+    """Its recall is 0 in the table, but of nothing."""
+    table = PER_CLASS.assign(recall=[0.5, 1.0, 0.0], f1=[0.9, 0.6, 0.0], images=[2, 3, 0])
+    found = sections.evaluation(FIGURES, table, PREDICTIONS, NAMES, 0.5, [])
+    assert [line[0] for line in found["weakest"]] == ["bee", NAMES[0]]
+    assert len(found["per_class"]["body"]) == 3
+
+
+class NoPictures(dict):
+    def __missing__(self, name):
+        return None
+
+
+def page(**changes):
+    parts = {"style": rendering.part("report.css"), "script": rendering.part("report.js"), "pictures": NoPictures()}
+    return rendering.render("report.html.j2", **content(), **parts | changes)
+
+
+def test_names_from_the_data_are_text_in_the_page():
+    text = page()
+    assert "alert(1)" in text
+    assert "<script>alert" not in text
+    assert "My &lt;set&gt;" in text
+    assert text.count("<script>") == 1
+
+
+@pytest.mark.parametrize(
+    "name", ['"><img src=x onerror=alert(1)>', "two\nlines", "  wide", "</script>", "{{7*7}}", "'"]
+)
+def test_a_choice_of_the_gallery_is_the_very_name(name):
+    """The text of an option loses line breaks and spaces, and would no longer be the name of the class."""
+    wrong = WRONG.assign(true=name)
+    text = rendering.render(
+        "report.html.j2",
+        **content(sections.mistakes(ERRORS, wrong, images())),
+        style="",
+        script="",
+        pictures=NoPictures(),
+    )
+    assert f'<option value="{escape(name)}">{escape(name)}</option>' in text
+    assert f'data-true="{escape(name)}"' in text
+
+
+def test_the_page_asks_nobody_for_anything():
+    picture = rendering.Picture("data:image/png;base64,AAAA", "a chart", 2, 3)
+    text = page(pictures=NoPictures(curves=picture))
+    assert '<img src="data:image/png;base64,AAAA" alt="a chart" width="2" height="3">' in text
+    assert "default-src 'none'" in text
+    assert not re.search(r"(src|href)=\"(?!data:|#)", text)
+    assert "url(" not in rendering.part("report.css")
+
+
+def test_every_cell_off_the_diagonal_opens_its_images():
+    matrix = evaluation()["matrix"]
+    counts = np.array([[cell["count"] for cell in line["cells"]] for line in matrix["rows"]])
+    np.testing.assert_array_equal(counts, [[1, 1, 0], [0, 2, 1], [0, 0, 1]])
+    assert [cell["right"] for cell in matrix["rows"][1]["cells"]] == [False, True, False]
+    assert matrix["rows"][1]["cells"][2]["share"] == pytest.approx(1 / 3, abs=1e-4)
+    text = page()
+    assert len(re.findall(r'<button type="button" data-true="[^"]*" data-predicted="[^"]*" aria-label', text)) == 2
+
+
+def test_many_classes_have_a_picture_in_place_of_the_table():
+    classes = [f"class {number}" for number in range(sections.MATRIX_CLASSES + 1)]
+    assert evaluation(classes)["matrix"] is None
+
+
+def test_the_gallery_holds_names_confidence_and_neighbours():
+    found = sections.mistakes(ERRORS, WRONG, images())
+    assert found["words"] == "2 of 6 test images are classified wrong (33.33%)."
+    assert [item["neighbours"] for item in found["shown"]] == ["bee (2), c&d (1)", ""]
+    assert found["true"] == sorted([NAMES[0], "bee"])
+    assert all(item["uri"].startswith("data:image/png") for item in found["shown"])
+
+
+def test_the_gallery_ends_where_it_would_grow_too_large(monkeypatch):
+    monkeypatch.setattr(sections, "GALLERY_BYTES", 300)
+    wrong = pd.concat([WRONG] * 4, ignore_index=True)
+    found = sections.mistakes(ERRORS | {"mistakes": 8}, wrong, images())
+    assert 0 < len(found["shown"]) < 8
+    assert f"The {len(found['shown'])} worst are shown." in found["words"]
+
+
+def test_a_class_whose_mistakes_are_all_left_out_can_still_be_chosen(monkeypatch):
+    """Else a click on its number in the matrix would choose nothing, and so show all mistakes."""
+    monkeypatch.setattr(sections, "GALLERY", 1)
+    found = sections.mistakes(ERRORS, WRONG, images())
+    assert len(found["shown"]) == 1
+    assert set(found["true"]) == {NAMES[0], "bee"}
+    assert set(found["predicted"]) == {"bee", "c&d"}
+
+
+def test_no_mistakes_are_a_sentence():
+    none = sections.mistakes(ERRORS | {"mistakes": 0, "error_rate": 0.0}, WRONG.head(0), images())
+    assert none["words"] == "None of 6 test images is classified wrong."
+    assert none["shown"] == []
+    assert 'id="filter"' not in rendering.render(
+        "report.html.j2", **content(none), style="", script="", pictures=NoPictures()
+    )
+
+
+def test_names_are_sorted_numbers_first_and_by_their_value():
+    assert sections._names(["b", "10", "9", "a", "b"]) == ["9", "10", "a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (None, ""),
+        (float("nan"), ""),
+        (0.5, "0.5000"),
+        (0.00002, "2e-05"),
+        (0.0, "0.0000"),
+        (12345, "12,345"),
+        ("x", "x"),
+    ],
+)
+def test_figures_as_a_person_writes_them(value, words):
+    assert sections.text(value) == words
+
+
+def test_findings_name_what_the_audit_found():
+    assert content()["data"]["findings"] == ["2 images are blank"]
+    clean = sections.data(SOURCE, AUDIT | {"blank": 0}, SPLIT, (8, 8, 1), NAMES)
+    assert clean["findings"] == [
+        "Nothing to report: no unreadable files, no copies, no contradicting labels, no blank images."
+    ]
+
+
+def test_the_card_says_how_good_it_is_and_what_it_is_not_for():
+    card = rendering.render("card.md.j2", **content())
+    assert "25.00% of 6 test images are classified right (95 % interval 20.00% to 80.00%)" in card
+    assert "| Accuracy | 0.5000 | 0.2500 |" in card
+    assert r"| c\&d | 0.2500 | 0.2000 | 0.2000 | 1 |" in card
+    assert "git checkout $(git log" in card
+    assert "<script>" not in card
+    assert "## Intended use" in card
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [([{"flip": {}}], "Training images before and after augmentation."), ([], "Training images; augment is empty, so")],
+)
+def test_training_images_are_called_augmented_where_they_are(changes, says):
+    facts = {
+        "model": {"name": "mlp", "weights": None}, "train": {"optimizer": "sgd", "lr": 0.1, "batch_size": 8},
+        "augment": changes,
+    }  # fmt: skip
+    trained = {"parameters": 1, "epochs": 1, "best_epoch": 1, "fit": "a sound fit"}
+    found = sections.training(trained, pd.DataFrame({"epoch": [1]}), facts, "")
+    pictures = NoPictures({"augmented": rendering.Picture("data:,", "", 1, 1)})
+    parts = {"style": "", "script": "", "pictures": pictures}
+    assert says in rendering.render("report.html.j2", **content() | {"training": found}, **parts)
+
+
+def test_no_card_speaks_of_the_first_three_of_three_classes():
+    few = FIGURES | {"test": split_figures(top3_accuracy=None)}
+    names = [[card["name"] for card in evaluation(figures=figures)["cards"]] for figures in (FIGURES, few)]
+    assert set(names[0]) - set(names[1]) == {"top-3 accuracy, test"}

@@ -1,0 +1,96 @@
+import math
+
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from darkroom.analysis import baselines
+from darkroom.training.verdict import fit_in_words
+
+
+def words(val_loss, train_loss=None, train=0.99, val=0.98):
+    """The verdict; the training loss falls by default, accuracies are those of the end."""
+    count = len(val_loss)
+    train_loss = train_loss or [1 / (epoch + 1) for epoch in range(count)]
+    table = {"train_loss": train_loss, "val_loss": val_loss, "train_accuracy": [train] * count}
+    return fit_in_words(pd.DataFrame(table | {"val_accuracy": [val] * count}))
+
+
+LEVEL = [1.0, 0.5, *[0.3] * 8]
+
+
+def test_a_sound_fit():
+    assert words(LEVEL).startswith("a sound fit")
+    assert words([*LEVEL[:-1], 0.315]).startswith("a sound fit")  # 5 %, but less than 0.02 nats
+    assert words([0.4] * 9 + [0.405]).startswith("a sound fit")  # more nats, less than 5 %
+
+
+def test_over_fitting_names_the_epoch_from_which_on_the_loss_rose():
+    said = words([1.0, 0.6, 0.4, 0.5, 0.6, 0.8])
+    assert said == "over-fitting from epoch 3: validation loss rose from 0.4 to 0.8 after it"
+    assert "over-fitting" not in words([1.0, 0.2, 0.21])
+    assert "over-fitting" in words([1.0, 0.2, 0.23])
+    assert "over-fitting" in words([1.0, 0.0, 0.5])  # a loss of 0 is the lowest there is
+
+
+def test_a_loss_that_rose_in_training_too_is_unstable():
+    said = words([1.0, 0.4, 0.9], train_loss=[1.0, 0.4, 0.8])
+    assert said == "unstable from epoch 2: validation loss rose from 0.4 to 0.9 after it"
+
+
+@pytest.mark.parametrize(
+    "loss", [[0.5, math.nan], [0.5, math.inf], [math.nan, math.nan], [math.nan], [0.5, 0.4, math.nan]]
+)
+def test_a_loss_that_is_no_number_is_no_sound_fit(loss):
+    assert words(loss).startswith("unstable")
+
+
+def test_a_number_after_none_is_judged():
+    assert "unstable" not in words([math.nan, 0.5, 0.4])
+
+
+def test_under_fitting_is_low_accuracy_without_a_gap():
+    assert words(LEVEL, train=0.7, val=0.68) == "under-fitting: only 70% of the training images are classified right"
+    assert "under-fitting" in words(LEVEL, train=0.7, val=0.9)
+    assert "under-fitting" not in words(LEVEL, train=0.7, val=0.6)
+    assert "under-fitting" not in words(LEVEL, train=0.91, val=0.9)
+
+
+def test_still_improving_compares_the_last_tenth_with_the_one_before():
+    falling = [1 / (epoch + 1) for epoch in range(20)]
+    assert words(falling) == "still improving: validation loss fell by 10% in the last tenth of the epochs"
+    assert "improving" not in words([*falling, *[0.05] * 10])
+    assert words(falling, train=0.5, val=0.5).count(";") == 1
+    assert words(falling[:19]).endswith("validation loss fell by 5% in the last epoch")  # the tenth is one
+
+
+def test_what_rose_is_not_called_still_improving():
+    jumping = [0.3, 2.0, 0.9]  # the last is under the one before, and far above the lowest
+    assert words(jumping, train_loss=[1.0, 3.0, 2.0]).startswith("unstable from epoch 1")
+    for train_loss in ([1.0, 3.0, 2.0], [1.0, 0.5, 0.2]):
+        assert "improving" not in words(jumping, train_loss=train_loss)
+
+
+@pytest.mark.parametrize(("losses", "improving"), [([0.5], False), ([0.9, 0.1], False), ([0.9, 0.5, 0.1], True)])
+def test_short_histories(losses, improving):
+    assert ("still improving" in words(losses)) == improving
+
+
+number = st.floats(0, 10) | st.sampled_from([0.0, math.nan, math.inf, 1e-9])
+row = st.tuples(number, number, st.floats(0, 1), st.floats(0, 1))
+
+
+@given(st.lists(row, min_size=1, max_size=40))
+def test_every_history_has_a_verdict(rows):
+    said = fit_in_words(pd.DataFrame(rows, columns=["train_loss", "val_loss", "train_accuracy", "val_accuracy"]))
+    assert said
+    assert "\n" not in said
+    assert "nan" not in said
+
+
+def test_a_network_below_the_best_simple_method_is_told_of():
+    reached = {"majority_class": 0.1, "random_forest": 0.9, "network": 0.9}
+    assert baselines.shortfall({"test_accuracy": reached, "best": "random_forest"}) == ""
+    told = baselines.shortfall({"test_accuracy": reached | {"network": 0.3333}, "best": "random_forest"})
+    assert told == "the network (33.33% on test) is worse than random_forest (90.00%)"
