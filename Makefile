@@ -13,7 +13,7 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup repro test test-all torture lint bench ui demo lock
+.PHONY: help setup repro test test-all torture lint format bench ui demo lock clean
 
 help:  ## print the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -21,7 +21,7 @@ help:  ## print the targets
 setup: $(READY)  ## make .venv and install the locked packages (done by the others when needed)
 
 # TORCH_BACKEND=cpu installs PyTorch's small CPU build, which lies outside the hashes of the lock.
-$(READY): requirements.txt
+$(READY): requirements.txt pyproject.toml
 	@test -x $(VENV)/bin/uv || { python3.11 -m venv $(VENV) 2>/dev/null || python3 -m venv $(VENV); }
 	@test -x $(VENV)/bin/uv || pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
 ifdef TORCH_BACKEND
@@ -30,6 +30,8 @@ ifdef TORCH_BACKEND
 else
 	uv pip sync --python $(VENV) --compile-bytecode --require-hashes requirements.txt
 endif
+	@# Darkroom itself, in place; what it is built with is locked too.
+	uv pip install --quiet --python $(VENV) --no-deps --no-build-isolation --editable .
 	@touch $@
 
 repro: $(READY)  ## run the pipeline: from the archive to the error analysis
@@ -58,6 +60,15 @@ ui: $(READY)  ## MLflow's pages on http://127.0.0.1:5000
 
 demo: $(READY)  ## a page on http://127.0.0.1:7860: drop, draw or photograph a picture
 	@python -m darkroom demo
+
+format: $(READY)  ## style, mended
+	ruff check --fix-only --quiet .
+	ruff format .
+
+clean:  ## remove what is made anew by itself: caches, half-written files; never data, models, runs
+	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis build *.egg-info
+	find . -path ./$(VENV) -prune -o -path ./.git -prune -o -name __pycache__ -type d -print -o -name '.*.partial' -print \
+	    | xargs -r -d '\n' rm -rf
 
 lock: $(READY)  ## requirements.in -> requirements.txt
 	uv pip compile --universal --generate-hashes --python-version 3.11 --no-header --no-annotate \

@@ -147,6 +147,7 @@ def ours(folder: str, count: int, device: str, precision: str, compiled: int) ->
     torch, network, mean, std = _start(device)
     from darkroom.augment import pipeline
     from darkroom.training import loop, processes
+    from darkroom.training.recipe import Recipe
 
     settings = TRAIN.model_copy(update={"device": device, "precision": precision, "compile": bool(compiled)})
     fabric = processes.fabric(settings, torch.device(device), precision)
@@ -155,10 +156,11 @@ def ours(folder: str, count: int, device: str, precision: str, compiled: int) ->
     warm, _ = packed.load_train(folder, device, WARM_BATCHES * TRAIN.batch_size - 5)
     val, _ = packed.load_train(folder, device, TRAIN.batch_size)
     change = pipeline.build([], mean.flatten(), mean.flatten())
-    loop.fit(fabric, network, warm, val, mean, std, settings, change)
+    recipe = Recipe(fabric, network, mean, std, settings, change)
+    loop.fit(recipe, warm, val)
     _wait(device)
     with clock() as figures:
-        loop.fit(fabric, network, data, val, mean, std, settings, change)
+        loop.fit(recipe, data, val)
         _wait(device)
     return figures | {"threads": torch.get_num_threads(), "peak": peak_mb()}
 

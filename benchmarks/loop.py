@@ -78,6 +78,7 @@ def ours(steps: int) -> Figures:
     from darkroom.augment import pipeline
     from darkroom.training import loop, processes
     from darkroom.training.batches import Batches
+    from darkroom.training.recipe import Recipe
 
     device = torch.device("cpu")
     fabric = processes.fabric(SETTINGS, device, "32")
@@ -90,7 +91,7 @@ def ours(steps: int) -> Figures:
 
     def fit(epochs: int) -> None:
         settings = SETTINGS.model_copy(update={"epochs": epochs})
-        loop.fit(fabric, network, train, val, mean, std, settings, change)
+        loop.fit(Recipe(fabric, network, mean, std, settings, change), train, val)
 
     return _time(lambda: fit(1), lambda: fit(EPOCHS), steps)
 

@@ -1,10 +1,9 @@
 """Look at the data before training on it: balance, copies, contradictions, sizes, samples."""
 
-import pandas as pd
-
 from darkroom.base import paths
 from darkroom.base.console import done, run
-from darkroom.base.files import replacing_folder, write_csv, write_json
+from darkroom.base.files import replacing_folder
+from darkroom.config.stage_tables import DUPLICATES, REJECTED
 from darkroom.dataset import audit
 from darkroom.dataset.packed import load_classes, load_images, load_index
 from darkroom.drawing import charts, style
@@ -18,9 +17,9 @@ def main() -> None:
     images, index, classes = load_images(), load_index(), load_classes()
     copies = audit.duplicates(index, classes)
     means, blank = audit.mean_images(images, index, len(classes))
-    findings = audit.summary(index, classes, copies, len(pd.read_csv(paths.REJECTED)), blank)
-    write_json(paths.AUDIT, findings)
-    write_csv(paths.DUPLICATES, copies)
+    findings = audit.summary(index, classes, copies, len(REJECTED.read()), blank)
+    findings.write(paths.AUDIT)
+    DUPLICATES.write(copies)
     with replacing_folder(paths.AUDIT_PICTURES) as folder:
         shown = min(len(classes), CLASSES_SHOWN)
         which = "each class" if shown == len(classes) else f"the first {shown} of {len(classes)} classes"
@@ -43,7 +42,7 @@ def main() -> None:
             charts.sizes(index["width"].tolist(), index["height"].tolist(), stored, "Sizes of all images"),
             folder / "sizes.png",
         )
-    found = findings["duplicates"]["images"], findings["conflicts"]["images"]
+    found = findings.duplicates.images, findings.conflicts.images
     done(
         f"wrote {paths.AUDIT}, {paths.DUPLICATES} ({found[0]} copies, {found[1]} of them under two labels) and "
         f"pictures in {paths.AUDIT_PICTURES}",

@@ -1,7 +1,7 @@
 """Show the mistakes on the test split and what they come from, and name labels that are probably wrong."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -10,8 +10,17 @@ from darkroom.analysis import mistakes, suspects
 from darkroom.analysis.baselines import shortfall
 from darkroom.base import paths, torch_setup
 from darkroom.base.console import done, progress, run
-from darkroom.base.files import read_json, replacing_folder, write_csv, write_json
+from darkroom.base.files import replacing_folder, write_csv
 from darkroom.config.params import Errors, Params, load
+from darkroom.config.stage_files import (
+    Confused,
+    ErrorFigures,
+    Evaluation,
+    ModelFacts,
+    NearDuplicateCounts,
+    SuspectCounts,
+)
+from darkroom.config.stage_tables import DUPLICATES, MISTAKES, PREDICTIONS, SPLIT, SUSPECTS
 from darkroom.dataset import near_duplicates
 from darkroom.dataset.packed import (
     Images,
@@ -27,7 +36,7 @@ from darkroom.dataset.packed import (
 from darkroom.drawing import charts, galleries, style
 
 if TYPE_CHECKING:
-    from darkroom.classifier.inference import Classifier
+    from darkroom.classifier.trained_network import TrainedNetwork
     from darkroom.dataset.neighbours import Nearest
 
 NONE = "no mistakes"
@@ -35,22 +44,22 @@ NONE = "no mistakes"
 
 def main() -> None:
     params, _ = load()
-    facts = read_json(paths.MODEL)
-    torch_setup.torch_for_model(facts["train"])
+    facts = ModelFacts.read(paths.MODEL)
+    torch_setup.torch_for_model(facts.train)
     errors(params, facts)
 
 
-def errors(params: Params, facts: dict[str, Any]) -> None:
+def errors(params: Params, facts: ModelFacts) -> None:
     """Write tables and pictures of mistakes, suspects and near-duplicates; add them to the record of the run."""
-    from darkroom.classifier.inference import Classifier
+    from darkroom.classifier.trained_network import TrainedNetwork
     from darkroom.dataset.neighbours import AT_MOST, evenly
     from darkroom.network import devices
 
     settings, classes, images, index = params.errors, load_classes(), load_images(), load_index()
-    splits = pd.read_parquet(paths.SPLIT).set_index("row")["split"]
+    splits = SPLIT.read().set_index("row")["split"]
     labels = labels_of(index, np.arange(len(index)))
-    classifier = Classifier.load(paths.MODEL.parent, devices.place_again(facts["train"]))
-    predictions = pd.read_parquet(paths.PREDICTIONS)
+    classifier = TrainedNetwork.load(paths.MODEL.parent, devices.place_again(facts.train))
+    predictions = PREDICTIONS.read()
     tested = predictions[predictions["split"] == "test"]
 
     table = mistakes.table(tested, index, classes)
@@ -69,17 +78,15 @@ def errors(params: Params, facts: dict[str, Any]) -> None:
     learned = [suspects.by_learning(predictions)]
     if settings.train_folds:
         learned.append(suspects.by_learning(_held_out(facts, images, index, labels, settings.train_folds, classifier)))
-    conflicts = pd.read_csv(paths.DUPLICATES)
+    conflicts = DUPLICATES.read()
     conflicts = conflicts[conflicts["kind"] == "conflict"]
-    doubted = suspects.table(
+    reasons = suspects.by_reason(
         pd.concat(learned, ignore_index=True),
         suspects.by_copies([group.tolist() for _, group in conflicts.groupby("group")["row"]], labels),
         suspects.by_near_copies(copies, labels),
-        index,
-        splits,
-        classes,
-        facts["dataset"],
     )
+    quality = pd.concat(learned).set_index("row")["quality"]
+    doubted = suspects.table(reasons, quality, index, splits, classes, facts.dataset)
     with replacing_folder(paths.ERRORS_PICTURES) as folder:
         _draw_mistakes(folder, settings, images, table, pairs)
         layer = _explain(folder, settings, classifier, images, table, near, labels)
@@ -91,36 +98,30 @@ def errors(params: Params, facts: dict[str, Any]) -> None:
             else galleries.nothing("Suspected labels", "no suspects"),
             folder / "suspects.png",
         )
-    write_csv(paths.ERRORS_TABLE, table)
-    write_csv(paths.SUSPECTS, doubted)
+    MISTAKES.write(table)
+    SUSPECTS.write(doubted)
     write_csv(paths.NEAR_DUPLICATES, copies)
-    write_json(
-        paths.ERRORS,
-        {
-            "split": "test",
-            "images": len(tested),
-            "mistakes": len(table),
-            "error_rate": round(len(table) / max(1, len(tested)), 4),
-            "most_confused": pairs.head(settings.pairs).to_dict("records"),
-            "grad_cam": layer or f"left out: {facts['model']['name']} has no spatial feature map",
-            "suspects": {
-                "images": len(doubted),
-                "by_split": {name: int((doubted["split"] == name).sum()) for name in ("train", "val", "test")},
-                "by_reason": {
-                    why: sum(why in text for text in doubted["why"])
-                    for why in (suspects.LEARNED, suspects.COPY, suspects.NEAR)
-                },
-            },
-            "near_duplicates": {
-                "pairs": len(copies),
-                "under_two_labels": int((~copies["same_label"].astype(bool)).sum()),
-                "val_and_test_images": len(asked),
-                "training_images": len(training),
-            },
-        },
-    )
-    without = "" if layer else f"\nno Grad-CAM: {facts['model']['name']} has no spatial feature map"
-    worse = shortfall(read_json(paths.EVALUATE)["baselines"])
+    ErrorFigures(
+        split="test",
+        images=len(tested),
+        mistakes=len(table),
+        error_rate=round(len(table) / max(1, len(tested)), 4),
+        most_confused=[Confused.model_validate(pair) for pair in pairs.head(settings.pairs).to_dict("records")],
+        grad_cam=layer or f"left out: {facts.model.name} has no spatial feature map",
+        suspects=SuspectCounts(
+            images=len(doubted),
+            by_split={name: int((doubted["split"] == name).sum()) for name in ("train", "val", "test")},
+            by_reason={why: len(rows) for why, rows in reasons.items()},
+        ),
+        near_duplicates=NearDuplicateCounts(
+            pairs=len(copies),
+            under_two_labels=int((~copies["same_label"].astype(bool)).sum()),
+            val_and_test_images=len(asked),
+            training_images=len(training),
+        ),
+    ).write(paths.ERRORS)
+    without = "" if layer else f"\nno Grad-CAM: {facts.model.name} has no spatial feature map"
+    worse = shortfall(Evaluation.read(paths.EVALUATE).baselines)
     if worse:
         without += f"\n{worse}: what it suspects means little"
     done(
@@ -136,7 +137,7 @@ def errors(params: Params, facts: dict[str, Any]) -> None:
     )
 
 
-def _nearest(classifier: "Classifier", images: Images, asked: Rows, training: Rows) -> "Nearest":
+def _nearest(classifier: "TrainedNetwork", images: Images, asked: Rows, training: Rows) -> "Nearest":
     """The training images nearest to these rows, by the features that the last layer sees."""
     from darkroom.dataset.neighbours import NEAREST, nearest
 
@@ -151,7 +152,7 @@ def _nearest(classifier: "Classifier", images: Images, asked: Rows, training: Ro
 
 
 def _held_out(
-    facts: dict[str, Any], images: Images, index: pd.DataFrame, labels: Labels, count: int, classifier: "Classifier"
+    facts: ModelFacts, images: Images, index: pd.DataFrame, labels: Labels, count: int, classifier: "TrainedNetwork"
 ) -> pd.DataFrame:
     """Predictions for the training images, by models that did not see them."""
     from darkroom.analysis import held_out
@@ -188,7 +189,7 @@ def _draw_mistakes(folder: Path, settings: Errors, images: Images, table: pd.Dat
 def _explain(
     folder: Path,
     settings: Errors,
-    classifier: "Classifier",
+    classifier: "TrainedNetwork",
     images: Images,
     table: pd.DataFrame,
     near: "Nearest",

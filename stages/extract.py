@@ -13,10 +13,12 @@ import pyarrow.parquet as pq
 from darkroom.base import paths
 from darkroom.base.console import done, progress, run, silent_libraries
 from darkroom.base.errors import UserError
-from darkroom.base.files import read_json, replacing_folder, write_csv, write_json
+from darkroom.base.files import replacing_folder, write_csv, write_json
 from darkroom.base.torch_setup import cores
 from darkroom.config.catalogue import Entry, Layout
 from darkroom.config.params import Extract, load
+from darkroom.config.stage_files import Source
+from darkroom.config.stage_tables import REJECTED
 from darkroom.intake import archive, corrections
 from darkroom.intake.packing import SLICE, pack
 from darkroom.pictures.decoding import is_hidden, looks_like_image
@@ -37,7 +39,7 @@ INDEX = pa.schema(
 
 def main() -> None:
     params, entry = load()
-    source = paths.RAW / read_json(paths.SOURCE)["archive"]
+    source = paths.RAW / Source.read(paths.SOURCE).archive
     with replacing_folder(paths.DATA) as folder, silent_libraries():
         found = extract(source, entry, params.extract, folder, params.dataset)
     told = f"; {len(found.rejected):,} files were rejected, see {paths.REJECTED}" if found.rejected else ""
@@ -105,7 +107,7 @@ def extract(source: Path, entry: Entry, settings: Extract, folder: Path, dataset
         )
     write_json(folder / paths.CLASSES.name, [names[label] for label in labels])
     _write_index(index, labels, folder / paths.INDEX.name)
-    write_csv(folder / paths.REJECTED.name, pd.DataFrame(rejected, columns=["path", "reason"]))
+    write_csv(folder / paths.REJECTED.name, pd.DataFrame(rejected, columns=list(REJECTED.columns)))
     write_csv(folder / paths.CORRECTED.name, applied.to_pandas())
     return Extracted(index, rejected, others, applied)
 

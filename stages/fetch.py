@@ -5,9 +5,10 @@ from pathlib import Path
 from darkroom.base import paths
 from darkroom.base.console import done, run
 from darkroom.base.errors import UserError, without_password
-from darkroom.base.files import remove, sha256, write_json
+from darkroom.base.files import remove, sha256
 from darkroom.config.catalogue import Entry
 from darkroom.config.params import load
+from darkroom.config.stage_files import Source
 from darkroom.intake import sources
 
 
@@ -25,14 +26,16 @@ def main() -> None:
         )
     _keep_only(archive)
     size = archive.stat().st_size
-    source = {
-        "archive": archive.name,
-        "origin": origin,
-        "license": entry.license,
-        "sha256": digest,
-        "bytes": size,
-    }
-    write_json(paths.SOURCE, {"dataset": params.dataset, "title": entry.title, **source})
+    source = Source(
+        dataset=params.dataset,
+        title=entry.title,
+        archive=archive.name,
+        origin=origin,
+        license=entry.license,
+        sha256=digest,
+        bytes=size,
+    )
+    source.write(paths.SOURCE)
     done(f"wrote {archive} ({size / 1e6:.1f} MB) and {paths.SOURCE}", "dvc repro extract")
 
 

@@ -1,14 +1,13 @@
 """Look inside the model: its filters, activations, dead channels and features; learn how training images look to it."""
 
-from typing import Any
-
 import numpy as np
-import pandas as pd
 
 from darkroom.base import paths, torch_setup
 from darkroom.base.console import done, run
-from darkroom.base.files import read_json, replacing_folder, write_json
+from darkroom.base.files import replacing_folder
 from darkroom.config.params import Params, load
+from darkroom.config.stage_files import DeadChannels, InsideFigures, ModelFacts, Neighbourly
+from darkroom.config.stage_tables import PREDICTIONS
 from darkroom.dataset.packed import chunks, labels_of, load_classes, load_images, load_index, load_split, sample
 
 CLASSES_SHOWN = 10  # rows of the picture of activations
@@ -18,25 +17,25 @@ MAP_POINTS = 2000
 
 def main() -> None:
     params, _ = load()
-    facts = read_json(paths.MODEL)
-    torch_setup.torch_for_model(facts["train"])
+    facts = ModelFacts.read(paths.MODEL)
+    torch_setup.torch_for_model(facts.train)
     look(params, facts)
 
 
-def look(params: Params, facts: dict[str, Any]) -> None:
+def look(params: Params, facts: ModelFacts) -> None:
     """Write figures, pictures, and models/familiarity.safetensors; add the first two to the record of the run."""
     from darkroom.analysis import familiarity_fit, inside
     from darkroom.classifier import familiarity
-    from darkroom.classifier.inference import Classifier
+    from darkroom.classifier.trained_network import TrainedNetwork
     from darkroom.drawing import network_charts, style
     from darkroom.network import devices
 
     settings = params.inside
-    device = devices.place_again(facts["train"])
-    classifier = Classifier.load(paths.MODEL.parent, device)
+    device = devices.place_again(facts.train)
+    classifier = TrainedNetwork.load(paths.MODEL.parent, device)
     images, index, classes = load_images(), load_index(), load_classes()
     train, val = load_split("train"), load_split("val")
-    predictions = pd.read_parquet(paths.PREDICTIONS, columns=["row", "split", "label", "predicted"])
+    predictions = PREDICTIONS.read("row", "split", "label", "predicted")
     tested = predictions[predictions["split"] == "test"]
     # Wrong names are told before any work.
     chosen_kernels = inside.kernels(classifier.network, settings.layer)
@@ -60,7 +59,7 @@ def look(params: Params, facts: dict[str, Any]) -> None:
     files = index.iloc[train]
     low, high = np.quantile(files["width"].to_numpy(float) / files["height"].to_numpy(float), [0.005, 0.995])
     grey = float((files["channels"].to_numpy(float) <= 2).mean()) > 0.5
-    extent = familiarity_fit.extent(images, reference, facts["border"])
+    extent = familiarity_fit.extent(images, reference, facts.border)
     familiar = familiarity.Familiarity(layers, (float(low), float(high)), grey, extent)
 
     with replacing_folder(paths.INSIDE_PICTURES) as folder:
@@ -89,18 +88,17 @@ def look(params: Params, facts: dict[str, Any]) -> None:
             picture = network_charts.feature_map(places, centres, classes, asked.iloc[rows], len(tested))
             style.save(picture, folder / "map.png")
     familiar.save(paths.FAMILIARITY)
-    figures = {
-        "split": "test",
-        "reference_images": len(reference),
-        "test_images": len(queries),
-        "accuracy": {name: round(value, 4) for name, value in accuracies.items()},
-        "dead_channels": {
-            name: {"channels": total, "dead": dead_ones, "share": round(dead_ones / total, 4)}
+    InsideFigures(
+        split="test",
+        reference_images=len(reference),
+        test_images=len(queries),
+        accuracy=Neighbourly(**{name: round(value, 4) for name, value in accuracies.items()}),
+        dead_channels={
+            name: DeadChannels(channels=total, dead=dead_ones, share=round(dead_ones / total, 4))
             for name, (total, dead_ones) in dead.items()
         },
-        "left_out": left_out,
-    }
-    write_json(paths.INSIDE, figures)
+        left_out=left_out,
+    ).write(paths.INSIDE)
     for picture_name, why in left_out.items():
         print(f"left out {picture_name}: {why}")
     done(

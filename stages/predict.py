@@ -4,9 +4,10 @@ import numpy as np
 
 from darkroom.base import paths, torch_setup
 from darkroom.base.console import bar, done, run
-from darkroom.base.files import read_json, replacing_folder, write_csv
+from darkroom.base.files import replacing_folder, write_csv
 from darkroom.classifier import submission
 from darkroom.config.params import load
+from darkroom.config.stage_files import ModelFacts
 from darkroom.dataset.packed import chunks, load_classes, load_images, load_index
 from darkroom.drawing import charts, style
 
@@ -23,13 +24,13 @@ def main() -> None:
     ids = submission.ids(unlabeled["path"].astype(str).tolist(), entry.submission)
     best, confidence = np.zeros(len(rows), np.int64), np.zeros(len(rows), np.float32)
     if len(rows):
-        training = read_json(paths.MODEL)["train"]
+        training = ModelFacts.read(paths.MODEL).train
         torch_setup.torch_for_model(training)
-        from darkroom.classifier.inference import Classifier
+        from darkroom.classifier.trained_network import TrainedNetwork
         from darkroom.network import devices
 
         device = devices.place_again(training)
-        classifier = Classifier.load(paths.MODEL.parent, device)
+        classifier = TrainedNetwork.load(paths.MODEL.parent, device)
         at = 0
         with bar(what="predict", unit="image", total=len(rows)) as shown:
             for part, pictures in chunks(images, rows):

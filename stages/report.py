@@ -8,14 +8,26 @@ import hashlib
 from importlib.metadata import version
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import yaml
 
 from darkroom.base import paths
 from darkroom.base.console import done, run
-from darkroom.base.files import read_json, sha256, write_text
+from darkroom.base.files import sha256, write_text
 from darkroom.config.params import Params, load
-from darkroom.dataset.packed import load_classes, load_images, load_split
+from darkroom.config.stage_files import (
+    AuditFigures,
+    Curves,
+    ErrorFigures,
+    Evaluation,
+    InsideFigures,
+    ModelFacts,
+    Source,
+    TrainingFigures,
+)
+from darkroom.config.stage_tables import HISTORY, MISTAKES, PER_CLASS, PREDICTIONS, SPLIT_TABLE
+from darkroom.dataset.packed import labels_of, load_classes, load_images, load_index, load_split
 from darkroom.report import rendering, sections
 from darkroom.tracking import recorded, recording
 
@@ -55,30 +67,34 @@ PICTURES = {
 
 def main() -> None:
     params, entry = load(images=len(load_split("train")))
-    facts, figures = read_json(paths.MODEL), read_json(paths.EVALUATE)
-    errors, seen, classes = read_json(paths.ERRORS), read_json(paths.INSIDE), load_classes()
-    tested = pd.read_parquet(paths.PREDICTIONS, columns=["split", "label", "predicted"])
-    names = {"class": str, "true": str, "predicted": str, "path": str}  # also where all of them are numbers
-    split, per_class, wrong = (
-        pd.read_csv(file, dtype=names, keep_default_na=False)
-        for file in (paths.SPLIT_TABLE, paths.PER_CLASS, paths.ERRORS_TABLE)
-    )
+    facts, figures = ModelFacts.read(paths.MODEL), Evaluation.read(paths.EVALUATE)
+    errors, seen, classes = ErrorFigures.read(paths.ERRORS), InsideFigures.read(paths.INSIDE), load_classes()
+    tested = PREDICTIONS.read("split", "label", "predicted")
+    index = load_index("label")
     content: dict[str, Any] = {
         "title": params.dataset,
         "headline": sections.headline(figures),
-        "data": sections.data(read_json(paths.SOURCE), read_json(paths.AUDIT), split, entry.shape, classes),
+        "data": sections.data(
+            Source.read(paths.SOURCE), AuditFigures.read(paths.AUDIT), SPLIT_TABLE.read(), entry.shape, classes
+        ),
         "training": sections.training(
-            read_json(paths.TRAIN), pd.read_csv(paths.HISTORY), facts, paths.LAYERS.read_text(encoding="utf-8")
+            TrainingFigures.read(paths.TRAIN),
+            Curves.read(paths.CURVES),
+            HISTORY.read(),
+            facts,
+            paths.LAYERS.read_text(encoding="utf-8"),
         ),
         "evaluation": sections.evaluation(
             figures,
-            per_class,
+            PER_CLASS.read(),
             tested[tested["split"] == "test"],
             classes,
-            facts["temperature"],
-            errors["most_confused"],
+            facts.temperature,
+            errors.most_confused,
         ),
-        "mistakes": sections.mistakes(errors, wrong, load_images()),
+        "mistakes": sections.mistakes(
+            errors, MISTAKES.read(), load_images(), labels_of(index, np.arange(len(index))), classes
+        ),
         "inside": sections.inside(seen),
         "predict": sections.predict(pd.read_csv(paths.SUBMISSION, dtype=str)),
         "made": made(params),
@@ -107,7 +123,7 @@ def made(params: Params) -> dict[str, Any]:
     """How to make it again: commands, sums of what went in and came out, versions, parameters."""
     locked = hashlib.md5(paths.WEIGHTS.read_bytes(), usedforsecurity=False).hexdigest()
     hashes = {
-        "archive": read_json(paths.SOURCE)["sha256"],
+        "archive": Source.read(paths.SOURCE).sha256,
         "index of the images": sha256(paths.INDEX),
         "split": sha256(paths.SPLIT),
         "weights": sha256(paths.WEIGHTS),

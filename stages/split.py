@@ -2,8 +2,8 @@
 
 from darkroom.base import paths
 from darkroom.base.console import done, run
-from darkroom.base.files import write_csv, write_parquet
 from darkroom.config.params import load
+from darkroom.config.stage_tables import SPLIT, SPLIT_TABLE
 from darkroom.dataset import splits
 from darkroom.dataset.packed import load_classes, load_index
 
@@ -21,8 +21,8 @@ def main() -> None:
     )
     splits.check_leaks(index, table)
     by_class = splits.table_by_class(index, table, classes)
-    write_parquet(paths.SPLIT, table)
-    write_csv(paths.SPLIT_TABLE, by_class)
+    SPLIT.write(table)
+    SPLIT_TABLE.write(by_class)
     total = by_class[[*splits.SPLITS, "left_out"]].sum()
     left_out = f"; {total['left_out']} left out, for the given test has their pixels too" if total["left_out"] else ""
     done(

@@ -16,6 +16,7 @@ from darkroom.base.torch_setup import cores
 from darkroom.config.params import Train
 from darkroom.training import loop, processes
 from darkroom.training.batches import Batches
+from darkroom.training.recipe import Recipe
 
 CPU = torch.device("cpu")
 THREADS = cores() + 1  # more than any share of the cores
@@ -105,7 +106,8 @@ def train(case: str, together: int) -> dict[str, Any]:
         seen.append((draw.epoch, draw.ours().tolist()))
         return images + 40 * draw.uniform()[0][:, None, None, None] + 20 * draw.field(1, 8, 8)
 
-    result = loop.fit(fabric, network, batches(count, 1, streamed), batches(33, 2, streamed), MEAN, STD, chosen, change)
+    recipe = Recipe(fabric, network, MEAN, STD, chosen, change)
+    result = loop.fit(recipe, batches(count, 1, streamed), batches(33, 2, streamed))
     return {"weights": result.weights, "network": network.state_dict(), "history": result.history, "seen": seen}
 
 

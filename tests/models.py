@@ -1,13 +1,16 @@
 """Small models with random weights."""
 
+from pathlib import Path
+
 import numpy as np
 import torch
 
 from darkroom.classifier.inference import Classifier
-from darkroom.config.params import Model
+from darkroom.config.params import Model, load
 from darkroom.network import architectures
 from darkroom.network.normalisation import to_bytes_scale
 
+ROOT = Path(__file__).resolve().parent.parent
 SETTINGS = {
     "name": "cnn",
     "weights": None,
@@ -21,6 +24,27 @@ SETTINGS = {
     "dropout": 0.0,
     "init": "default",
 }
+
+
+def facts(shape=(8, 8, 1), classes=3, **changes):
+    """The content of model.json for such a model."""
+    height, width, channels = shape
+    params, _ = load(ROOT / "params.yaml", ROOT / "datasets.yaml")
+    content = {
+        "dataset": "tiny",
+        "classes": [f"class {number}" for number in range(classes)] if isinstance(classes, int) else classes,
+        "height": height,
+        "width": width,
+        "channels": channels,
+        "mean": [0.5] * channels,
+        "std": [0.25] * channels,
+        "border": [0.0] * channels,
+        "model": SETTINGS,
+        "parameters": 7,
+        "augment": [],
+        "train": params.train.model_dump() | {"portable": True, "threads": 1, "device": "cpu", "precision": "32"},
+    }
+    return content | changes
 
 
 def classifier(shape=(8, 8, 1), classes=3, familiarity=None, **settings):

@@ -61,7 +61,7 @@ def test_every_path_stands_in_one_place():
     assert used <= known
     assert {"metrics/" + Path(path).name for path in GRAPH["metrics"]} <= known
     inside_folders = {path for path in known if any(path.startswith(folder + "/") for folder in used)}
-    assert known - inside_folders - used == {"params.yaml", "datasets.yaml"}
+    assert known - inside_folders - used == {"dvc.yaml", "params.yaml", "datasets.yaml"}
 
 
 def test_no_path_is_spelled_out_elsewhere():

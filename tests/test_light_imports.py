@@ -20,7 +20,7 @@ def test_data_stages_import_neither_torch_nor_mlflow(stage):
 @pytest.mark.parametrize("command", [["--help"], ["predict", "--help"], ["summary"], ["predict"]])
 def test_commands_answer_without_torch(command):
     code = (
-        "import sys\nfrom darkroom.__main__ import main\n"
+        "import sys\nfrom darkroom.tools.commands import main\n"
         f"try:\n    main({command!r})\nexcept (SystemExit, Exception):\n    pass\n"
         "print('loaded:', *{'torch', 'mlflow'} & sys.modules.keys())"
     )
@@ -29,7 +29,7 @@ def test_commands_answer_without_torch(command):
 
 
 def test_help_does_without_pandas():
-    code = "import sys, darkroom.__main__; print('pandas' in sys.modules)"
+    code = "import sys, darkroom.tools.commands; print('pandas' in sys.modules)"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "False"
 

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from safetensors.torch import save_file
 
-from darkroom.__main__ import main
 from darkroom.base.errors import UserError
 from darkroom.base.files import write_json
+from darkroom.tools.commands import main
 from tests import make
-from tests.models import SETTINGS, classifier
+from tests.models import classifier, facts
 
 
 @pytest.fixture
@@ -25,8 +25,7 @@ def model(tmp_path, monkeypatch):
     (tmp_path / "models").mkdir()
     save_file({name: value.contiguous() for name, value in ours.network.state_dict().items()},
               tmp_path / "models" / "model.safetensors")  # fmt: skip
-    facts = {"classes": ours.classes, "height": 8, "width": 8, "channels": 1, "mean": [0.5], "std": [0.25]}
-    write_json(tmp_path / "models" / "model.json", facts | {"model": SETTINGS, "border": [0.0]})
+    write_json(tmp_path / "models" / "model.json", facts(classes=ours.classes))
     (tmp_path / "shots").mkdir()
     for number in range(5):
         (tmp_path / "shots" / f"{number}.png").write_bytes(make.picture(number))
@@ -49,7 +48,7 @@ def test_a_folder_a_pattern_and_a_file_answer_alike(model, capsys):
 
 def test_the_batch_does_not_matter(model, capsys, monkeypatch):
     whole = answers(capsys, "shots")
-    monkeypatch.setattr("darkroom.__main__.BATCH", 2)
+    monkeypatch.setattr("darkroom.tools.commands.BATCH", 2)
     parts = answers(capsys, "shots")
     assert [part["picture"] for part in parts] == [one["picture"] for one in whole]
     assert [part["classes"] for part in parts] == [pytest.approx(one["classes"], abs=2e-6) for one in whole]

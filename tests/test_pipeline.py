@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 import torch
 
-from darkroom.classifier import inference
+from darkroom.classifier import trained_network
 from darkroom.classifier.inference import Classifier
 from darkroom.training import calibration
 from tests import make
@@ -46,7 +46,7 @@ def test_the_model_is_calibrated_and_the_evaluation_agrees_with_the_training(rep
     predictions = pd.read_parquet(repository / "data/predictions.parquet")
     val = predictions[predictions["split"] == "val"]
     assert classifier.temperature == facts["temperature"] != 1
-    logits = inference.predict(
+    logits = trained_network.predict(
         classifier.network, torch.from_numpy(images[val["row"]]), classifier.mean, classifier.std, 512
     )
     fitted = calibration.fit_temperature(val["label"].to_numpy(), logits.numpy())
@@ -244,7 +244,6 @@ def test_predict_from_the_command_line(repository, tmp_path):
         ({"train.device": "cuda:77"}, "cuda:77"),
         ({"model.layers": "8P-8P-8P-8P"}, "model.layers"),
         ({"model.name": "mlp", "model.hidden": [8], "train.batch_size": 1}, "raise train.batch_size"),
-        ({"train.lr": 1000.0, "train.optimizer": "sgd", "train.epochs": 30, "model.batch_norm": False}, "diverged"),
     ],
 )
 def test_a_mistake_is_one_sentence_and_costs_nothing(repository, change, named):
@@ -262,3 +261,26 @@ def test_a_mistake_is_one_sentence_and_costs_nothing(repository, change, named):
     assert named in failed.stderr
     assert [line.startswith("error:") for line in failed.stderr.strip().splitlines()] == [True]
     assert outputs(repository) == before
+
+
+def test_a_training_that_diverges_leaves_its_curve_and_says_so(repository):
+    before, params = outputs(repository), repository / "params.yaml"
+    kept = {path: path.read_bytes() for path in (params, repository / "metrics/history.csv")}
+    changes = {"train.lr": 1000.0, "train.optimizer": "sgd", "train.epochs": 30, "model.batch_norm": False}
+    try:
+        make.edit(params, changes)
+        failed = subprocess.run(
+            [sys.executable, "-m", "stages.train"], cwd=repository, capture_output=True, text=True, check=False
+        )
+        history = pd.read_csv(repository / "metrics/history.csv")
+        after = outputs(repository)
+    finally:
+        for path, content in kept.items():
+            path.write_bytes(content)
+    assert failed.returncode == 1
+    (sentence,) = failed.stderr.strip().splitlines()
+    assert sentence.startswith("error: training diverged")
+    assert "metrics/history.csv has the epochs up to there, no model was written" in sentence
+    assert history["train_loss"].isna().tolist() == [*[False] * (len(history) - 1), True]
+    # All that was made before is still there.
+    assert {name for name in after if after[name] != before[name]} == {"metrics/history.csv"}

@@ -19,7 +19,7 @@ from darkroom.classifier.familiarity import FILE, Familiarity
 from darkroom.classifier.inference import Classifier
 from darkroom.dataset import packed
 from darkroom.tools import export
-from tests.models import SETTINGS, classifier
+from tests.models import classifier, facts
 from tests.network.test_torchvision_bodies import Malicious
 
 
@@ -43,8 +43,7 @@ def written(path, content, how):
 @pytest.mark.parametrize("how", ["zip", "legacy", "pickle"])
 def test_weights_of_a_model_are_no_pickle(tmp_path, flag, how):
     ours = classifier()
-    facts = {"height": ours.shape[0], "width": ours.shape[1], "channels": ours.shape[2], "classes": ours.classes}
-    write_json(tmp_path / "model.json", facts | {"model": SETTINGS, "mean": [0.5], "std": [0.5]})
+    write_json(tmp_path / "model.json", facts(ours.shape, ours.classes))
     written(tmp_path / "model.safetensors", ours.network.state_dict() | {"more": Malicious(flag)}, how)
     with pytest.raises(UserError, match=r"model\.safetensors is damaged"):
         Classifier.load(tmp_path)

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from darkroom.classifier.familiarity import Layer, Vectors
-from darkroom.classifier.inference import Classifier
+from darkroom.classifier.trained_network import TrainedNetwork
 from darkroom.dataset.packed import Images, Labels, Rows, chunks
 from darkroom.network import layer_outputs
 
@@ -22,7 +22,7 @@ def names(network: nn.Module, shape: tuple[int, int, int]) -> list[str]:
     return [*layer_outputs.spread(list(layer_outputs.activations(network, shape)), LAYERS), layer_outputs.LAST]
 
 
-def fit(classifier: Classifier, images: Images, train: Rows, labels: Labels, val: Rows) -> dict[str, Layer]:
+def fit(classifier: TrainedNetwork, images: Images, train: Rows, labels: Labels, val: Rows) -> dict[str, Layer]:
     """Class means, whitening and limits of each layer from all training images (`labels` are theirs) and validation's.
 
     All training images, for the distance of unlike pictures grows with the number of images behind the covariance.
@@ -56,7 +56,7 @@ def fit(classifier: Classifier, images: Images, train: Rows, labels: Labels, val
     }
 
 
-def _gathered(classifier: Classifier, images: Images, watched: Sequence[str]) -> dict[str, Tensor]:
+def _gathered(classifier: TrainedNetwork, images: Images, watched: Sequence[str]) -> dict[str, Tensor]:
     vectors = Vectors()
     with layer_outputs.watching(classifier.network, watched, vectors.see):
         classifier.probabilities(images)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from darkroom.classifier.inference import Classifier
+from darkroom.classifier.trained_network import TrainedNetwork
 from darkroom.dataset.packed import Images, Labels
 from darkroom.network import architectures, normalisation
 from darkroom.network.layer_outputs import watching
@@ -44,7 +44,7 @@ def last_map(network: nn.Module, shape: tuple[int, int, int]) -> str | None:
     return found[-1]
 
 
-def evidence(classifier: Classifier, layer: str, images: Images, labels: Labels) -> NDArray[np.float32]:
+def evidence(classifier: TrainedNetwork, layer: str, images: Images, labels: Labels) -> NDArray[np.float32]:
     """How much each place of each image speaks for a class: N x height x width, 0 to 1, the strongest place being 1.
 
     `images` are as stored (uint8, N x height x width x channels), `labels` the class asked about in each. All 0 where

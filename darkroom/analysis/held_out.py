@@ -7,18 +7,15 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from darkroom.augment import pipeline
 from darkroom.augment.randomness import seed_of
 from darkroom.base.console import bar
 from darkroom.base.errors import UserError
-from darkroom.classifier.inference import Classifier
-from darkroom.config.augmentations import Augmentation
-from darkroom.config.params import Model, Train
+from darkroom.classifier.trained_network import TrainedNetwork
+from darkroom.config.stage_files import ModelFacts
 from darkroom.dataset.packed import Images, Labels, Rows, chunks
-from darkroom.network import architectures
-from darkroom.network.normalisation import to_bytes_scale
-from darkroom.training import loop, processes
+from darkroom.training import loop
 from darkroom.training.batches import of_splits
+from darkroom.training.recipe import from_facts
 
 
 def deal(labels: Labels, groups: NDArray[Any], folds: int, seed: int) -> NDArray[np.int64]:
@@ -40,7 +37,7 @@ def deal(labels: Labels, groups: NDArray[Any], folds: int, seed: int) -> NDArray
 
 
 def probabilities(
-    facts: dict[str, Any],
+    facts: ModelFacts,
     images: Images,
     rows: dict[str, Rows],
     labels: dict[str, Labels],
@@ -50,34 +47,20 @@ def probabilities(
 ) -> NDArray[np.float32]:
     """Out-of-sample probabilities (N x classes) of the training images, in their order.
 
-    `facts` is the content of model.json: network, training and augmentation are those of the model. `rows` and
+    `facts` are those of the model: network, training and augmentation are those of the model. `rows` and
     `labels` have the keys train and val; the epoch that each model keeps is chosen on val, so that the part that is
     held out has no say in it. Images with equal `groups` are held out together. Raises UserError where a training
     diverges.
     """
-    settings = Train.model_validate(facts["train"]).model_copy(
-        update={"device": "auto", "devices": 1, "num_nodes": 1, "strategy": "auto"}
-    )
-    model, classes = Model.model_validate(facts["model"]), facts["classes"]
-    shape = (facts["height"], facts["width"], facts["channels"])
-    mean, std, border = (to_bytes_scale(facts[name]).to(device) for name in ("mean", "std", "border"))
-    change = pipeline.build(
-        [Augmentation.model_validate(item) for item in facts["augment"]], border.flatten(), mean.flatten()
-    )
+    settings = facts.train
     part = deal(labels["train"], groups, folds, settings.seed)
     sizes = np.bincount(part, minlength=folds)
     steps = sum(settings.epochs * math.ceil((len(part) - size) / settings.batch_size) for size in sizes)
-    found = np.empty((len(part), len(classes)), np.float32)
+    found = np.empty((len(part), len(facts.classes)), np.float32)
     with bar(what="folds", unit="step", total=steps) as shown:
         for fold in range(folds):
             shown.set_description(f"fold {fold + 1}/{folds}")
-            torch.manual_seed(seed_of(settings.seed, fold))
-            network = architectures.build(model, shape, len(classes))
-            if model.weights is not None:
-                from darkroom.network import torchvision_bodies  # imports torchvision, which takes seconds
-
-                torchvision_bodies.load_pretrained(network, model)
-            network = network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+            recipe = from_facts(facts, device, seed_of(settings.seed, fold))
             held = part == fold
             data = of_splits(
                 images,
@@ -86,19 +69,18 @@ def probabilities(
                 device,
                 memory_share=settings.memory_share,
             )
-            fabric = processes.fabric(settings, device, settings.precision)
-            result = loop.fit(
-                fabric, network, data["train"], data["val"], mean, std, settings, change, on_step=shown.update
-            )
+            result = loop.fit(recipe, data["train"], data["val"], on_step=shown.update)
             del data  # before the next ones take its memory
             if result.diverged:
                 raise UserError(
                     f"training without part {fold + 1} of {folds} diverged: lower train.lr, raise train.warmup, or "
                     "set errors.train_folds to 0"
                 )
-            network.load_state_dict(result.weights)
+            recipe.network.load_state_dict(result.weights)
             # By the model's own temperature, so that these images are judged by the measure of val and test.
-            classifier = Classifier(network, classes, shape, mean, std, temperature=facts["temperature"])
+            classifier = TrainedNetwork(
+                recipe.network, facts.classes, facts.shape, recipe.mean, recipe.std, temperature=facts.temperature
+            )
             found[held] = np.concatenate(
                 [classifier.probabilities(several) for _, several in chunks(images, rows["train"][held])]
             )

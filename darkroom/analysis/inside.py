@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from darkroom.base.errors import UserError
-from darkroom.classifier.inference import Classifier
+from darkroom.classifier.trained_network import TrainedNetwork
 from darkroom.dataset.packed import Images, Labels, Rows, chunks
 from darkroom.network import layer_outputs
 
@@ -19,7 +19,7 @@ QUERIES = 256  # whose distances are in memory at a time
 ONE_SIDED = (nn.ReLU, nn.ReLU6, nn.GELU, nn.SiLU, nn.Hardswish)
 
 
-def first_filters(classifier: Classifier) -> tuple[str, NDArray[np.float32]]:
+def first_filters(classifier: TrainedNetwork) -> tuple[str, NDArray[np.float32]]:
     """Name and weights of the first layer: N x height x width x channels.
 
     Of a network that begins with a fully connected layer its templates, of the size of the image.
@@ -55,7 +55,7 @@ def _weights(module: nn.Conv2d | nn.Linear) -> Tensor:
     return module.weight.detach().float().cpu()
 
 
-def map_layers(classifier: Classifier, wanted: list[str] | None) -> list[str]:
+def map_layers(classifier: TrainedNetwork, wanted: list[str] | None) -> list[str]:
     """The activations whose maps are shown: the wanted ones, else some from the first to the last.
 
     Raises UserError for a name that gives no maps.
@@ -77,7 +77,7 @@ def _is_map(size: tuple[int, ...]) -> bool:
 
 
 def strongest_maps(
-    classifier: Classifier, images: Images, layers: list[str], at_most: int
+    classifier: TrainedNetwork, images: Images, layers: list[str], at_most: int
 ) -> dict[str, NDArray[np.float32]]:
     """For each layer and image the maps with the largest means, strongest first: N x maps x height x width."""
     outputs: dict[str, Tensor] = {}
@@ -98,7 +98,7 @@ class Dead(NamedTuple):
     dead: int
 
 
-def dead_channels(classifier: Classifier, images: Images, rows: Rows) -> dict[str, Dead]:
+def dead_channels(classifier: TrainedNetwork, images: Images, rows: Rows) -> dict[str, Dead]:
     """For each activation that is one-sided (`ONE_SIDED`), its channels and those dead on these rows.
 
     A channel is dead if its output is above zero in no place of no image.

@@ -81,10 +81,19 @@ def by_near_copies(pairs: pd.DataFrame, labels: Labels) -> dict[int, int]:
     return found
 
 
+def by_reason(learned: pd.DataFrame, copies: dict[int, int], near: dict[int, int]) -> dict[str, dict[int, int]]:
+    """The suggested label by row, for each reason: where they differ, the model comes before copies, then near-copies.
+
+    `learned` is what `by_learning` gives, of one kind of model or of several.
+    """
+    doubted = learned[learned["suggested"] >= 0]
+    by_model = dict(zip(doubted["row"].tolist(), doubted["suggested"].tolist(), strict=True))
+    return {LEARNED: by_model, COPY: copies, NEAR: near}
+
+
 def table(
-    learned: pd.DataFrame,
-    copies: dict[int, int],
-    near: dict[int, int],
+    reasons: dict[str, dict[int, int]],
+    quality: "pd.Series[float]",
     index: pd.DataFrame,
     splits: "pd.Series[str]",
     classes: list[str],
@@ -92,13 +101,10 @@ def table(
 ) -> pd.DataFrame:
     """All suspects, worst (lowest quality) first, one line each; those whose quality is unknown come last.
 
-    The first four fields of a line are those of a correction. Where reasons differ on what to suggest, the model
-    comes before copies, and these before near-copies. `splits` is the split by row.
+    The first four fields of a line are those of a correction; what is suggested is what the first of its `reasons`
+    says. `quality` is by row, as is `splits`.
     """
-    quality = dict(zip(learned["row"].tolist(), learned["quality"].tolist(), strict=True))
-    doubted = learned[learned["suggested"] >= 0]
-    reasons = {LEARNED: dict(zip(doubted["row"].tolist(), doubted["suggested"].tolist(), strict=True))}
-    reasons |= {COPY: copies, NEAR: near}
+    known = quality.to_dict()
     rows = sorted(set().union(*reasons.values()))
     labels = index["label"].to_numpy(np.int64, na_value=-1)
     paths = index["path"].to_numpy()
@@ -111,7 +117,7 @@ def table(
             "label": [classes[labels[row]] for row in rows],
             "row": rows,
             "split": [splits.get(row, "") for row in rows],
-            "quality": np.round([quality.get(row, np.nan) for row in rows], 4),
+            "quality": np.round([known.get(row, np.nan) for row in rows], 4),
             "why": ["; ".join(why for why, found in reasons.items() if row in found) for row in rows],
         },
         columns=COLUMNS,

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from darkroom.augment.pipeline import Change
 from darkroom.augment.randomness import Draw, seed_of
-from darkroom.classifier.inference import Classifier
+from darkroom.classifier.trained_network import TrainedNetwork
 from darkroom.dataset.packed import Images, Rows
 from darkroom.network.normalisation import normalise
 
@@ -29,7 +29,7 @@ def tempered(probabilities: NDArray[np.float32], temperature: float) -> NDArray[
 
 @torch.inference_mode()
 def votes(
-    classifier: Classifier, images: Images, rows: Rows, change: Change, *, copies: int, seed: int, batch_size: int
+    classifier: TrainedNetwork, images: Images, rows: Rows, change: Change, *, copies: int, seed: int, batch_size: int
 ) -> NDArray[np.float32]:
     """Mean probabilities (N x classes), not calibrated, of each image as it is and `copies` changed ones.
 
@@ -56,6 +56,6 @@ def votes(
     return result
 
 
-def _softmax(classifier: Classifier, images: Tensor) -> Tensor:
+def _softmax(classifier: TrainedNetwork, images: Tensor) -> Tensor:
     logits: Tensor = classifier.network(images)
     return logits.float().softmax(1)

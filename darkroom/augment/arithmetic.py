@@ -1,4 +1,4 @@
-"""What several changes of images compute with: a square root that is the same everywhere, and a Gaussian."""
+"""What changes of images compute with: a square root that is the same everywhere, a Gaussian."""
 
 import torch
 from torch import Tensor

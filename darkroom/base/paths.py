@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+GRAPH = Path("dvc.yaml")
 PARAMS = Path("params.yaml")
 DATASETS = Path("datasets.yaml")
 
@@ -34,6 +35,7 @@ EPOCHS = Path("models/epochs")
 TRAIN = Path("metrics/train.json")
 LAYERS = Path("metrics/model.txt")
 HISTORY = Path("metrics/history.csv")
+CURVES = Path("metrics/curves.json")
 TRAIN_PICTURES = Path("metrics/train")
 
 EVALUATE = Path("metrics/evaluate.json")
@@ -70,3 +72,10 @@ def root() -> Path:
     DVC runs `--temp` and `--queue` experiments in a copy that it deletes; DVC_ROOT names the repository itself.
     """
     return Path(os.environ.get("DVC_ROOT", ".")).absolute()
+
+
+def project(folder: Path) -> Path | None:
+    """The root of the project in which this folder lies, the nearest one with a pipeline and parameters; or None."""
+    return next(
+        (place for place in (folder, *folder.parents) if (place / GRAPH).is_file() and (place / PARAMS).is_file()), None
+    )

@@ -9,7 +9,7 @@ import ctypes
 import os
 import sys
 from types import ModuleType
-from typing import Any
+from typing import Protocol
 
 PORTABLE = {"ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2", "MKL_CBWR": "COMPATIBLE"}
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of glibc's mallopt
@@ -48,13 +48,21 @@ def torch_for(*, threads: int, portable: bool, processes: int = 1) -> ModuleType
     return torch
 
 
-def torch_for_model(training: dict[str, Any]) -> ModuleType:
+class Training(Protocol):
+    """The part of a training's settings that decides how torch is set up."""
+
+    @property
+    def threads(self) -> int: ...
+    @property
+    def portable(self) -> bool: ...
+
+
+def torch_for_model(training: Training) -> ModuleType:
     """Import torch to use a model whose `training` was so, as `train` in model.json says.
 
     Portable as that was, then with its threads, for their number is part of the result; else with this machine's own.
     """
-    portable = training["portable"]
-    return torch_for(threads=training["threads"] if portable else 0, portable=portable)
+    return torch_for(threads=training.threads if training.portable else 0, portable=training.portable)
 
 
 def keep_memory() -> None:

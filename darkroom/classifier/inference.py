@@ -1,25 +1,21 @@
-"""The trained model in use: `Classifier.load("models").predict("my.jpg")`."""
+"""The trained model in use on pictures: `Classifier.load("models").predict("my.jpg")`."""
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, Self
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors.torch import load_file
-from torch import Tensor, nn
 
 from darkroom.base.errors import UserError
-from darkroom.base.files import read_json
 from darkroom.classifier.familiarity import FILE, Familiarity
+from darkroom.classifier.trained_network import TrainedNetwork
 from darkroom.classifier.unlike import coloured as is_coloured
 from darkroom.classifier.unlike import reasons
-from darkroom.config.params import Model
 from darkroom.dataset.packed import Images
-from darkroom.network import architectures, normalisation
-from darkroom.network.normalisation import to_bytes_scale
 from darkroom.pictures import cutout
 from darkroom.pictures.decoding import BadImage, png, resize
 from darkroom.pictures.decoding import read as read_file
@@ -54,65 +50,20 @@ class Opened(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Classifier:
-    """A network with what it needs to read pictures: size, channels, mean, deviation, class names.
+class Classifier(TrainedNetwork):
+    """A trained network that reads pictures, and says whether they look like those that it was trained on."""
 
-    Its logits are divided by `temperature` before the softmax (darkroom.training.calibration).
-    """
-
-    network: nn.Module
-    classes: list[str]
-    shape: tuple[int, int, int]
-    mean: Tensor
-    std: Tensor
-    temperature: float = 1.0
-    border: Sequence[float] = ()
     familiarity: Familiarity | None = None
 
     @classmethod
-    def load(cls, folder: str | Path = "models", device: str | torch.device = "cpu") -> "Classifier":
-        """Load model.json and model.safetensors. Raises UserError where they are missing or do not fit together."""
-        folder = Path(folder)
-        facts_file, weights_file = folder / "model.json", folder / "model.safetensors"
-        missing = [str(file) for file in (facts_file, weights_file) if not file.is_file()]
-        if missing:
-            raise UserError(
-                f"there is no {' and no '.join(missing)}: `dvc repro train` makes it, `dvc pull` fetches it"
-            )
-        facts = read_json(facts_file)
-        shape = (facts["height"], facts["width"], facts["channels"])
-        network = architectures.build(Model.model_validate(facts["model"]), shape, len(facts["classes"]))
-        try:
-            network.load_state_dict(load_file(weights_file))
-        except Exception as error:  # safetensors and torch each have their own
-            reason = str(error).splitlines()[0]
-            raise UserError(f"{weights_file} is damaged or of another model ({reason}): `dvc repro train`") from None
-        mean, std = (to_bytes_scale(facts[name]).to(device) for name in ("mean", "std"))
-        network = network.to(device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
-        judge = Familiarity.load(folder / FILE) if (folder / FILE).is_file() else None
-        # Models from before the calibration have no temperature.
-        temperature = facts.get("temperature", 1.0)
-        return cls(network, facts["classes"], shape, mean, std, temperature, facts.get("border", ()), judge)
+    def load(cls, folder: str | Path = "models", device: str | torch.device = "cpu") -> Self:
+        """Load model.json and model.safetensors, and familiarity.safetensors where it lies beside them.
 
-    def probabilities(self, images: Images, batch_size: int = 512) -> NDArray[np.float32]:
-        """Calibrated probabilities (N x classes) of images as the data set stores them.
-
-        `images` are uint8, N x height x width x channels.
+        Raises UserError where the first two are missing or do not fit together.
         """
-        stored = torch.from_numpy(np.ascontiguousarray(images))
-        logits = predict(self.network, stored, self.mean, self.std, batch_size)
-        result: NDArray[np.float32] = (logits.float() / self.temperature).softmax(1).cpu().numpy()
-        return result
-
-    def features(self, images: Images, batch_size: int = 512) -> NDArray[np.float32]:
-        """What the last layer sees of images as the data set stores them: vectors, N x its inputs."""
-        features, head = self.network.get_submodule("features"), self.network.get_submodule("head")
-        before_last = nn.Sequential(features, *list(head.children())[:-1])
-        stored = torch.from_numpy(np.ascontiguousarray(images))
-        result: NDArray[np.float32] = (
-            predict(before_last, stored, self.mean, self.std, batch_size).float().cpu().numpy()
-        )
-        return result
+        file = Path(folder) / FILE
+        judge = Familiarity.load(file) if file.is_file() else None
+        return dataclasses.replace(super().load(folder, device), familiarity=judge)
 
     def predict(
         self, pictures: Picture | Sequence[Picture], top_k: int = 3, *, invert: Invert = "never", fit: bool = False
@@ -210,14 +161,6 @@ class Classifier:
                 raise UserError(f"{name}: {error}") from None
             aspect = self.shape[1] / self.shape[0]
         return Opened(resize(pixels, self.shape), aspect, coloured, invert)
-
-
-@torch.inference_mode()
-def predict(network: nn.Module, images: Tensor, mean: Tensor, std: Tensor, batch_size: int) -> Tensor:
-    """What `network`, in evaluation mode, makes of stored images (uint8, N x height x width x channels)."""
-    network.eval()
-    parts = torch.split(images, batch_size)
-    return torch.cat([network(normalisation.normalise(part.to(mean.device), mean, std)) for part in parts])
 
 
 def _bytes(path: Path) -> bytes:

@@ -1,11 +1,10 @@
 """Finds what is worth knowing about a data set before it is trained on: balance, copies, contradictions, sizes."""
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from darkroom.config.stage_files import AuditFigures, Counted, NamedClass, Sides
 from darkroom.dataset.packed import Images, chunks
 
 
@@ -23,26 +22,26 @@ def duplicates(index: pd.DataFrame, classes: list[str]) -> pd.DataFrame:
     return table.sort_values(["group", "row"], ignore_index=True)
 
 
-def summary(index: pd.DataFrame, classes: list[str], copies: pd.DataFrame, rejected: int, blank: int) -> dict[str, Any]:
+def summary(index: pd.DataFrame, classes: list[str], copies: pd.DataFrame, rejected: int, blank: int) -> AuditFigures:
     """The findings in numbers."""
     counts = class_counts(index, len(classes))
     smallest, largest = int(counts.argmin()), int(counts.argmax())
     conflicts = copies[copies["kind"] == "conflict"]
-    return {
-        "images": len(index),
-        "labelled": int(index["label"].notna().sum()),
-        "unlabelled": int(index["label"].isna().sum()),
-        "rejected": rejected,
-        "classes": len(classes),
-        "smallest_class": {"name": classes[smallest], "images": int(counts[smallest])},
-        "largest_class": {"name": classes[largest], "images": int(counts[largest])},
-        "duplicates": {"groups": int(copies["group"].nunique()), "images": len(copies)},
-        "conflicts": {"groups": int(conflicts["group"].nunique()), "images": len(conflicts)},
-        "blank": blank,
-        "width": _range(index["width"]),
-        "height": _range(index["height"]),
-        "channels": {str(key): int(count) for key, count in index["channels"].value_counts().sort_index().items()},
-    }
+    return AuditFigures(
+        images=len(index),
+        labelled=int(index["label"].notna().sum()),
+        unlabelled=int(index["label"].isna().sum()),
+        rejected=rejected,
+        classes=len(classes),
+        smallest_class=NamedClass(name=classes[smallest], images=int(counts[smallest])),
+        largest_class=NamedClass(name=classes[largest], images=int(counts[largest])),
+        duplicates=Counted(groups=int(copies["group"].nunique()), images=len(copies)),
+        conflicts=Counted(groups=int(conflicts["group"].nunique()), images=len(conflicts)),
+        blank=blank,
+        width=_sides(index["width"]),
+        height=_sides(index["height"]),
+        channels={str(key): int(count) for key, count in index["channels"].value_counts().sort_index().items()},
+    )
 
 
 def class_counts(index: pd.DataFrame, classes: int) -> NDArray[np.int64]:
@@ -79,5 +78,5 @@ def samples(index: pd.DataFrame, classes: int, per_class: int, seed: int) -> NDA
     return np.concatenate(drawn)
 
 
-def _range(values: "pd.Series[int]") -> dict[str, int]:
-    return {"min": int(values.min()), "median": int(values.median()), "max": int(values.max())}
+def _sides(values: "pd.Series[int]") -> Sides:
+    return Sides(min=int(values.min()), median=int(values.median()), max=int(values.max()))

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from darkroom.base import paths
 from darkroom.base.files import read_json
+from darkroom.config.stage_tables import SPLIT
 
 Images = NDArray[np.uint8]  # N x height x width x channels
 Labels = NDArray[np.int64]
@@ -41,7 +42,7 @@ def load_classes() -> list[str]:
 
 def load_split(name: SplitName) -> Rows:
     """The rows of one split, ascending."""
-    split = pd.read_parquet(paths.SPLIT)
+    split = SPLIT.read()
     return split.loc[split["split"] == name, "row"].to_numpy(np.int64)
 
 

@@ -2,7 +2,7 @@
 
 import os
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 from filelock import FileLock, Timeout
@@ -77,15 +77,15 @@ def place(settings: Train) -> torch.device:
     return device
 
 
-def place_again(training: dict[str, Any]) -> torch.device:
+def place_again(training: Train) -> torch.device:
     """Where the stages after a training work: where it did, on a GPU of their own; elsewhere if that is not there.
 
     `training` is `train` of model.json.
     """
     try:
-        device = choose_device(training["device"], portable=training["portable"])
+        device = choose_device(training.device, portable=training.portable)
     except UserError:
-        device = choose_device("auto", portable=training["portable"])
+        device = choose_device("auto", portable=training.portable)
     found = torch.cuda.device_count()
     return torch.device("cuda", claim_gpu(found)) if device == torch.device("cuda") and found > 1 else device
 

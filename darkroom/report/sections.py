@@ -7,7 +7,19 @@ from typing import Any
 
 import pandas as pd
 
-from darkroom.dataset.packed import Images
+from darkroom.config.stage_files import (
+    AuditFigures,
+    Confused,
+    Curves,
+    ErrorFigures,
+    Evaluation,
+    Figures,
+    InsideFigures,
+    ModelFacts,
+    Source,
+    TrainingFigures,
+)
+from darkroom.dataset.packed import Images, Labels
 from darkroom.report.rendering import thumbnail
 
 SECTIONS = [
@@ -58,45 +70,42 @@ def text(value: Any) -> str:
     return f"{value:,}" if isinstance(value, int) else str(value)
 
 
-def headline(figures: dict[str, Any]) -> str:
-    """What the model reaches on test, in one line. `figures` is `metrics/evaluate.json`."""
-    test = figures["test"]
-    return (
-        f"{test['accuracy']:.2%} of {test['images']:,} test images are classified right "
-        f"(95 % interval {_interval(test)})"
-    )
+def headline(figures: Evaluation) -> str:
+    """What the model reaches on test, in one line."""
+    test = figures.test
+    return f"{test.accuracy:.2%} of {test.images:,} test images are classified right (95 % interval {_interval(test)})"
 
 
-def _interval(figures: dict[str, Any]) -> str:
-    return f"{figures['accuracy_low']:.2%} to {figures['accuracy_high']:.2%}"
+def _interval(figures: Figures) -> str:
+    return f"{figures.accuracy_low:.2%} to {figures.accuracy_high:.2%}"
 
 
 def data(
-    source: dict[str, Any], audit: dict[str, Any], split: pd.DataFrame, shape: Sequence[int], classes: list[str]
+    source: Source, audit: AuditFigures, split: pd.DataFrame, shape: Sequence[int], classes: list[str]
 ) -> dict[str, Any]:
     """The data set. `shape` is height, width, channels of a stored image."""
     height, width, channels = shape
     kind = "grey" if channels == 1 else "colour"
     counts = split.set_index("class").sum()
     facts = {
-        "Title": source["title"],
-        "Origin": source["origin"],
-        "Licence": source["license"],
-        "Images": f"{audit['images']:,} ({audit['labelled']:,} labelled)",
-        "Classes": f"{audit['classes']:,}",
+        "Title": source.title,
+        "Origin": source.origin,
+        "Licence": source.license,
+        "Images": f"{audit.images:,} ({audit.labelled:,} labelled)",
+        "Classes": f"{audit.classes:,}",
         "Train, val, test": ", ".join(f"{counts[name]:,}" for name in ("train", "val", "test")),
-        "Smallest class": f"{audit['smallest_class']['name']} ({audit['smallest_class']['images']:,})",
-        "Largest class": f"{audit['largest_class']['name']} ({audit['largest_class']['images']:,})",
+        "Smallest class": f"{audit.smallest_class.name} ({audit.smallest_class.images:,})",
+        "Largest class": f"{audit.largest_class.name} ({audit.largest_class.images:,})",
     }
     found = {
-        "files could not be read": audit["rejected"],
-        "images have copies with equal pixels": audit["duplicates"]["images"],
-        "images have a copy under another label": audit["conflicts"]["images"],
-        "images are blank": audit["blank"],
+        "files could not be read": audit.rejected,
+        "images have copies with equal pixels": audit.duplicates.images,
+        "images have a copy under another label": audit.conflicts.images,
+        "images are blank": audit.blank,
     }
     return {
-        "words": f"{source['title'] or source['dataset']}: {audit['labelled']:,} labelled images of "
-        f"{audit['classes']:,} classes, stored as {width} x {height} pixels, {kind}.",
+        "words": f"{source.title or source.dataset}: {audit.labelled:,} labelled images of "
+        f"{audit.classes:,} classes, stored as {width} x {height} pixels, {kind}.",
         "input": f"{width} x {height} pixels, {kind}; pictures of other sizes are brought to it",
         "facts": [(name, value) for name, value in facts.items() if value],
         "findings": [f"{count:,} {what}" for what, count in found.items() if count]
@@ -107,62 +116,64 @@ def data(
     }
 
 
-def training(trained: dict[str, Any], history: pd.DataFrame, facts: dict[str, Any], layers: str) -> dict[str, Any]:
-    """The training. `facts` is `models/model.json`, `trained` is `metrics/train.json`."""
-    model, settings = facts["model"], facts["train"]
-    name = f"{model['name']} {model['layers']}" if model["name"] == "cnn" else model["name"]
-    start = f", started from weights ({model['weights']})" if model["weights"] else ""
+def training(
+    trained: TrainingFigures, curves: Curves, history: pd.DataFrame, facts: ModelFacts, layers: str
+) -> dict[str, Any]:
+    """The training. `layers` is the table of the network's layers."""
+    model, settings = facts.model, facts.train
+    name = f"{model.name} {model.layers}" if model.name == "cnn" else model.name
+    start = f", started from weights ({model.weights})" if model.weights else ""
     return {
-        "words": f"{name} with {trained['parameters']:,} parameters{start}; {settings['optimizer']}, learning rate "
-        f"{settings['lr']:g}, batches of {settings['batch_size']}, {trained['epochs']} epochs, the weights of epoch "
-        f"{trained['best_epoch']} kept. What the curves show: {trained['fit']}.",
-        "augmented": bool(facts["augment"]),
+        "words": f"{name} with {trained.parameters:,} parameters{start}; {settings.optimizer}, learning rate "
+        f"{settings.lr:g}, batches of {settings.batch_size}, {trained.epochs} epochs, the weights of epoch "
+        f"{trained.best_epoch} kept. What the curves show: {curves.fit}.",
+        "augmented": bool(facts.augment),
         "layers": layers,
         "history": table(history.rename(columns=lambda name: name.replace("_", " "))),
     }
 
 
 def evaluation(
-    figures: dict[str, Any],
+    figures: Evaluation,
     per_class: pd.DataFrame,
     predictions: pd.DataFrame,
     classes: list[str],
     temperature: float,
-    pairs: list[dict[str, Any]],
+    pairs: list[Confused],
 ) -> dict[str, Any]:
     """The figures of merit. `predictions` are those of the test split: label, predicted (class numbers)."""
-    test, val, baselines = figures["test"], figures["val"], figures["baselines"]
+    test, val, baselines = figures.test, figures.val, figures.baselines
     cards = [
         (
             "accuracy",
-            f"{test['accuracy']:.2%}",
+            f"{test.accuracy:.2%}",
             f"95 % interval {_interval(test)}",
         ),
-        ("macro F1", f"{test['macro_f1']:.4f}", "every class counts alike"),
-        ("calibration error", f"{test['ece']:.4f}", f"{test['ece_uncalibrated']:.4f} before the temperature"),
+        ("macro F1", f"{test.macro_f1:.4f}", "every class counts alike"),
+        ("calibration error", f"{test.ece:.4f}", f"{test.ece_uncalibrated:.4f} before the temperature"),
     ]
-    if test["top3_accuracy"] is not None:
-        cards.insert(2, ("top-3 accuracy", f"{test['top3_accuracy']:.2%}", "the true class among the first three"))
-    rows = [(label, val.get(name), test.get(name)) for name, label in FIGURES.items() if name in test]
+    if test.top3_accuracy is not None:
+        cards.insert(2, ("top-3 accuracy", f"{test.top3_accuracy:.2%}", "the true class among the first three"))
+    rows = [(label, getattr(val, name), getattr(test, name)) for name, label in FIGURES.items()]
     simple = pd.DataFrame(
-        [(name.replace("_", " "), value) for name, value in baselines["test_accuracy"].items()],
+        [(name.replace("_", " "), value) for name, value in baselines.test_accuracy.items()],
         columns=["method", "accuracy, test"],
     )
-    test_of = baselines["mcnemar"]
+    test_of = baselines.mcnemar
     weakest = per_class[per_class["images"] > 0].sort_values("f1", kind="stable").head(5)
     return {
         "cards": [{"name": f"{name}, test", "value": value, "note": note} for name, value, note in cards],
-        "words": f"Beside the best simple method, {baselines['best'].replace('_', ' ')}: "
-        f"{test_of['only_ours_right']:,} test images are right here alone, {test_of['only_other_right']:,} there alone "
-        f"(McNemar's exact test: p = {test_of['p_value']:.2g}).",
+        "words": f"Beside the best simple method, {baselines.best.replace('_', ' ')}: "
+        f"{test_of.only_ours_right:,} test images are right here alone, {test_of.only_other_right:,} there alone "
+        f"(McNemar's exact test: p = {test_of.p_value:.2g}).",
         "figures": table(pd.DataFrame(rows, dtype=object), ["figure", "val", "test"]),
         "baselines": table(simple.sort_values("accuracy, test", ascending=False, kind="stable")),
         "per_class": table(per_class.rename(columns=COLUMNS)),
         "weakest": table(weakest[["class", "precision", "recall", "f1", "images"]])["body"],
         "matrix": _matrix(predictions, classes) if len(classes) <= MATRIX_CLASSES else None,
-        "pairs": pairs[:PAIRS],
+        "pairs": [pair.model_dump() for pair in pairs[:PAIRS]],
         "calibration": f"Probabilities are softmax of logits over a temperature of {temperature:g}, fitted on val. On "
-        f"test the expected calibration error is {test['ece']:.4f}, and {test['ece_uncalibrated']:.4f} without it.",
+        f"test the expected calibration error is {test.ece:.4f}, and {test.ece_uncalibrated:.4f} without it.",
     }
 
 
@@ -180,8 +191,13 @@ def _matrix(predictions: pd.DataFrame, classes: list[str]) -> dict[str, Any]:
     return {"classes": classes, "rows": rows}
 
 
-def mistakes(errors: dict[str, Any], wrong: pd.DataFrame, images: Images) -> dict[str, Any]:
-    """The mistakes on test, worst first, with small pictures of as many as fit. `wrong` is `metrics/errors.csv`."""
+def mistakes(
+    errors: ErrorFigures, wrong: pd.DataFrame, images: Images, labels: Labels, classes: list[str]
+) -> dict[str, Any]:
+    """The mistakes on test, worst first, with small pictures of as many as fit. `wrong` is `metrics/errors.csv`.
+
+    `images` and their `labels` are all of the data set's.
+    """
     shown: list[dict[str, Any]] = []
     taken = 0
     for item in wrong.head(GALLERY).to_dict("records"):
@@ -189,38 +205,37 @@ def mistakes(errors: dict[str, Any], wrong: pd.DataFrame, images: Images) -> dic
         taken += len(uri)
         if taken > GALLERY_BYTES:
             break
-        # Names are text, also where a table of numbers was read.
-        names = {name: str(item[name]) for name in ("path", "true", "predicted")}
-        counts = Counter(filter(None, str(item["neighbours"]).split(" | "))).most_common()
+        names = {name: item[name] for name in ("path", "true", "predicted")}
+        counts = Counter(classes[labels[row]] for row in item["neighbour_rows"]).most_common()
         near = ", ".join(f"{name} ({count})" for name, count in counts)
         figures = {name: item[name] for name in ("confidence", "loss")}
         shown.append({"uri": uri, "neighbours": near} | names | figures)
-    count, total = errors["mistakes"], errors["images"]
+    count, total = errors.mistakes, errors.images
     left_out = f" The {len(shown):,} worst are shown." if len(shown) < count else ""
-    suspects, copies = errors["suspects"], errors["near_duplicates"]
+    suspects, copies = errors.suspects, errors.near_duplicates
     return {
-        "words": f"{count:,} of {total:,} test images are classified wrong ({errors['error_rate']:.2%}).{left_out}"
+        "words": f"{count:,} of {total:,} test images are classified wrong ({errors.error_rate:.2%}).{left_out}"
         if count
         else f"None of {total:,} test images is classified wrong.",
         "shown": shown,
         # Of all mistakes: the matrix chooses by these names.
-        "true": _names(map(str, wrong["true"])),
-        "predicted": _names(map(str, wrong["predicted"])),
-        "suspects": f"Labels that are suspected to be wrong: {suspects['images']:,} (metrics/suspects.csv). Images of "
-        f"val or test that are nearly equal to one of train: {copies['pairs']:,} (metrics/near_duplicates.csv). "
+        "true": _names(wrong["true"]),
+        "predicted": _names(wrong["predicted"]),
+        "suspects": f"Labels that are suspected to be wrong: {suspects.images:,} (metrics/suspects.csv). Images of "
+        f"val or test that are nearly equal to one of train: {copies.pairs:,} (metrics/near_duplicates.csv). "
         "Rows of suspects.csv that you agree with go into data/corrections.csv; the next dvc repro honours them.",
     }
 
 
-def inside(found: dict[str, Any]) -> dict[str, Any]:
-    """What the inside of the model showed. `found` is `metrics/inside.json`."""
-    accuracy, dead = found["accuracy"], found["dead_channels"]
-    count = sum(layer["dead"] for layer in dead.values())
+def inside(found: InsideFigures) -> dict[str, Any]:
+    """What the inside of the model showed."""
+    accuracy, dead = found.accuracy, found.dead_channels
+    count = sum(layer.dead for layer in dead.values())
     return {
         "words": f"By the five nearest training images in the features of the last layer, "
-        f"{accuracy['nearest_neighbours']:.2%} of {found['test_images']:,} test images are classified right; by the "
-        f"network itself {accuracy['head']:.2%}. "
-        f"{count:,} of {sum(layer['channels'] for layer in dead.values()):,} filters never answer on val."
+        f"{accuracy.nearest_neighbours:.2%} of {found.test_images:,} test images are classified right; by the "
+        f"network itself {accuracy.head:.2%}. "
+        f"{count:,} of {sum(layer.channels for layer in dead.values()):,} filters never answer on val."
     }
 
 

@@ -11,24 +11,22 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
 
-from darkroom.augment import pipeline
 from darkroom.base import paths
 from darkroom.base.console import bar, done
 from darkroom.base.errors import UserError
-from darkroom.base.files import read_json
 from darkroom.config.catalogue import Entry
 from darkroom.config.params import Params
+from darkroom.config.stage_files import Stats
 from darkroom.dataset.packed import Rows, labels_of, load_classes, load_images, load_index, load_split
 from darkroom.drawing import charts, style
-from darkroom.network import architectures, devices, normalisation
+from darkroom.network import normalisation
 from darkroom.network.normalisation import to_bytes_scale
 from darkroom.tools import checks, learning_rate_search
 from darkroom.tools.checks import Batch, Check
-from darkroom.tools.learning_rate_search import RangeTest, Setup
-from darkroom.training import precision, processes
-from darkroom.training.batches import of_splits
+from darkroom.tools.learning_rate_search import RangeTest
+from darkroom.training.batches import Batches, of_splits
+from darkroom.training.recipe import from_parameters
 
 PICTURE = Path("metrics/check/learning_rates.png")
 SAMPLE, SAMPLE_BYTES = 512, 2**26  # training images that the checks of data and first weights see, at most
@@ -68,8 +66,9 @@ def run(params: Params, entry: Entry) -> bool:
 
 def _checks(params: Params, entry: Entry, tested: Callable[[RangeTest], object]) -> Iterator[Check]:
     """The checks in their order, each made when it is asked for; ends early where the next ones could not be made."""
-    settings = params.train.model_copy(update={"devices": 1, "num_nodes": 1, "strategy": "auto"})
-    images, index, names, stats = load_images(), load_index(), load_classes(), read_json(paths.STATS)
+    alone = {"devices": 1, "num_nodes": 1, "strategy": "auto"}
+    params = params.model_copy(update={"train": params.train.model_copy(update=alone)})
+    images, index, names, stats = load_images(), load_index(), load_classes(), Stats.read(paths.STATS)
     rows = {name: load_split(name) for name in ("train", "val")}
     labels = {name: labels_of(index, rows[name]) for name in rows}
 
@@ -80,26 +79,14 @@ def _checks(params: Params, entry: Entry, tested: Callable[[RangeTest], object])
     if check.passed is False:
         return
 
-    def build() -> nn.Sequential:
-        return architectures.build(params.model, entry.shape, len(names))
-
-    device = devices.place(settings)
-    chosen = precision.choose(settings, device, build, entry.shape)
-    torch.manual_seed(settings.seed)
-    network = build()
-    if params.model.weights is not None:
-        from darkroom.network import torchvision_bodies  # imports torchvision, which takes seconds
-
-        torchvision_bodies.load_pretrained(network, params.model)
-    fabric = processes.fabric(settings, device, chosen)
-    network = network.to(fabric.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    own_mean, own_std, border = (to_bytes_scale(stats[name]).to(fabric.device) for name in ("mean", "std", "border"))
-    used = normalisation.statistics(params.model, stats["mean"], stats["std"])
-    mean, std = (to_bytes_scale(values).to(fabric.device) for values in used)
+    recipe, _ = from_parameters(params, entry, names, stats)
+    settings, network, device = recipe.settings, recipe.network, recipe.fabric.device
+    mean, std = recipe.mean, recipe.std
+    own_mean, own_std = (to_bytes_scale(values).to(device) for values in (stats.mean, stats.std))
 
     def batches_of(places: Sequence[int] | NDArray[np.int64], size: int) -> list[Batch]:
-        stored = torch.from_numpy(np.ascontiguousarray(images[rows["train"][places]])).to(fabric.device)
-        targets = torch.from_numpy(labels["train"][places]).to(fabric.device)
+        stored = torch.from_numpy(np.ascontiguousarray(images[rows["train"][places]])).to(device)
+        targets = torch.from_numpy(labels["train"][places]).to(device)
         pieces = math.ceil(len(places) / size)  # of nearly equal size: batch norm wants two images at least
         inputs = normalisation.normalise(stored, mean, std)
         return list(zip(inputs.tensor_split(pieces), targets.tensor_split(pieces), strict=True))
@@ -126,22 +113,19 @@ def _checks(params: Params, entry: Entry, tested: Callable[[RangeTest], object])
         check = checks.one_batch(network, *batch, shown.update)
     yield check
 
-    change = pipeline.build(params.augment, border.flatten(), mean.flatten())
-
-    def setup(part: dict[str, Rows]) -> Setup:
+    def data(part: dict[str, Rows]) -> dict[str, Batches]:
         own = {name: labels_of(index, part[name]) for name in part}
-        data = of_splits(images, part, own, fabric.device, memory_share=settings.memory_share)
-        return Setup(fabric, network, data["train"], data["val"], mean, std, settings, change, len(names))
+        return of_splits(images, part, own, device, memory_share=settings.memory_share)
 
-    smoke = setup(checks.smoke_rows(rows["train"], rows["val"], settings.seed))
-    epochs = checks.smoke_epochs(settings, len(smoke.train))
-    steps = epochs * math.ceil(len(smoke.train) / settings.batch_size)
+    smoke = data(checks.smoke_rows(rows["train"], rows["val"], settings.seed))
+    epochs = checks.smoke_epochs(settings, len(smoke["train"]))
+    steps = epochs * math.ceil(len(smoke["train"]) / settings.batch_size)
     with bar(what="smoke run", unit="step", total=steps) as shown:
-        check = checks.smoke_run(smoke, loss, len(rows["train"]), shown.update)
+        check = checks.smoke_run(recipe, smoke, loss, len(rows["train"]), shown.update)
     yield check
-    whole = smoke if len(smoke.train) == len(rows["train"]) else setup(rows)
+    whole = smoke if len(smoke["train"]) == len(rows["train"]) else data(rows)
     with bar(what="learning rates", unit="step", total=learning_rate_search.STEPS) as shown:
-        test = learning_rate_search.range_test(whole, shown.update)
+        test = learning_rate_search.range_test(recipe, whole["train"], shown.update)
     if test.rates:
         figure = charts.learning_rates(test.rates, test.losses, test.smoothed, test.suggestion, settings.lr)
         style.save(figure, PICTURE)

@@ -6,7 +6,7 @@ the learning-rate range test is Smith's (2017, arXiv:1506.01186). Every check wo
 
 import copy
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
@@ -19,9 +19,10 @@ from darkroom.base import paths
 from darkroom.config.params import Train
 from darkroom.dataset.packed import Images, Labels, Rows
 from darkroom.network import architectures
-from darkroom.tools.learning_rate_search import RangeTest, Setup
+from darkroom.tools.learning_rate_search import RangeTest
 from darkroom.training import loop
-from darkroom.training.batches import balanced
+from darkroom.training.batches import Batches, balanced
+from darkroom.training.recipe import Recipe
 
 NORMAL = 0.2  # of a normalised channel: distance of mean from 0 and of deviation from 1, in a sample
 UNEVEN = 10  # times as many images in the largest class as in the smallest
@@ -274,27 +275,30 @@ def smoke_epochs(settings: Train, images: int) -> int:
     return min(settings.epochs, max(EPOCHS, math.ceil(SMOKE_STEPS / each)))
 
 
-def smoke_run(setup: Setup, before: float, whole: int, on_step: Callable[[], object] = lambda: None) -> Check:
+def smoke_run(
+    recipe: Recipe,
+    data: Mapping[str, Batches],
+    before: float,
+    whole: int,
+    on_step: Callable[[], object] = lambda: None,
+) -> Check:
     """Whether a few epochs of the real recipe lower the training loss and beat the majority class on val.
 
     The schedule is drawn together over these epochs. `before` is the loss before training, which a single epoch is
     compared with; `whole` is the number of images in the training split, for the estimate of the time. Raises
     UserError where batch norm gets a single image.
     """
-    wanted = setup.settings
-    epochs = smoke_epochs(wanted, len(setup.train))
+    wanted, train, val = recipe.settings, data["train"], data["val"]
+    epochs = smoke_epochs(wanted, len(train))
     frozen = epochs if wanted.freeze_epochs == wanted.epochs else min(wanted.freeze_epochs, epochs - 1)
-    settings = wanted.model_copy(update={"epochs": epochs, "freeze_epochs": frozen, "patience": None})
-    network = copy.deepcopy(setup.network)
-    result = loop.fit(
-        setup.fabric, network, setup.train, setup.val, setup.mean, setup.std, settings, setup.change, on_step=on_step
-    )
+    trial = recipe.on_a_copy(epochs=epochs, freeze_epochs=frozen, patience=None)
+    result = loop.fit(trial, train, val, on_step=on_step)
     history = result.history
-    majority = int(torch.bincount(setup.train.labels).argmax())
-    chance = float((setup.val.labels == majority).float().mean())
+    majority = int(torch.bincount(train.labels).argmax())
+    chance = float((val.labels == majority).float().mean())
     losses = [row["train_loss"] for row in history] if epochs > 1 else [before, history[0]["train_loss"]]
     best = max(row["val_accuracy"] for row in history)
-    share = "" if len(setup.train) == whole else f" on {len(setup.train):,} of {whole:,} images"
+    share = "" if len(train) == whole else f" on {len(train):,} of {whole:,} images"
     seen = (
         f"{epochs} epoch{'s' if epochs > 1 else ''}{share}: training loss {losses[0]:.3f} → {losses[-1]:.3f}, "
         f"val accuracy {best:.1%} (majority class {chance:.1%})"
@@ -309,7 +313,7 @@ def smoke_run(setup: Setup, before: float, whole: int, on_step: Callable[[], obj
         advice = "it must beat the majority class; see train.lr, train.balanced and train.class_weights"
         return Check("smoke run", False, f"{seen}: {advice}")
     # The first epoch of each phase also warms up; frozen ones are faster than those that follow.
-    each = median(row["seconds"] for row in history[frozen + 1 :] or history[-1:]) * whole / len(setup.train)
+    each = median(row["seconds"] for row in history[frozen + 1 :] or history[-1:]) * whole / len(train)
     estimate = f"{_duration(each)} an epoch, about {_duration(each * wanted.epochs)} for train.epochs {wanted.epochs}"
     return Check("smoke run", True, f"{seen}; {estimate}")
 

@@ -20,8 +20,8 @@ from darkroom.analysis.gradcam import evidence, last_map
 from darkroom.base import paths
 from darkroom.base.console import bar
 from darkroom.base.errors import UserError
-from darkroom.base.files import read_json
 from darkroom.classifier.inference import Classifier
+from darkroom.config.stage_files import Evaluation, ModelFacts
 from darkroom.dataset.neighbours import nearest
 from darkroom.dataset.packed import Images, Labels, Rows, chunks, images_of, labels_of, load_index, load_split
 from darkroom.pictures.decoding import Pixels
@@ -68,7 +68,7 @@ class Paper:
 def run(folder: Path, port: int) -> None:
     """Serve the page until Ctrl+C. Raises UserError where the model is missing."""
     classifier = Classifier.load(folder)
-    facts = read_json(folder / paths.MODEL.name)
+    facts = ModelFacts.read(folder / paths.MODEL.name)
     known = known_images(classifier)
     with TemporaryDirectory() as uploads:
         os.environ |= {"GRADIO_ANALYTICS_ENABLED": "False", "GRADIO_TEMP_DIR": uploads}
@@ -81,13 +81,13 @@ def run(folder: Path, port: int) -> None:
             page.close(verbose=False)
 
 
-def heading(facts: dict[str, Any], folder: Path) -> tuple[str, str]:
+def heading(facts: ModelFacts, folder: Path) -> tuple[str, str]:
     """The name of the data set, and what is known of the model, in plain text."""
-    known = f"{facts['model']['name']}, {len(facts['classes']):,} classes"
+    known = f"{facts.model.name}, {len(facts.classes):,} classes"
     # The figures are those of the pipeline's own model.
     if paths.EVALUATE.is_file() and folder.resolve() == paths.MODEL.parent.resolve():
-        known += f", test accuracy {read_json(paths.EVALUATE)['test']['accuracy']:.2%}"
-    return facts["dataset"], known
+        known += f", test accuracy {Evaluation.read(paths.EVALUATE).test.accuracy:.2%}"
+    return facts.dataset, known
 
 
 def known_images(classifier: Classifier) -> Known | None:
@@ -107,12 +107,12 @@ def known_images(classifier: Classifier) -> Known | None:
     return Known(images, rows, labels_of(load_index(), rows), np.concatenate(features))
 
 
-def paper_for(facts: dict[str, Any], known: Known | None) -> Paper:
+def paper_for(facts: ModelFacts, known: Known | None) -> Paper:
     """What a drawing must look like for this model: the ground of the training images, a stroke that stands out.
 
     Its size is the median one of what stands out in the training images; without those, that of MNIST's digits.
     """
-    ground = np.array(facts["border"]) * 255
+    ground = np.array(facts.border) * 255
     share = MNIST_SHARE
     if known is not None:
         some = known.images[known.rows[:: max(1, len(known.rows) // 1000)]]

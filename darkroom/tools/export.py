@@ -20,8 +20,9 @@ from torch import Tensor, nn
 from darkroom.base import paths
 from darkroom.base.console import bar, done
 from darkroom.base.errors import UserError
-from darkroom.base.files import read_json, replacing, sha256
+from darkroom.base.files import replacing, sha256
 from darkroom.classifier.inference import Classifier
+from darkroom.config.stage_files import ModelFacts
 from darkroom.dataset.packed import Images, chunks, images_of, load_split
 from darkroom.network import normalisation
 
@@ -78,7 +79,7 @@ def run(folder: Path, output: Path, form: str = "onnx") -> None:
 def facts_of(folder: Path, classifier: Classifier) -> dict[str, str]:
     """What the file says of itself in its metadata; lists in JSON, as ONNX takes text alone."""
     return {
-        "dataset": read_json(folder / paths.MODEL.name)["dataset"],
+        "dataset": ModelFacts.read(folder / paths.MODEL.name).dataset,
         "classes": json.dumps(classifier.classes, ensure_ascii=False),
         "shape": json.dumps(classifier.shape),
         "temperature": repr(float(classifier.temperature)),

@@ -3,48 +3,25 @@
 Smith 2017, "Cyclical Learning Rates for Training Neural Networks", arXiv:1506.01186, section 3.3.
 """
 
-import copy
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
-from torch.nn import functional
+from torch import Tensor
 
-from darkroom.augment.mixing import mix
-from darkroom.augment.pipeline import Change
-from darkroom.augment.randomness import seed_of, whole
+from darkroom.augment.randomness import seed_of
 from darkroom.config.params import Train
-from darkroom.training import loop
 from darkroom.training.batches import Batches
-from darkroom.training.optimizers import absolute_sum, limit_norms, make_optimizer
-
-if TYPE_CHECKING:
-    from lightning_fabric import Fabric
+from darkroom.training.recipe import Recipe
+from darkroom.training.step import Step
 
 RANGE = {"sgd": (1e-5, 10.0), "adam": (1e-6, 1.0), "adamw": (1e-6, 1.0)}  # learning rates of the test, by optimiser
 STEPS = 100
 DIVERGED = 4  # times the lowest smoothed loss
 FALL = 0.05  # of the smoothed loss, without which no rate is suggested
-
-
-@dataclass(frozen=True)
-class Setup:
-    """A training that is ready to start, as `stages.train` sets it up, in one process."""
-
-    fabric: "Fabric"
-    network: nn.Sequential
-    train: Batches
-    val: Batches
-    mean: Tensor
-    std: Tensor
-    settings: Train
-    change: Change
-    classes: int
 
 
 @dataclass(frozen=True)
@@ -77,60 +54,34 @@ class RangeTest:
         return float(f"{lowest / 10:.2g}"), float(f"{lowest:.2g}")
 
 
-def range_test(setup: Setup, on_step: Callable[[], object] = lambda: None) -> RangeTest:
+def range_test(recipe: Recipe, train: Batches, on_step: Callable[[], object] = lambda: None) -> RangeTest:
     """Train with a learning rate that grows exponentially, step by step, and note the loss (Smith 2017).
 
-    Batches, augmentation, loss, optimiser and penalties are those of the training; with `train.freeze_epochs` those of
-    its first phase, for that is where `train.lr` holds. Momentum stays the same, also where onecycle would change it.
-    It ends when the smoothed loss is four times its lowest value, or no longer a number.
+    The steps are those of the training; with `train.freeze_epochs` those of its first phase, for that is where
+    `train.lr` holds. Momentum stays the same, also where onecycle would change it. It ends when the smoothed loss is
+    four times its lowest value, or no longer a number.
     """
-    settings, train, device = setup.settings, setup.train, setup.fabric.device
-    network = copy.deepcopy(setup.network)
-    features, classes = network.get_submodule("features"), setup.classes
-    for parameter in features.parameters():
-        parameter.requires_grad_(not settings.freeze_epochs)
-    loop.training_mode(network, settings, frozen=bool(settings.freeze_epochs))
-    optimizer = make_optimizer(network, settings, scaled=setup.fabric.strategy.precision.precision == "16-mixed")
-    model, stepper = setup.fabric.setup(network, optimizer, move_to_device=False)
-    weights = loop.class_weights(train.labels, classes) if settings.class_weights else None
+    recipe = recipe.on_a_copy()
+    settings = recipe.settings
+    step = Step(recipe, train, frozen=bool(settings.freeze_epochs))
     generator = torch.Generator().manual_seed(seed_of(settings.seed, 0))
     torch.manual_seed(seed_of(settings.seed, 0))
-
     low, high = RANGE[settings.optimizer]
     rates = np.geomspace(min(low, settings.lr / 10), max(high, settings.lr * 10), STEPS).tolist()
-    batches = _batches(train, settings, generator)
-    parts = [batch.tensor_split(min(settings.accumulate, len(batch))) for batch in batches]
-    source = train.read([part for batch in parts for part in batch])
     test = RangeTest([], [])
-    for rate, batch in zip(rates, parts, strict=True):
-        for group in optimizer.param_groups:
+    for rate, batch in zip(rates, step.batches(_batches(train, settings, generator)), strict=True):
+        for group in step.optimizer.param_groups:
             group["lr"] = rate
-        count, total = sum(map(len, batch)), 0.0
-        for part in batch:
-            draw = whole(generator, part, device)
-            labels = train.labels[part.to(device)]
-            images = setup.change(next(source).permute(0, 3, 1, 2).to(setup.mean.dtype), draw)
-            images, targets = mix(images, labels, draw, settings, classes)
-            logits = model(images.sub(setup.mean).div_(setup.std))
-            loss = functional.cross_entropy(
-                logits, targets, weights, label_smoothing=settings.label_smoothing, reduction="none"
-            ).sum()
-            total += float(loss.detach()) / count
-            penalty = settings.l1 * absolute_sum(network) if settings.l1 and part is batch[-1] else 0.0
-            setup.fabric.backward(loss / count + penalty)
-        if not math.isfinite(total):
+        step.start()
+        step(batch, generator, epoch=1)
+        loss = float(step.loss_sum) / len(batch.positions)
+        if not math.isfinite(loss):
             break
         test.rates.append(rate)
-        test.losses.append(total)
+        test.losses.append(loss)
         smoothed = test.smoothed
         if smoothed[-1] > DIVERGED * smoothed.min():
             break
-        if settings.clip is not None:
-            setup.fabric.clip_gradients(model, stepper, max_norm=settings.clip, error_if_nonfinite=False)
-        stepper.step()
-        stepper.zero_grad(set_to_none=True)
-        if settings.max_norm is not None:
-            limit_norms(network, settings.max_norm)
         on_step()
     return test
 

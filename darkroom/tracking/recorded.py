@@ -1,11 +1,10 @@
 """What of the results of the stages after `train` goes into the record of a run."""
 
 from pathlib import Path
-from typing import Any
 
 from darkroom.base import paths
+from darkroom.config.stage_files import ErrorFigures, Evaluation, InsideFigures
 
-PREFIXES = {"val": "best_val", "test": "test"}  # the run already has `val_accuracy`, epoch by epoch
 EVALUATED = [
     paths.EVALUATE,
     paths.REPORT_TEXT,
@@ -17,6 +16,8 @@ EVALUATED = [
     paths.EVALUATE_PICTURES,
 ]
 LATER: list[Path] = [
+    paths.CURVES,
+    paths.TRAIN_PICTURES,
     paths.ERRORS,
     paths.ERRORS_TABLE,
     paths.SUSPECTS,
@@ -31,22 +32,22 @@ LATER: list[Path] = [
 ]
 
 
-def evaluation(figures: dict[str, Any]) -> dict[str, float]:
+def evaluation(figures: Evaluation) -> dict[str, float]:
     """The figures of metrics/evaluate.json by which runs are compared."""
     return {
         f"{prefix}_{name}": value
-        for split, prefix in PREFIXES.items()
-        for name, value in figures[split].items()
+        for split, prefix in (("val", "best_val"), ("test", "test"))  # the run already has `val_accuracy` by epoch
+        for name, value in getattr(figures, split).model_dump().items()
         if value is not None
     }
 
 
-def later(errors: dict[str, Any], seen: dict[str, Any]) -> dict[str, float]:
+def later(errors: ErrorFigures, seen: InsideFigures) -> dict[str, float]:
     """Those of metrics/errors.json and metrics/inside.json."""
     return {
-        "test_mistakes": errors["mistakes"],
-        "suspects": errors["suspects"]["images"],
-        "near_duplicates": errors["near_duplicates"]["pairs"],
-        "test_neighbour_accuracy": seen["accuracy"]["nearest_neighbours"],
-        "val_dead_channels": sum(layer["dead"] for layer in seen["dead_channels"].values()),
+        "test_mistakes": errors.mistakes,
+        "suspects": errors.suspects.images,
+        "near_duplicates": errors.near_duplicates.pairs,
+        "test_neighbour_accuracy": seen.accuracy.nearest_neighbours,
+        "val_dead_channels": sum(layer.dead for layer in seen.dead_channels.values()),
     }

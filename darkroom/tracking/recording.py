@@ -15,17 +15,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from darkroom.base import paths
 from darkroom.base.errors import without_password
 from darkroom.base.files import read_json, remove, sha256, write_json
 from darkroom.config.params import Params, flatten
+from darkroom.config.stage_files import ModelFacts
+from darkroom.config.stage_tables import HISTORY
 from darkroom.tracking import registry, store
 
 MODEL_TAG = "model_sha256"
 EPOCH_METRICS = ("train_loss", "train_accuracy", "val_loss", "val_accuracy", "lr", "seconds", "cpu_seconds")
-TRAINED = [paths.TRAIN, paths.HISTORY, paths.MODEL, paths.TRAIN_PICTURES]
+TRAINED = [paths.TRAIN, paths.HISTORY, paths.MODEL]
 MAX_PARAM = 6000  # characters that MLflow keeps of a parameter
 
 
@@ -69,7 +70,7 @@ class Run:
 
 
 @contextmanager
-def training(params: Params, facts: dict[str, Any], layers: str, run_id: str | None = None) -> Iterator[Run]:
+def training(params: Params, facts: ModelFacts, layers: str, run_id: str | None = None) -> Iterator[Run]:
     """Open the run of a training and close it at the end, as failed where the training failed.
 
     `run_id` is the run that a killed training had opened; it goes on, if the store still has it.
@@ -127,7 +128,7 @@ def evaluated(params: Params, figures: dict[str, float], files: list[Path]) -> N
     remove(kept)
 
 
-def _start(params: Params, facts: dict[str, Any], run_id: str | None) -> tuple[str, int]:
+def _start(params: Params, facts: ModelFacts, run_id: str | None) -> tuple[str, int]:
     """Open a run with its parameters and tags, or go on with this one; give its id and the epochs that it knows."""
     experiment = store.experiment(params)
     import mlflow
@@ -148,7 +149,7 @@ def _find(params: Params, digest: str) -> str | None:
 
     An experiment that makes something else of the model of another one, as with `evaluate.tta`, has its own.
     """
-    values = _decisive(_params(params, read_json(paths.MODEL)))
+    values = _decisive(_params(params, ModelFacts.read(paths.MODEL)))
     found = [run for run in _runs_of(params, digest) if _decisive(run.data.params) == values]
     named = [run for run in found if run.info.run_name == _name()]
     if not found:
@@ -171,8 +172,8 @@ def _complete(params: Params, digest: str) -> str:
     """A run as the training would have left it, from the files of the pipeline: the one that was cut off, else anew."""
     import mlflow
 
-    client, experiment, facts = store.client(), store.experiment(params), read_json(paths.MODEL)
-    cut_off = _cut_off(params, facts, experiment, pd.read_csv(paths.HISTORY)["val_loss"].tolist())
+    client, experiment, facts = store.client(), store.experiment(params), ModelFacts.read(paths.MODEL)
+    cut_off = _cut_off(params, facts, experiment, HISTORY.read("val_loss")["val_loss"].tolist())
     tags = _tags(params) | {"rebuilt": "true"}
     run_id = cut_off or str(client.create_run(experiment, run_name=_name(), tags=tags).info.run_id)
     with mlflow.start_run(run_id, log_system_metrics=False):  # ends as failed where this fails
@@ -184,7 +185,7 @@ def _complete(params: Params, digest: str) -> str:
     return run_id
 
 
-def _cut_off(params: Params, facts: dict[str, Any], experiment: str, losses: list[float]) -> str | None:
+def _cut_off(params: Params, facts: ModelFacts, experiment: str, losses: list[float]) -> str | None:
     """The latest run of this training that ends before the model, if there is one."""
     client, tags, values = store.client(), _tags(params), _params(params, facts)
     same_data = " and ".join(f"tags.{name} = '{tags[name]}'" for name in ("data_sha256", "split_sha256"))
@@ -199,17 +200,19 @@ def _cut_off(params: Params, facts: dict[str, Any], experiment: str, losses: lis
     return None
 
 
-def _log_params(run_id: str, params: Params, facts: dict[str, Any]) -> None:
+def _log_params(run_id: str, params: Params, facts: ModelFacts) -> None:
     from mlflow.entities import Param
 
     store.client().log_batch(run_id, params=[Param(key, value) for key, value in _params(params, facts).items()])
 
 
-def _params(params: Params, facts: dict[str, Any]) -> dict[str, str]:
+def _params(params: Params, facts: ModelFacts) -> dict[str, str]:
     # Those of the training are the model's own: what `auto` means there follows from the machine and, where they are
     # few, from the number of images, which not every stage knows.
-    values = flatten(params) | {f"train.{name}": value for name, value in facts["train"].items() if value is not None}
-    values |= {"classes": len(facts["classes"]), "parameters": facts["parameters"]}
+    values = flatten(params) | {
+        f"train.{name}": value for name, value in facts.train.model_dump().items() if value is not None
+    }
+    values |= {"classes": len(facts.classes), "parameters": facts.parameters}
     return {key: _text(value) for key, value in values.items()}
 
 
@@ -253,7 +256,7 @@ def _log_trained(client: Any, run_id: str, digest: str, register_as: str | None)
     """Files and model of a training, and the epochs that the run lacks, as one that went on after a kill may; last the
     tag, by which the run counts as whole."""
     known = {metric.step for metric in client.get_metric_history(run_id, EPOCH_METRICS[0])}
-    for figures in pd.read_csv(paths.HISTORY).to_dict("records"):
+    for figures in HISTORY.read().to_dict("records"):
         if int(figures["epoch"]) not in known:
             _log_epoch(client, run_id, {str(name): value for name, value in figures.items()})
     _log_files(client, run_id, TRAINED)

@@ -16,7 +16,7 @@ from darkroom.base.errors import UserError
 from darkroom.base.files import read_json, write_json
 from darkroom.config.params import Train
 from darkroom.training.checkpoint import fingerprint
-from darkroom.training.loop import explained
+from darkroom.training.explanations import explained
 
 STEPS = 4  # of each kind, after one that is not counted; the fastest of them counts
 GAIN = 1.15  # below it float32 stays: a close race would not end alike twice

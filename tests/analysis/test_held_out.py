@@ -6,8 +6,9 @@ from hypothesis import strategies as st
 
 from darkroom.analysis import held_out
 from darkroom.config.params import load
+from darkroom.config.stage_files import ModelFacts
 from darkroom.training import loop
-from tests import make
+from tests import make, models
 
 
 @given(st.lists(st.integers(0, 3), min_size=12, max_size=80), st.integers(2, 6), st.integers(0, 5))
@@ -43,25 +44,15 @@ def data(project):
     settings = params.train.model_dump() | {
         "epochs": 4, "batch_size": 16, "lr": 0.1, "precision": "32", "portable": True, "threads": 1,
     }  # fmt: skip
-    facts = {
-        "classes": ["light", "dark"],
-        "height": 8,
-        "width": 8,
-        "channels": 1,
-        "mean": [0.5],
-        "std": [0.25],
-        "border": [0.5],
-        "model": params.model.model_dump() | {"layers": "4P-8"},
-        "augment": [],
-        "train": settings,
-        "temperature": 1.0,
-    }
+    facts = models.facts(
+        classes=["light", "dark"], border=[0.5], model=params.model.model_dump() | {"layers": "4P-8"}, train=settings
+    )
     return facts, images, {"train": np.arange(60), "val": np.arange(60, 80)}, labels
 
 
 def run(data, temperature=1.0, **changes):
     facts, images, rows, labels = data
-    facts = facts | {"train": facts["train"] | changes, "temperature": temperature}
+    facts = ModelFacts.model_validate(facts | {"train": facts["train"] | changes, "temperature": temperature})
     of_split = {name: labels[rows[name]] for name in rows}
     return held_out.probabilities(facts, images, rows, of_split, np.arange(60), 3, torch.device("cpu"))
 

@@ -65,7 +65,8 @@ def learned(*lines):
 def table(found, copies, near):
     index = make.index_of([0, 1, 2, 3, None])
     splits = pd.Series(["val", "train", "test", "train"], index=range(4))
-    return suspects.table(found, copies, near, index, splits, CLASSES, "mine")
+    reasons = suspects.by_reason(found, copies, near)
+    return suspects.table(reasons, found.set_index("row")["quality"], index, splits, CLASSES, "mine")
 
 
 def test_each_suspect_stands_once_with_all_reasons_and_the_worst_first():

@@ -85,7 +85,7 @@ def test_safetensors_on_a_file_that_may_not_grow_ends_in_an_error_of_the_system(
 
 
 def test_two_processes_that_write_the_same_do_not_meet(tmp_path):
-    code = "import sys; from pathlib import Path; from darkroom.base import files; files.write_text(Path(sys.argv[1]), 'b')"
+    code = "import sys, pathlib; from darkroom.base import files; files.write_text(pathlib.Path(sys.argv[1]), 'b')"
     with files.replacing(tmp_path / "a.txt") as ours:
         ours.write_text("a")
         subprocess.run([sys.executable, "-c", code, str(tmp_path / "a.txt")], check=True)

@@ -6,10 +6,11 @@ import torch
 from safetensors.torch import save_file
 
 from darkroom.base.errors import UserError
-from darkroom.classifier.inference import Classifier, predict
+from darkroom.classifier.inference import Classifier
+from darkroom.classifier.trained_network import predict
 from darkroom.config.params import Model
 from darkroom.network import architectures
-from tests import make
+from tests import make, models
 
 MODEL = {
     "name": "cnn",
@@ -28,15 +29,7 @@ MODEL = {
 
 @pytest.fixture(params=[1, 3])
 def folder(tmp_path, request):
-    facts = {
-        "classes": ["ant", "bee", "cow", "dog"],
-        "height": 8,
-        "width": 10,
-        "channels": request.param,
-        "mean": [0.5] * request.param,
-        "std": [0.25] * request.param,
-        "model": MODEL,
-    }
+    facts = models.facts((8, 10, request.param), ["ant", "bee", "cow", "dog"], model=MODEL, border=[])
     torch.manual_seed(0)
     network = architectures.build(Model.model_validate(MODEL), (8, 10, request.param), 4)
     save_file(network.state_dict(), tmp_path / "model.safetensors")

@@ -37,7 +37,7 @@ def test_the_summary_counts():
     index = make.index_of([0, 0, 1, 0, None], ["a", "a", "a", "b", "c"])
     index.loc[0, ["width", "height", "channels"]] = [20, 30, 3]
     copies = audit.duplicates(index, CLASSES)
-    assert audit.summary(index, CLASSES, copies, rejected=7, blank=2) == {
+    assert audit.summary(index, CLASSES, copies, rejected=7, blank=2).model_dump() == {
         "images": 5,
         "labelled": 4,
         "unlabelled": 1,

@@ -106,7 +106,7 @@ def test_one_device_of_several_gpus_is_claimed(gpus):
 
 def test_later_stages_work_where_the_training_did(gpus):
     def again(device, portable=False):
-        return devices.place_again({"device": device, "portable": portable})
+        return devices.place_again(settings(device=device, portable=portable))
 
     assert [again(device) for device in ("cpu", "cuda", "cuda:1", "mps")] == [CPU] * 4
     gpus(1)

@@ -5,54 +5,85 @@ import pandas as pd
 import pytest
 from markupsafe import escape
 
+from darkroom.config.stage_files import (
+    AuditFigures,
+    Comparison,
+    Confused,
+    Counted,
+    Curves,
+    DeadChannels,
+    ErrorFigures,
+    Evaluation,
+    Figures,
+    InsideFigures,
+    McNemar,
+    ModelFacts,
+    NamedClass,
+    NearDuplicateCounts,
+    Neighbourly,
+    Sides,
+    Source,
+    SuspectCounts,
+    TrainingFigures,
+)  # fmt: skip
 from darkroom.report import rendering, sections
-from tests import make
+from tests import make, models
 
 NAMES = ["<script>alert(1)</script>", "bee", "c&d"]
 
 
 def split_figures(**changes):
-    return {
+    figures = {
         "images": 6, "accuracy": 0.5, "accuracy_low": 0.2, "accuracy_high": 0.8, "balanced_accuracy": 0.5,
         "macro_f1": 0.4, "weighted_f1": 0.4, "top3_accuracy": 1.0, "cohen_kappa": 0.1, "roc_auc": None,
         "average_precision": None, "log_loss": 0.6, "ece": 0.05, "ece_uncalibrated": 0.2,
-    } | changes  # fmt: skip
+    }  # fmt: skip
+    return Figures(**figures | changes)
 
 
-FIGURES = {
-    "val": split_figures(),
-    "test": split_figures(accuracy=0.25),
-    "baselines": {
-        "test_accuracy": {"majority_class": 0.3, "random_forest": 0.4, "network": 0.25},
-        "best": "random_forest",
-        "mcnemar": {"only_ours_right": 1, "only_other_right": 2, "p_value": 1.0},
-    },
-}
+FIGURES = Evaluation(
+    val=split_figures(),
+    test=split_figures(accuracy=0.25),
+    baselines=Comparison(
+        test_accuracy={"majority_class": 0.3, "random_forest": 0.4, "network": 0.25},
+        best="random_forest",
+        mcnemar=McNemar(only_ours_right=1, only_other_right=2, p_value=1.0),
+    ),
+)
 PER_CLASS = pd.DataFrame(
     {"class": NAMES, "precision": [1.0, 0.5, 0.25], "recall": [0.5, 1.0, 0.2], "f1": [0.9, 0.6, 0.2],
      "images": [2, 3, 1], "roc_auc": [1.0, np.nan, 0.5], "average_precision": [1.0, np.nan, 0.5]}
 )  # fmt: skip
 PREDICTIONS = pd.DataFrame({"label": [0, 0, 1, 1, 1, 2], "predicted": [0, 1, 1, 1, 2, 2]})
-ERRORS = {
-    "images": 6, "mistakes": 2, "error_rate": 0.3333,
-    "most_confused": [{"true": NAMES[0], "predicted": "bee", "mistakes": 1}],
-    "suspects": {"images": 1}, "near_duplicates": {"pairs": 0},
-}  # fmt: skip
+ERRORS = ErrorFigures(
+    split="test", images=6, mistakes=2, error_rate=0.3333,
+    most_confused=[Confused(true=NAMES[0], predicted="bee", mistakes=1)], grad_cam="",
+    suspects=SuspectCounts(images=1, by_split={}, by_reason={}),
+    near_duplicates=NearDuplicateCounts(pairs=0, under_two_labels=0, val_and_test_images=2, training_images=2),
+)  # fmt: skip
 WRONG = pd.DataFrame(
     {"path": ["a.png", "b.png"], "row": [0, 2], "true": [NAMES[0], "bee"], "predicted": ["bee", "c&d"],
-     "confidence": [0.9, 0.6], "loss": [3.0, 1.0], "neighbours": ["bee | bee | c&d", ""]}
+     "confidence": [0.9, 0.6], "loss": [3.0, 1.0], "neighbours": ["bee | bee | c&d", ""],
+     "neighbour_rows": [[1, 1, 2], []]}
 )  # fmt: skip
-SOURCE = {"dataset": "mine", "title": "My <set>", "origin": "file: mine.zip", "license": "", "sha256": "0" * 64}
-AUDIT = {
-    "images": 7, "labelled": 6, "rejected": 0, "classes": 3, "blank": 2, "duplicates": {"images": 0},
-    "conflicts": {"images": 0}, "smallest_class": {"name": "c&d", "images": 1},
-    "largest_class": {"name": "bee", "images": 3},
-}  # fmt: skip
+LABELS = np.array([0, 1, 2])
+SOURCE = Source(
+    dataset="mine", title="My <set>", archive="mine.zip", origin="file: mine.zip", license="", sha256="0" * 64, bytes=1
+)
+AUDIT = AuditFigures(
+    images=7, labelled=6, unlabelled=1, rejected=0, classes=3, blank=2, duplicates=Counted(groups=0, images=0),
+    conflicts=Counted(groups=0, images=0), smallest_class=NamedClass(name="c&d", images=1),
+    largest_class=NamedClass(name="bee", images=3), width=Sides(min=8, median=8, max=8),
+    height=Sides(min=8, median=8, max=8), channels={"1": 7},
+)  # fmt: skip
 SPLIT = pd.DataFrame({"class": NAMES, "train": [1, 1, 0], "val": [0, 1, 0], "test": [1, 1, 1], "left_out": [0, 0, 0]})
-INSIDE = {
-    "test_images": 6, "accuracy": {"nearest_neighbours": 0.5, "head": 0.25},
-    "dead_channels": {"act1": {"channels": 8, "dead": 1}, "act2": {"channels": 4, "dead": 0}},
-}  # fmt: skip
+INSIDE = InsideFigures(
+    split="test", reference_images=1, test_images=6, accuracy=Neighbourly(nearest_neighbours=0.5, head=0.25),
+    dead_channels={
+        "act1": DeadChannels(channels=8, dead=1, share=0.125), "act2": DeadChannels(channels=4, dead=0, share=0),
+    },
+    left_out={},
+)  # fmt: skip
 
 
 def images(count=3, side=8, channels=1):
@@ -60,7 +91,7 @@ def images(count=3, side=8, channels=1):
 
 
 def evaluation(classes=NAMES, predictions=PREDICTIONS, figures=FIGURES):
-    return sections.evaluation(figures, PER_CLASS, predictions, classes, 0.5, ERRORS["most_confused"])
+    return sections.evaluation(figures, PER_CLASS, predictions, classes, 0.5, ERRORS.most_confused)
 
 
 def content(shown=None):
@@ -75,7 +106,7 @@ def content(shown=None):
         "data": sections.data(SOURCE, AUDIT, SPLIT, (8, 8, 1), NAMES),
         "training": training,
         "evaluation": evaluation(),
-        "mistakes": shown or sections.mistakes(ERRORS, WRONG, images()),
+        "mistakes": shown or sections.mistakes(ERRORS, WRONG, images(), LABELS, NAMES),
         "inside": sections.inside(INSIDE),
         "predict": "",
         "made": {
@@ -121,7 +152,7 @@ def test_a_choice_of_the_gallery_is_the_very_name(name):
     wrong = WRONG.assign(true=name)
     text = rendering.render(
         "report.html.j2",
-        **content(sections.mistakes(ERRORS, wrong, images())),
+        **content(sections.mistakes(ERRORS, wrong, images(), LABELS, NAMES)),
         style="",
         script="",
         pictures=NoPictures(),
@@ -155,7 +186,7 @@ def test_many_classes_have_a_picture_in_place_of_the_table():
 
 
 def test_the_gallery_holds_names_confidence_and_neighbours():
-    found = sections.mistakes(ERRORS, WRONG, images())
+    found = sections.mistakes(ERRORS, WRONG, images(), LABELS, NAMES)
     assert found["words"] == "2 of 6 test images are classified wrong (33.33%)."
     assert [item["neighbours"] for item in found["shown"]] == ["bee (2), c&d (1)", ""]
     assert found["true"] == sorted([NAMES[0], "bee"])
@@ -165,7 +196,7 @@ def test_the_gallery_holds_names_confidence_and_neighbours():
 def test_the_gallery_ends_where_it_would_grow_too_large(monkeypatch):
     monkeypatch.setattr(sections, "GALLERY_BYTES", 300)
     wrong = pd.concat([WRONG] * 4, ignore_index=True)
-    found = sections.mistakes(ERRORS | {"mistakes": 8}, wrong, images())
+    found = sections.mistakes(ERRORS.model_copy(update={"mistakes": 8}), wrong, images(), LABELS, NAMES)
     assert 0 < len(found["shown"]) < 8
     assert f"The {len(found['shown'])} worst are shown." in found["words"]
 
@@ -173,14 +204,16 @@ def test_the_gallery_ends_where_it_would_grow_too_large(monkeypatch):
 def test_a_class_whose_mistakes_are_all_left_out_can_still_be_chosen(monkeypatch):
     """Else a click on its number in the matrix would choose nothing, and so show all mistakes."""
     monkeypatch.setattr(sections, "GALLERY", 1)
-    found = sections.mistakes(ERRORS, WRONG, images())
+    found = sections.mistakes(ERRORS, WRONG, images(), LABELS, NAMES)
     assert len(found["shown"]) == 1
     assert set(found["true"]) == {NAMES[0], "bee"}
     assert set(found["predicted"]) == {"bee", "c&d"}
 
 
 def test_no_mistakes_are_a_sentence():
-    none = sections.mistakes(ERRORS | {"mistakes": 0, "error_rate": 0.0}, WRONG.head(0), images())
+    none = sections.mistakes(
+        ERRORS.model_copy(update={"mistakes": 0, "error_rate": 0.0}), WRONG.head(0), images(), LABELS, NAMES
+    )
     assert none["words"] == "None of 6 test images is classified wrong."
     assert none["shown"] == []
     assert 'id="filter"' not in rendering.render(
@@ -210,7 +243,7 @@ def test_figures_as_a_person_writes_them(value, words):
 
 def test_findings_name_what_the_audit_found():
     assert content()["data"]["findings"] == ["2 images are blank"]
-    clean = sections.data(SOURCE, AUDIT | {"blank": 0}, SPLIT, (8, 8, 1), NAMES)
+    clean = sections.data(SOURCE, AUDIT.model_copy(update={"blank": 0}), SPLIT, (8, 8, 1), NAMES)
     assert clean["findings"] == [
         "Nothing to report: no unreadable files, no copies, no contradicting labels, no blank images."
     ]
@@ -231,18 +264,18 @@ def test_the_card_says_how_good_it_is_and_what_it_is_not_for():
     [([{"flip": {}}], "Training images before and after augmentation."), ([], "Training images; augment is empty, so")],
 )
 def test_training_images_are_called_augmented_where_they_are(changes, says):
-    facts = {
-        "model": {"name": "mlp", "weights": None}, "train": {"optimizer": "sgd", "lr": 0.1, "batch_size": 8},
-        "augment": changes,
-    }  # fmt: skip
-    trained = {"parameters": 1, "epochs": 1, "best_epoch": 1, "fit": "a sound fit"}
-    found = sections.training(trained, pd.DataFrame({"epoch": [1]}), facts, "")
+    facts = ModelFacts.model_validate(models.facts(augment=changes))
+    trained = TrainingFigures(
+        epochs=1, best_epoch=1, stopped_early=False, parameters=1, train_loss=1, train_accuracy=1, val_loss=1,
+        val_accuracy=1, temperature=1,
+    )  # fmt: skip
+    found = sections.training(trained, Curves(fit="a sound fit"), pd.DataFrame({"epoch": [1]}), facts, "")
     pictures = NoPictures({"augmented": rendering.Picture("data:,", "", 1, 1)})
     parts = {"style": "", "script": "", "pictures": pictures}
     assert says in rendering.render("report.html.j2", **content() | {"training": found}, **parts)
 
 
 def test_no_card_speaks_of_the_first_three_of_three_classes():
-    few = FIGURES | {"test": split_figures(top3_accuracy=None)}
+    few = FIGURES.model_copy(update={"test": split_figures(top3_accuracy=None)})
     names = [[card["name"] for card in evaluation(figures=figures)["cards"]] for figures in (FIGURES, few)]
     assert set(names[0]) - set(names[1]) == {"top-3 accuracy, test"}

@@ -10,11 +10,11 @@ import darkroom
 from darkroom.base import paths
 from darkroom.base.errors import UserError
 from darkroom.base.files import write_json
-from darkroom.classifier.inference import Classifier
+from darkroom.classifier.trained_network import TrainedNetwork
 from darkroom.dataset import packed
 from stages import inside
 from tests import make
-from tests.models import SETTINGS, blobs, classifier
+from tests.models import SETTINGS, blobs, classifier, facts
 
 
 def prepare(project, shape=(8, 8, 1), classes=3, count=60, unlabeled=0, **settings):
@@ -38,10 +38,7 @@ def prepare(project, shape=(8, 8, 1), classes=3, count=60, unlabeled=0, **settin
     pd.DataFrame({"row": chosen, "split": split[chosen], "label": labels[chosen], "predicted": found}).to_parquet(
         paths.PREDICTIONS
     )
-    facts = {"classes": ours.classes, "model": SETTINGS | settings, "mean": [0.5] * shape[2], "std": [0.25] * shape[2]}
-    facts |= dict(zip(("height", "width", "channels"), shape, strict=True))
-    facts |= {"border": [0.0] * shape[2], "train": {"portable": True, "threads": 1, "device": "cpu"}, "dataset": "mine"}
-    write_json(paths.MODEL, facts)
+    write_json(paths.MODEL, facts(shape, ours.classes, model=SETTINGS | settings))
     save_file({name: value.contiguous() for name, value in ours.network.state_dict().items()}, paths.WEIGHTS)
     return images, labels
 
@@ -83,8 +80,8 @@ def test_large_images_are_looked_at_in_parts(project, monkeypatch):
     whole = json.loads(paths.INSIDE.read_text())
     monkeypatch.setattr(packed, "CHUNK_BYTES", 5 * images[0].nbytes)
     seen = []
-    features = Classifier.features
-    monkeypatch.setattr(Classifier, "features", lambda ours, part: seen.append(len(part)) or features(ours, part))
+    features = TrainedNetwork.features
+    monkeypatch.setattr(TrainedNetwork, "features", lambda ours, part: seen.append(len(part)) or features(ours, part))
     inside.main()
     assert max(seen) == 5
     assert json.loads(paths.INSIDE.read_text()) == whole

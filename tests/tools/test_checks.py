@@ -14,7 +14,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from darkroom.__main__ import main
 from darkroom.augment import pipeline
 from darkroom.base import paths
 from darkroom.base.errors import UserError
@@ -22,9 +21,11 @@ from darkroom.config.augmentations import Augmentation
 from darkroom.config.params import load
 from darkroom.drawing import charts
 from darkroom.tools import checklist, checks, learning_rate_search
-from darkroom.tools.learning_rate_search import RangeTest, Setup
+from darkroom.tools.commands import main
+from darkroom.tools.learning_rate_search import RangeTest
 from darkroom.training import processes
 from darkroom.training.batches import Batches
+from darkroom.training.recipe import Recipe
 from tests import make
 from tests.conftest import ROOT
 
@@ -367,55 +368,60 @@ def ready(project, *, changes=(), turned=False, **chosen):
     change = pipeline.build([Augmentation.model_validate(item) for item in changes], grey, grey)
     mean, std = torch.full((1, 1, 1), 80.0), torch.full((1, 1, 1), 60.0)
     network = net(nn.BatchNorm2d(16), nn.Dropout(0.1))
-    return Setup(fabric, network, data["train"], data["val"], mean, std, wanted, change, CLASSES)
+    return Recipe(fabric, network, mean, std, wanted, change), data
+
+
+def range_test(recipe, data, *on_step):
+    return learning_rate_search.range_test(recipe, data["train"], *on_step)
 
 
 @pytest.mark.parametrize("epochs", [1, 9, 50])
 def test_the_real_recipe_learns(project, epochs):
     steps = []
-    setup = ready(project, epochs=epochs)
-    before = copied(setup.network)
-    check = checks.smoke_run(setup, 5.0, 72, lambda: steps.append(1))
+    recipe, data = ready(project, epochs=epochs)
+    before = copied(recipe.network)
+    check = checks.smoke_run(recipe, data, 5.0, 72, lambda: steps.append(1))
     assert check.passed, check.text
     assert len(steps) == 5 * min(12, epochs)
     assert f"for train.epochs {epochs}" in check.text
-    assert unchanged(setup.network, before)
+    assert unchanged(recipe.network, before)
 
 
 def test_a_recipe_for_part_of_the_training_is_cut_to_the_smoke_run(project):
     chosen = {"epochs": 50, "freeze_epochs": 20, "patience": 1, "mixup": 0.2, "ema": 0.9, "schedule": "onecycle"}
-    check = checks.smoke_run(ready(project, changes=[{"shift": {"pixels": 1}}], **chosen), 5.0, 7200)
+    check = checks.smoke_run(*ready(project, changes=[{"shift": {"pixels": 1}}], **chosen), 5.0, 7200)
     assert "12 epochs on 72 of 7,200 images" in check.text
 
 
 def test_a_head_that_is_trained_alone_all_through_is_so_in_the_smoke_run(project):
-    setup = ready(project, epochs=20, freeze_epochs=20, lr=0.5)
-    check = checks.smoke_run(setup, 5.0, 72)
+    recipe, data = ready(project, epochs=20, freeze_epochs=20, lr=0.5)
+    check = checks.smoke_run(recipe, data, 5.0, 72)
     assert "12 epochs" in check.text
     assert check.passed
 
 
 def test_batches_of_one_are_explained_where_batch_norm_cannot_have_them(project):
     head = nn.Sequential(nn.BatchNorm1d(48), nn.Linear(48, CLASSES))
-    setup = dataclasses.replace(ready(project, batch_size=1), network=net(head=head))
+    recipe, data = ready(project, batch_size=1)
+    recipe = dataclasses.replace(recipe, network=net(head=head))
     with pytest.raises(UserError, match=r"raise train\.batch_size"):
-        checks.smoke_run(setup, 5.0, 72)
+        checks.smoke_run(recipe, data, 5.0, 72)
 
 
 def test_a_rate_at_which_the_loss_rises_fails(project):
-    check = checks.smoke_run(ready(project, lr=300.0, warmup=0.0, schedule="constant"), 1.1, 72)
+    check = checks.smoke_run(*ready(project, lr=300.0, warmup=0.0, schedule="constant"), 1.1, 72)
     assert check.passed is False
     assert "lower train.lr" in check.text
 
 
 def test_a_single_epoch_is_set_against_the_loss_before_training(project):
-    check = checks.smoke_run(ready(project, epochs=1), 1e-4, 72)
+    check = checks.smoke_run(*ready(project, epochs=1), 1e-4, 72)
     assert check.passed is False
     assert "the loss must fall" in check.text
 
 
 def test_no_better_than_the_majority_class_fails(project):
-    check = checks.smoke_run(ready(project, turned=True, epochs=3), 5.0, 72)
+    check = checks.smoke_run(*ready(project, turned=True, epochs=3), 5.0, 72)
     assert check.passed is False
     assert "it must beat the majority class" in check.text
 
@@ -505,46 +511,46 @@ RECIPES = {
 
 @pytest.mark.parametrize("name", RECIPES)
 def test_the_range_test_runs_with_every_recipe_and_finds_rates_that_learn(project, name):
-    setup = ready(project, changes=[{"shift": {"pixels": 1}}], **RECIPES[name])
-    before = copied(setup.network)
+    recipe, data = ready(project, changes=[{"shift": {"pixels": 1}}], **RECIPES[name])
+    before = copied(recipe.network)
     steps = []
-    test = learning_rate_search.range_test(setup, lambda: steps.append(1))
+    test = range_test(recipe, data, lambda: steps.append(1))
     assert len(steps) <= len(test.rates) == len(test.losses) <= learning_rate_search.STEPS
     assert np.isfinite(test.losses).all()
     assert np.allclose(np.diff(np.log(test.rates)), np.log(test.rates[1] / test.rates[0]))
     assert test.suggestion
-    assert unchanged(setup.network, before)
+    assert unchanged(recipe.network, before)
 
 
 def test_two_range_tests_are_alike_and_another_seed_gives_another(project):
-    tests = [learning_rate_search.range_test(ready(project, mixup=0.2, seed=seed)) for seed in (1, 1, 2)]
+    tests = [range_test(*ready(project, mixup=0.2, seed=seed)) for seed in (1, 1, 2)]
     assert tests[0] == tests[1]
     assert tests[0].losses != tests[2].losses
 
 
 def test_the_range_test_ends_where_the_loss_has_grown_fourfold(project):
-    test = learning_rate_search.range_test(ready(project))
+    test = range_test(*ready(project))
     smoothed = test.smoothed
     assert len(test.rates) < learning_rate_search.STEPS
     assert smoothed[-1] > learning_rate_search.DIVERGED * smoothed.min()
 
 
 def test_the_range_test_ends_where_the_loss_is_no_number(project):
-    setup = ready(project)
+    recipe, data = ready(project)
     with torch.no_grad():
-        setup.network.head.weight.fill_(math.nan)
-    assert learning_rate_search.range_test(setup).rates == []
+        recipe.network.head.weight.fill_(math.nan)
+    assert range_test(recipe, data).rates == []
 
 
 def test_the_range_test_ends_where_a_clipped_gradient_is_no_number(project):
-    setup = ready(project, clip=1.0)
-    setup.network.features.append(Of(lambda values: values + values.mul(0).sqrt()))  # infinite slope
-    assert len(learning_rate_search.range_test(setup).rates) == 1
+    recipe, data = ready(project, clip=1.0)
+    recipe.network.features.append(Of(lambda values: values + values.mul(0).sqrt()))  # infinite slope
+    assert len(range_test(recipe, data).rates) == 1
 
 
 @pytest.mark.parametrize("lr", [1e-9, 900.0])
 def test_the_range_holds_the_present_rate(project, lr):
-    test = learning_rate_search.range_test(ready(project, lr=lr))
+    test = range_test(*ready(project, lr=lr))
     growth = test.rates[1] / test.rates[0]
     assert test.rates[0] < lr < test.rates[0] * growth ** (learning_rate_search.STEPS - 1)
 
@@ -644,7 +650,7 @@ def test_labels_beyond_the_classes_end_the_list(project, capsys):
 
 def test_figures_of_other_images_are_found(project, capsys):
     packed(project, epochs=1)
-    paths.STATS.write_text(json.dumps({"mean": [0.9], "std": [0.1], "border": [0.2]}))
+    paths.STATS.write_text(json.dumps({"mean": [0.9], "std": [0.1], "border": [0.2], "split": "train"}))
     code, lines = run(capsys)
     assert code == 1
     assert lines[2].startswith("FAIL  normalisation")

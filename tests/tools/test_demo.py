@@ -12,11 +12,13 @@ import numpy as np
 import pytest
 
 from darkroom.base import paths
-from darkroom.base.files import read_json, write_json
+from darkroom.base.files import write_json
 from darkroom.classifier.inference import Classifier
+from darkroom.config.stage_files import ModelFacts
 from darkroom.tools import demo
 from darkroom.tools.demo import Paper
 from tests import make
+from tests.report.test_sections import FIGURES, split_figures
 from tests.tools.test_export import NAMES, save_model, stored
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -41,8 +43,8 @@ def box(image):
 def site(project):
     """A working folder with a model and its packed data."""
     save_model(project.folder / "models", {"pooling": "max"}, SHAPE)
-    facts = read_json(paths.MODEL)
-    write_json(paths.MODEL, facts | {"border": [0.0, 0.0, 0.0]})
+    facts = ModelFacts.read(paths.MODEL)
+    facts.model_copy(update={"border": [0.0, 0.0, 0.0]}).write(paths.MODEL)
     make.packed(stored(SHAPE, 24), [0, 1, 2, 3] * 6, ["train", "train", "test"] * 8, NAMES)
     return project.folder
 
@@ -90,10 +92,10 @@ def test_the_size_of_a_drawing_is_that_of_the_training_images(site):
     images = np.zeros((24, *SHAPE), np.uint8)
     images[:, 2:6, 3:8] = 200  # half as tall and half as wide as the image
     make.packed(images, [0, 1, 2, 3] * 6, ["train"] * 24, NAMES)
-    classifier, facts = Classifier.load("models"), read_json(paths.MODEL)
+    classifier, facts = Classifier.load("models"), ModelFacts.read(paths.MODEL)
     assert demo.paper_for(facts, demo.known_images(classifier)).share == 0.5
     assert demo.paper_for(facts, None).share == demo.MNIST_SHARE
-    assert demo.paper_for(facts | {"border": [1.0] * 3}, None).stroke == 0
+    assert demo.paper_for(facts.model_copy(update={"border": [1.0] * 3}), None).stroke == 0
 
 
 def test_an_explanation_holds_calibrated_probabilities_and_the_nearest_images(site):
@@ -128,9 +130,10 @@ def test_an_mlp_and_a_model_without_data_are_explained_with_less(tmp_path, monke
 
 
 def test_the_heading_has_the_accuracy_of_the_pipelines_own_model_alone(site):
-    facts = read_json(paths.MODEL)
+    facts = ModelFacts.read(paths.MODEL)
     assert demo.heading(facts, Path("models")) == ("tiny", "cnn, 4 classes")
-    write_json(paths.EVALUATE, {"test": {"accuracy": 0.98765}})
+    split = split_figures(accuracy=0.98765)
+    FIGURES.model_copy(update={"test": split}).write(paths.EVALUATE)
     assert demo.heading(facts, site / "models") == ("tiny", "cnn, 4 classes, test accuracy 98.77%")
     assert demo.heading(facts, Path("elsewhere")) == ("tiny", "cnn, 4 classes")
 
@@ -138,13 +141,13 @@ def test_the_heading_has_the_accuracy_of_the_pipelines_own_model_alone(site):
 def test_the_page_answers_pictures_and_drawings_and_names_no_other_host(site):
     """The command as a user runs it, up to Ctrl+C."""
     names = ["<script>alert(1)</script>", *NAMES[1:]]
-    write_json(paths.MODEL, read_json(paths.MODEL) | {"classes": names, "dataset": "<img src=x>"})
+    ModelFacts.read(paths.MODEL).model_copy(update={"classes": names, "dataset": "<img src=x>"}).write(paths.MODEL)
     write_json(paths.CLASSES, names)
     with socket.socket() as held:
         held.bind(("127.0.0.1", 0))
         port = held.getsockname()[1]
     command = [sys.executable, "-c", "import sys; sys.path[:0] = sys.argv[1:2]; from darkroom.base.console import run;"]
-    command[-1] += "from darkroom.__main__ import main; run(lambda: main(sys.argv[2:]))"
+    command[-1] += "from darkroom.tools.commands import main; run(lambda: main(sys.argv[2:]))"
     server = subprocess.Popen(
         [*command, str(ROOT), "demo", "--port", str(port)],
         stdout=subprocess.PIPE,

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from darkroom.__main__ import main
 from darkroom.base import files
 from darkroom.base.errors import UserError
 from darkroom.config import params
 from darkroom.tools import doctor, machine, probes, verify
+from darkroom.tools.commands import main
 from tests import make, web
 from tests.conftest import ROOT
 

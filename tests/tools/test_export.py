@@ -7,13 +7,13 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from darkroom.__main__ import main
 from darkroom.base.errors import UserError
 from darkroom.classifier.inference import Classifier
 from darkroom.config.params import Model
 from darkroom.network import architectures
 from darkroom.tools import export
-from tests import make
+from darkroom.tools.commands import main
+from tests import make, models
 from tests.classifier.test_inference import MODEL
 
 NAMES = ["ant", "bee & co", 'c"ow', "<b>dög</b>"]
@@ -21,17 +21,14 @@ NAMES = ["ant", "bee & co", 'c"ow', "<b>dög</b>"]
 
 def save_model(folder, model, shape=(8, 10, 3), temperature=1.7):
     """A model with random weights as `train` leaves it."""
-    facts = {
-        "dataset": "tiny",
-        "classes": NAMES,
-        "height": shape[0],
-        "width": shape[1],
-        "channels": shape[2],
-        "mean": [0.4, 0.5, 0.6][: shape[2]],
-        "std": [0.25, 0.2, 0.3][: shape[2]],
-        "temperature": temperature,
-        "model": MODEL | model,
-    }
+    facts = models.facts(
+        shape,
+        classes=NAMES,
+        mean=[0.4, 0.5, 0.6][: shape[2]],
+        std=[0.25, 0.2, 0.3][: shape[2]],
+        temperature=temperature,
+        model=MODEL | model,
+    )
     torch.manual_seed(0)
     network = architectures.build(Model.model_validate(facts["model"]), shape, len(NAMES))
     folder.mkdir(exist_ok=True)

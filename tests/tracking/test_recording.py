@@ -8,10 +8,12 @@ import pytest
 
 from darkroom.base import files, paths
 from darkroom.config.params import load
+from darkroom.config.stage_files import ModelFacts
+from darkroom.config.stage_tables import HISTORY
 from darkroom.pictures.decoding import decode
 from darkroom.tracking import recording, registry, store
 from darkroom.tracking.recording import Run
-from tests import make
+from tests import make, models
 
 
 def test_a_run_is_named_after_the_experiment_else_the_commit(monkeypatch):
@@ -81,10 +83,10 @@ def trained(project, monkeypatch):
     """A project with the files of a training of three epochs; gives its parameters."""
     project.set(dataset="digits")
     make.packed(np.zeros((2, 8, 8, 1), np.uint8), [0, 1], ["train", "val"], ["a", "b"])
-    history = pd.DataFrame({"epoch": [1, 2, 3], "train_loss": [0.9, 0.6, 0.5], "val_loss": [0.8, 0.5, 0.4]})
-    files.write_csv(paths.HISTORY, history)
-    facts = {"train": {"device": "cpu", "threads": 1, "precision": "32"}, "classes": ["a", "b"], "parameters": 7}
-    files.write_json(paths.MODEL, facts)
+    of_epochs = {"epoch": [1, 2, 3], "train_loss": [0.9, 0.6, 0.5], "val_loss": [0.8, 0.5, 0.4], "lr": [0.1] * 3}
+    accuracies = {"train_accuracy": [0.5, 0.6, 0.7], "val_accuracy": [0.5, 0.6, 0.7]}
+    HISTORY.write(pd.DataFrame(of_epochs | accuracies)[list(HISTORY.columns)])
+    files.write_json(paths.MODEL, models.facts(classes=2))
     for path in (paths.WEIGHTS, paths.TRAIN, paths.EVALUATE, paths.ERRORS, paths.TRAIN_PICTURES / "curves.png"):
         files.write_text(path, path.name)
     monkeypatch.setattr(registry, "log_model", lambda: "models:/m-1")
@@ -99,7 +101,7 @@ def reach(monkeypatch, address):
 
 
 def test_what_a_store_missed_while_it_was_down_comes_with_the_next_stage(trained, tmp_path, monkeypatch, capsys):
-    address, facts = f"sqlite:///{tmp_path / 'mlflow.db'}", files.read_json(paths.MODEL)
+    address, facts = f"sqlite:///{tmp_path / 'mlflow.db'}", ModelFacts.read(paths.MODEL)
     reach(monkeypatch, address)
     history = pd.read_csv(paths.HISTORY).to_dict("records")
     with recording.training(trained, facts, "layers") as record, monkeypatch.context() as failing:
@@ -135,7 +137,7 @@ def test_a_training_that_goes_on_in_a_store_without_its_beginning_is_recorded_wh
     address = f"sqlite:///{tmp_path / 'mlflow.db'}"
     reach(monkeypatch, address)
     history = pd.read_csv(paths.HISTORY).to_dict("records")
-    with recording.training(trained, files.read_json(paths.MODEL), "layers", run_id="of another store") as record:
+    with recording.training(trained, ModelFacts.read(paths.MODEL), "layers", run_id="of another store") as record:
         record.epoch(history[2])
         record.trained("digest")
     losses = mlflow.MlflowClient(address).get_metric_history(record.run_id, "val_loss")
@@ -145,7 +147,7 @@ def test_a_training_that_goes_on_in_a_store_without_its_beginning_is_recorded_wh
 def test_a_record_made_by_a_stage_that_does_not_count_the_images_has_the_epochs_of_the_training(project):
     project.add(path="few.zip")
     train = load(images=30)[0].train.model_dump() | {"device": "cpu", "threads": 1, "precision": "32"}
-    recorded = recording._params(load()[0], {"train": train, "classes": ["a", "b"], "parameters": 7})
+    recorded = recording._params(load()[0], ModelFacts.model_validate(models.facts(classes=2, train=train)))
     assert (recorded["train.epochs"], recorded["train.batch_size"]) == ("75", "8")
     assert "train.max_norm" not in recorded
 
@@ -210,7 +212,7 @@ def test_a_store_that_breaks_is_told_in_one_line(trained, tmp_path, monkeypatch,
     with sqlite3.connect(tmp_path / "mlflow.db") as broken:
         broken.execute("drop table runs")
     capfd.readouterr()
-    with recording.training(trained, files.read_json(paths.MODEL), "layers"):
+    with recording.training(trained, ModelFacts.read(paths.MODEL), "layers"):
         pass
     (line,) = capfd.readouterr().err.splitlines()
     assert line.startswith("warning: MLflow")

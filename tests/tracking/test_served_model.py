@@ -20,6 +20,7 @@ import pytest
 from mlflow.exceptions import MlflowException
 
 from darkroom.base.files import write_text
+from darkroom.config.stage_tables import HISTORY
 from darkroom.tracking import recording, store
 from darkroom.tracking.recording import Run
 from tests import make
@@ -45,7 +46,8 @@ def trained(empty_store, tmp_path, monkeypatch):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path / 'store.db'}")
     save_model(tmp_path / "models", {}, SHAPE)
     make.packed(stored(SHAPE, 4), [0, 1, 2, 3], ["train"] * 4, NAMES)
-    for path in (recording.paths.TRAIN, recording.paths.HISTORY, recording.paths.TRAIN_PICTURES / "curves.png"):
+    HISTORY.write(pd.DataFrame([[1, *[0.5] * 5]], columns=HISTORY.columns))
+    for path in (recording.paths.TRAIN, recording.paths.TRAIN_PICTURES / "curves.png"):
         write_text(path, "{}")
     store.client.cache_clear()
     store.prepare()

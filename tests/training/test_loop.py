@@ -15,9 +15,10 @@ from torch.nn import functional
 
 from darkroom.base.errors import UserError
 from darkroom.network.normalisation import normalise
-from darkroom.training import loop, processes
+from darkroom.training import loop, processes, step
 from darkroom.training.batches import Batches
 from darkroom.training.checkpoint import Checkpoint
+from darkroom.training.recipe import Recipe
 from tests import ddp
 from tests.conftest import ROOT
 from tests.ddp import CPU, MEAN, STD, settings
@@ -75,7 +76,12 @@ def fit(chosen, *, train=None, val=None, change=unchanged, network=None, fabric=
     network = network or build(chosen.seed)
     fabric = fabric or processes.fabric(chosen, CPU, "32")
     train, val = train or data(), val or data(20, seed=1)
-    return loop.fit(fabric, network, train, val, MEAN, STD, chosen, change, **calls), network
+    return loop.fit(Recipe(fabric, network, MEAN, STD, chosen, change), train, val, **calls), network
+
+
+def recipe(network, change=unchanged, **options):
+    chosen = settings(**options)
+    return Recipe(processes.fabric(chosen, CPU, "32"), network, MEAN, STD, chosen, change)
 
 
 def copied(network):
@@ -338,7 +344,7 @@ def test_a_rare_class_is_recalled_better(change):
 
 def test_class_weights_are_inverse_to_the_shares_and_one_in_the_mean():
     labels = torch.tensor([0] * 30 + [1] * 10 + [3] * 2)
-    weights = loop.class_weights(labels, 5)
+    weights = step.class_weights(labels, 5)
     assert weights[[2, 4]].tolist() == [0, 0]
     assert float(weights[labels].mean()) == pytest.approx(1)
     assert (weights[[0, 1, 3]] * torch.tensor([30, 10, 2])).tolist() == pytest.approx([14, 14, 14])
@@ -413,7 +419,7 @@ def test_all_processes_work_off_a_batch_in_equally_many_parts():
     for count in range(1, 20):
         for world in range(1, 5):
             for accumulate in range(1, 6):
-                own = [loop._own_parts(count, world, rank, accumulate) for rank in range(world)]
+                own = [step.own_parts(count, world, rank, accumulate) for rank in range(world)]
                 assert len({len(parts) for parts in own}) == 1
                 assert 1 <= len(own[0]) <= accumulate
                 assert torch.cat([part for parts in own for part in parts]).tolist() == list(range(count))
@@ -456,7 +462,7 @@ def test_a_memory_too_small_for_a_step_is_told():
 @pytest.mark.parametrize("size", [1, 7, 64])
 def test_validation_does_not_depend_on_the_batch_size(size):
     network = build()
-    found = loop.validate(processes.fabric(settings(), CPU, "32"), network, data(30, 5), MEAN, STD, size)
+    found = loop.validate(recipe(network, batch_size=size), network, data(30, 5))
     assert found == pytest.approx(judged(network.state_dict(), data(30, 5)), rel=1e-5)
     assert not network.training
 
@@ -472,7 +478,7 @@ def test_logits_are_those_of_all_images_from_memory_or_disk(size):
     with torch.no_grad():
         expected = network.eval()(normalise(torch.from_numpy(images), MEAN, STD))
     for source in (held, streamed):
-        found = loop.logits(network.train(), source, MEAN, STD, size)
+        found = loop.logits(recipe(network.train(), batch_size=size), source)
         assert found.shape == (30, 2)
         torch.testing.assert_close(found, expected)
 

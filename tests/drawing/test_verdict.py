@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from darkroom.analysis import baselines
-from darkroom.training.verdict import fit_in_words
+from darkroom.config.stage_files import Comparison, McNemar
+from darkroom.drawing.verdict import fit_in_words
 
 
 def words(val_loss, train_loss=None, train=0.99, val=0.98):
@@ -89,8 +90,13 @@ def test_every_history_has_a_verdict(rows):
     assert "nan" not in said
 
 
+def beside(reached):
+    test = McNemar(only_ours_right=0, only_other_right=0, p_value=1)
+    return Comparison(test_accuracy=reached, best="random_forest", mcnemar=test)
+
+
 def test_a_network_below_the_best_simple_method_is_told_of():
     reached = {"majority_class": 0.1, "random_forest": 0.9, "network": 0.9}
-    assert baselines.shortfall({"test_accuracy": reached, "best": "random_forest"}) == ""
-    told = baselines.shortfall({"test_accuracy": reached | {"network": 0.3333}, "best": "random_forest"})
+    assert baselines.shortfall(beside(reached)) == ""
+    told = baselines.shortfall(beside(reached | {"network": 0.3333}))
     assert told == "the network (33.33% on test) is worse than random_forest (90.00%)"

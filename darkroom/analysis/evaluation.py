@@ -1,0 +1,124 @@
+"""How good the model is on one split, and beside the simple methods."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from darkroom.analysis import metrics, voting
+from darkroom.augment import pipeline
+from darkroom.base.console import bar
+from darkroom.base.errors import UserError
+from darkroom.classifier.trained_network import TrainedNetwork
+from darkroom.config.params import Evaluate
+from darkroom.config.stage_files import Baselines, Comparison, Figures, McNemar, ModelFacts
+from darkroom.dataset.packed import Images, Labels, Rows
+from darkroom.network.normalisation import to_bytes_scale
+
+READ_BYTES = 2**26  # of images that are read at a time
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One split: its rows, their labels, and what the model makes of them (N x classes)."""
+
+    rows: Rows
+    labels: Labels
+    uncalibrated: NDArray[np.float32]  # mean probabilities of an image and its changed copies
+    probabilities: NDArray[np.float32]  # after the temperature
+    ranking: pd.DataFrame
+
+    @property
+    def predicted(self) -> Labels:
+        """The number of the most probable class of each image."""
+        best: Labels = self.probabilities.argmax(axis=1)
+        return best
+
+    @property
+    def right(self) -> NDArray[np.bool_]:
+        """Whether that is the label."""
+        same: NDArray[np.bool_] = self.predicted == self.labels
+        return same
+
+    def figures(self) -> Figures:
+        """The figures of merit."""
+        found = metrics.summary(self.labels, self.probabilities, self.uncalibrated, self.ranking)
+        return Figures.model_validate(found)
+
+    def predictions(self, split: str) -> pd.DataFrame:
+        """A line for each image, as data/predictions.parquet holds them."""
+        return pd.DataFrame(
+            {
+                "row": self.rows,
+                "split": split,
+                "label": self.labels,
+                "predicted": self.predicted,
+                "confidence": self.probabilities.max(axis=1),
+                "loss": metrics.losses(self.labels, self.probabilities).round(6),
+                "probabilities": list(self.probabilities),
+            }
+        )
+
+    def calibration(self) -> pd.DataFrame:
+        """Reliability before and after the temperature, in the same bins."""
+        before, after = (metrics.reliability(self.labels, each) for each in (self.uncalibrated, self.probabilities))
+        return before.merge(after, on=["low", "high"], suffixes=("_uncalibrated", "")).round(4)
+
+
+def voters(facts: ModelFacts, settings: Evaluate, classifier: TrainedNetwork) -> pipeline.Change:
+    """What changes the copies that vote with an image: the list of the settings, else that of the training.
+
+    Raises UserError where there are to be copies, and nothing to change them by.
+    """
+    changes = facts.augment if settings.tta.changes is None else settings.tta.changes
+    if settings.tta.copies and not changes:
+        raise UserError(
+            f"evaluate.tta.copies is {settings.tta.copies}, but there is nothing to change the copies by: training had "
+            "no augment. List changes in evaluate.tta.changes"
+        )
+    border = to_bytes_scale(facts.border).flatten().to(classifier.mean.device)
+    return pipeline.build(changes, border, classifier.mean.flatten())
+
+
+def measure(
+    classifier: TrainedNetwork, images: Images, rows: Rows, labels: Labels, facts: ModelFacts, settings: Evaluate
+) -> Measured:
+    """Classify one split, whose `labels` are those of its `rows`."""
+    change = voters(facts, settings, classifier)
+    # Whole blocks, so that what is drawn for an image does not depend on how much is read at a time.
+    step = voting.BLOCK * math.ceil(max(settings.batch_size, READ_BYTES // images[0].nbytes) / voting.BLOCK)
+    votes = np.concatenate(
+        [
+            voting.votes(
+                classifier,
+                images[rows[start : start + step]],
+                rows[start : start + step],
+                change,
+                copies=settings.tta.copies,
+                seed=facts.train.seed,
+                batch_size=settings.batch_size,
+            )
+            for start in bar(what="evaluate", unit="part", items=range(0, len(rows), step))
+        ]
+    )
+    probabilities = voting.tempered(votes, classifier.temperature)
+    return Measured(rows, labels, votes, probabilities, metrics.ranking(labels, probabilities))
+
+
+def beside_baselines(measured: Measured, reached: Baselines, predictions: pd.DataFrame) -> Comparison:
+    """Test accuracy of each baseline beside the network's, and McNemar's test against the one that is best on val.
+
+    `measured` is the test split, `predictions` those of the baselines for it, a column for each.
+    """
+    methods = reached.methods
+    best = max(methods, key=lambda name: methods[name].val_accuracy)
+    accuracy = {name: method.test_accuracy for name, method in methods.items()}
+    return Comparison(
+        test_accuracy=accuracy | {"network": round(float(measured.right.mean()), 4)},
+        best=best,
+        mcnemar=McNemar.model_validate(
+            metrics.mcnemar(measured.right, predictions[best].to_numpy() == measured.labels)
+        ),
+    )

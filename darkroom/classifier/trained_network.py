@@ -1,0 +1,85 @@
+"""The trained network with what it needs, at work on images as the data set stores them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from darkroom.base.errors import UserError
+from darkroom.config.stage_files import ModelFacts
+from darkroom.dataset.packed import Images
+from darkroom.network import architectures
+from darkroom.network.normalisation import normalise, to_bytes_scale
+
+
+@dataclass(frozen=True)
+class TrainedNetwork:
+    """A network with what it needs to classify: size, channels, mean, deviation, class names.
+
+    `shape` is height, width, channels; `mean` and `std` (channels x 1 x 1) have the scale of the stored bytes. The
+    logits are divided by `temperature` before the softmax. `border` is the ground of the training images per channel,
+    in [0, 1].
+    """
+
+    network: nn.Module
+    classes: list[str]
+    shape: tuple[int, int, int]
+    mean: Tensor
+    std: Tensor
+    temperature: float = 1.0
+    border: Sequence[float] = ()
+
+    @classmethod
+    def load(cls, folder: str | Path = "models", device: str | torch.device = "cpu") -> Self:
+        """Load model.json and model.safetensors. Raises UserError where they are missing or do not fit together."""
+        folder = Path(folder)
+        facts_file, weights_file = folder / "model.json", folder / "model.safetensors"
+        missing = [str(file) for file in (facts_file, weights_file) if not file.is_file()]
+        if missing:
+            raise UserError(
+                f"there is no {' and no '.join(missing)}: `dvc repro train` makes it, `dvc pull` fetches it"
+            )
+        facts = ModelFacts.read(facts_file)
+        network = architectures.build(facts.model, facts.shape, len(facts.classes))
+        try:
+            network.load_state_dict(load_file(weights_file))
+        except Exception as error:  # safetensors and torch each have their own
+            reason = str(error).splitlines()[0]
+            raise UserError(f"{weights_file} is damaged or of another model ({reason}): `dvc repro train`") from None
+        mean, std = (to_bytes_scale(values).to(device) for values in (facts.mean, facts.std))
+        network = network.to(device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
+        return cls(network, facts.classes, facts.shape, mean, std, facts.temperature, facts.border)
+
+    def probabilities(self, images: Images, batch_size: int = 512) -> NDArray[np.float32]:
+        """Calibrated probabilities (N x classes) of images as the data set stores them.
+
+        `images` are uint8, N x height x width x channels.
+        """
+        stored = torch.from_numpy(np.ascontiguousarray(images))
+        logits = predict(self.network, stored, self.mean, self.std, batch_size)
+        result: NDArray[np.float32] = (logits.float() / self.temperature).softmax(1).cpu().numpy()
+        return result
+
+    def features(self, images: Images, batch_size: int = 512) -> NDArray[np.float32]:
+        """What the last layer sees of images as the data set stores them: vectors, N x its inputs."""
+        features, head = self.network.get_submodule("features"), self.network.get_submodule("head")
+        before_last = nn.Sequential(features, *list(head.children())[:-1])
+        stored = torch.from_numpy(np.ascontiguousarray(images))
+        result: NDArray[np.float32] = (
+            predict(before_last, stored, self.mean, self.std, batch_size).float().cpu().numpy()
+        )
+        return result
+
+
+@torch.inference_mode()
+def predict(network: nn.Module, images: Tensor, mean: Tensor, std: Tensor, batch_size: int) -> Tensor:
+    """What `network`, in evaluation mode, makes of stored images (uint8, N x height x width x channels)."""
+    network.eval()
+    parts = torch.split(images, batch_size)
+    return torch.cat([network(normalise(part.to(mean.device), mean, std)) for part in parts])

@@ -1,0 +1,36 @@
+"""What the training images are like by their values: mean and deviation for normalisation, and their border."""
+
+import numpy as np
+
+from darkroom.dataset.packed import Images, Rows, chunks
+
+
+def border(images: Images, rows: Rows) -> list[float]:
+    """The median of the outermost pixels per channel, scaled to [0, 1]: what an image that is moved is filled with."""
+    outermost = np.ones(images.shape[1:3], bool)
+    outermost[1:-1, 1:-1] = False
+    histogram = np.zeros((images.shape[-1], 256), np.int64)
+    for _, part in chunks(images, rows):
+        for channel in range(images.shape[-1]):
+            histogram[channel] += np.bincount(part[:, outermost, channel].ravel(), minlength=256)
+    halves = histogram.sum(axis=1) / 2
+    return [float(np.searchsorted(counts.cumsum(), half)) / 255 for counts, half in zip(histogram, halves, strict=True)]
+
+
+def mean_and_std(images: Images, rows: Rows) -> tuple[list[float], list[float]]:
+    """Mean and standard deviation per channel, of values scaled to [0, 1].
+
+    Exact: from a histogram of the 256 values, in whole numbers up to the last division.
+    """
+    histogram = np.zeros((images.shape[-1], 256), np.int64)
+    for _, part in chunks(images, rows):
+        for channel in range(images.shape[-1]):
+            histogram[channel] += np.bincount(part[..., channel].ravel(), minlength=256)
+    means, deviations = [], []
+    for counts in histogram.tolist():
+        number = sum(counts)
+        total = sum(value * count for value, count in enumerate(counts))
+        squares = sum(value * value * count for value, count in enumerate(counts))
+        means.append(total / number / 255)
+        deviations.append((number * squares - total * total) ** 0.5 / number / 255)
+    return means, deviations

@@ -1,0 +1,256 @@
+"""The commands beside the pipeline: predict, check, doctor, verify, export, demo, summary, compare, ui."""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from darkroom.base import paths
+from darkroom.base.errors import UserError
+
+BATCH = 256  # pictures in memory at a time
+MODEL = str(paths.MODEL.parent)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run one command, given as words, in the folder where it is called."""
+    options = _parser().parse_args(arguments)
+    options.run(options)
+
+
+def in_project() -> None:
+    """Run the command of the command line in its project, from whichever folder of it."""
+    options = _parser().parse_args()
+    enter_project(options)
+    options.run(options)
+
+
+def enter_project(options: argparse.Namespace) -> None:
+    """Go to the root of the project around the working folder; files that were named stay those of the caller's.
+
+    Raises UserError outside a project, for a command that needs one, and in another clone than this code's own.
+    """
+    caller = Path.cwd()
+    root, own = paths.project(caller), Path(__file__).resolve().parents[2]
+    if root is None:
+        if getattr(options, "model", None) or (options.command == "ui" and os.environ.get("MLFLOW_TRACKING_URI")):
+            return  # all that they need was named
+        raise UserError(
+            f"{caller} lies in no Darkroom project, a folder with {paths.GRAPH} and {paths.PARAMS}: go into one"
+        )
+    if (root / "darkroom" / "__init__.py").is_file() and root.resolve() != own:
+        raise UserError(
+            f"{root} is another clone than that of this command, {own}: use {root / '.venv/bin/darkroom'}, which "
+            "`make setup` makes there"
+        )
+    if options.command == "predict":  # it reads the caller's files, and of the project the model alone
+        options.model = options.model or str(root / MODEL)
+    elif caller != root:
+        for name in ("model", "output"):
+            if getattr(options, name, None):
+                setattr(options, name, str(caller / getattr(options, name)))
+        os.chdir(root)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="darkroom", description="Commands beside the pipeline.")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    command = commands.add_parser("predict", help="classify pictures with the trained model")
+    command.add_argument(
+        "pictures",
+        nargs="+",
+        metavar="PICTURE",
+        help="picture files, folders, patterns in quotes; - for the bytes of one on standard input",
+    )
+    command.add_argument("--top-k", type=_positive, default=3, metavar="K", help="classes shown of each picture (3)")
+    form = command.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="print one JSON object a line for each picture")
+    form.add_argument("--csv", action="store_true", help="print a table")
+    command.add_argument(
+        "--invert",
+        choices=("never", "always", "auto"),
+        default="never",
+        help="take the negative, white for black; auto: where that looks much more like the training images",
+    )
+    command.add_argument("--fit", action="store_true", help="cut out a sign on a plain ground, as a digit on paper")
+    command.add_argument("--model", metavar="FOLDER", help="where the model lies")
+    command.set_defaults(run=predict)
+
+    command = commands.add_parser("check", help="before a long training: check data, network and learning rate")
+    command.set_defaults(run=check)
+
+    command = commands.add_parser("doctor", help="go through what a run needs of this machine and repository")
+    command.set_defaults(run=doctor)
+
+    command = commands.add_parser("verify", help="rebuild the commit in a fresh clone and compare it with dvc.lock")
+    command.set_defaults(run=verify)
+
+    command = commands.add_parser("export", help="write the model as one file that runs without Darkroom (ONNX)")
+    command.add_argument("--format", default="onnx", help="form of the file: onnx, the only one so far")
+    command.add_argument("--output", metavar="FILE", help="where to write it (model.onnx beside the model)")
+    command.add_argument("--model", metavar="FOLDER", help="where the model lies")
+    command.set_defaults(run=export)
+
+    command = commands.add_parser("demo", help="a page on this machine: drop, draw or photograph a picture")
+    command.add_argument("--port", type=_positive, default=7860, help="port of this machine to listen on (7860)")
+    command.add_argument("--model", metavar="FOLDER", help="where the model lies")
+    command.set_defaults(run=demo)
+
+    command = commands.add_parser("summary", help="say what the last `dvc repro` reached, and where to look")
+    command.set_defaults(run=summary)
+
+    command = commands.add_parser("compare", help="set the experiments of this commit side by side, over their seeds")
+    command.add_argument("names", nargs="*", metavar="NAME", help="experiments or their revisions (all)")
+    command.add_argument(
+        "--metric", default="val.accuracy", help="val. or test. with a figure of metrics/evaluate.json (val.accuracy)"
+    )
+    command.set_defaults(run=compare)
+
+    command = commands.add_parser("ui", help="serve MLflow's pages on this machine")
+    command.add_argument("--port", type=_positive, default=5000, help="port of this machine to listen on (5000)")
+    command.set_defaults(run=ui)
+
+    return parser
+
+
+def predict(options: argparse.Namespace) -> None:
+    """Print the most probable classes of each picture; unreadable ones are named, and the others still classified."""
+    from darkroom.base import torch_setup
+    from darkroom.base.console import bar, silent_libraries
+    from darkroom.tools import find_pictures, prediction_output
+
+    skipped: list[str] = []
+    names_found = find_pictures.find(options.pictures, skipped)
+    torch_setup.torch_for(threads=0, portable=False)
+    from darkroom.classifier.inference import Classifier, Opened
+
+    classifier = Classifier.load(options.model or MODEL)
+    negative, choose_negatives = options.invert == "always", options.invert == "auto"
+    form: prediction_output.Form = "json" if options.json else "csv" if options.csv else "text"
+    write = prediction_output.writer(form, min(options.top_k, len(classifier.classes)))
+    count = unreadable = 0
+    with bar(what="predict", unit="picture") as shown:
+        for names in find_pictures.batches(names_found, BATCH):
+            opened: dict[str, Opened] = {}
+            for name in names:
+                try:
+                    with silent_libraries():
+                        opened[name] = classifier.open(
+                            find_pictures.content(name),
+                            invert=negative,
+                            fit=options.fit,
+                            name=find_pictures.title(name),
+                        )
+                except UserError as error:
+                    unreadable += 1
+                    shown.write(f"error: {error}", file=sys.stderr)
+            # The bar stands aside while lines are printed.
+            with shown.external_write_mode(sys.stdout):
+                found = classifier.classify(list(opened.values()), options.top_k, choose_negatives=choose_negatives)
+                write(dict(zip(opened, found, strict=True)))
+            shown.update(len(names))
+            count += len(names)
+    if skipped:
+        print(f"skipped {prediction_output.listed(skipped)}: no name of a picture", file=sys.stderr)
+    if unreadable:
+        raise SystemExit(1)
+    if not count:
+        raise UserError(f"there is no picture in {' '.join(options.pictures)}")
+
+
+def check(options: argparse.Namespace) -> None:
+    """Print the check-list, a line as soon as it is known; exit code 1 where a check fails."""
+    from darkroom.base import paths, torch_setup
+    from darkroom.config import params
+    from darkroom.dataset.packed import load_split
+
+    images = len(load_split("train")) if paths.SPLIT.is_file() else None  # what is missing is told by the checks
+    settings, entry = params.load(images=images)
+    torch_setup.torch_for(threads=settings.train.threads, portable=settings.train.portable)
+    from darkroom.tools import checklist
+
+    if not checklist.run(settings, entry):
+        raise SystemExit(1)
+
+
+def doctor(options: argparse.Namespace) -> None:
+    """Print a line for each thing that a run needs, as soon as it is known; exit code 1 where one is missing."""
+    from darkroom.tools import doctor
+
+    if not doctor.run():
+        raise SystemExit(1)
+
+
+def verify(options: argparse.Namespace) -> None:
+    """Rebuild the committed state and say whether it has the recorded bytes; exit code 1 where it has not."""
+    from darkroom.tools import verify
+
+    if not verify.run():
+        raise SystemExit(1)
+
+
+def export(options: argparse.Namespace) -> None:
+    """Write the ONNX file, checked against PyTorch on the test images."""
+    from darkroom.base import torch_setup
+
+    torch_setup.torch_for(threads=0, portable=False)
+    from darkroom.tools import export
+
+    folder = Path(options.model or MODEL)
+    export.run(folder, Path(options.output) if options.output else folder / "model.onnx", options.format)
+
+
+def demo(options: argparse.Namespace) -> None:
+    """Serve the demo page on this machine until Ctrl+C."""
+    from darkroom.base import torch_setup
+    from darkroom.tools import ports
+
+    ports.check(options.port)
+    torch_setup.torch_for(threads=0, portable=False)
+    from darkroom.tools import demo
+
+    demo.run(Path(options.model or MODEL), options.port)
+
+
+def summary(options: argparse.Namespace) -> None:
+    """One line with the test accuracy, then where to look and what to do next."""
+    from darkroom.report.summary import in_words
+
+    print(in_words())
+
+
+def compare(options: argparse.Namespace) -> None:
+    """Print and write the table over the experiments."""
+    from darkroom.tools import compare
+
+    compare.show(options.names, options.metric)
+
+
+def ui(options: argparse.Namespace) -> None:
+    """Replace this process by MLflow's server, which listens on this machine alone."""
+    from darkroom.tools import ports
+    from darkroom.tracking import store
+
+    if not paths.PARAMS.is_file() and not os.environ.get("MLFLOW_TRACKING_URI"):
+        raise UserError(
+            f"there is no {paths.PARAMS} here: run this at the root of the repository, or set MLFLOW_TRACKING_URI"
+        )
+    ports.check(options.port)
+    try:
+        address = store.prepare()
+    except Exception as error:  # of whichever server or database
+        raise UserError(
+            f"MLflow at {store.uri()} cannot be opened ({store.reason(error)}): `python -m darkroom doctor` says more"
+        ) from None
+    print(f"MLflow on http://{ports.HOST}:{options.port}, Ctrl+C ends it", flush=True)
+    command = ["mlflow", "ui", "--backend-store-uri", address, "--host", ports.HOST, "--port", str(options.port)]
+    os.execvp(sys.executable, [sys.executable, "-m", *command])
+
+
+def _positive(text: str) -> int:
+    number = int(text) if text.isdecimal() else 0
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} must be a whole number above 0")
+    return number

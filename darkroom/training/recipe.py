@@ -1,0 +1,120 @@
+"""Everything that a training needs besides its images, put together once: from parameters, or from a model's facts."""
+
+import copy
+import dataclasses
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from darkroom.augment import pipeline
+from darkroom.augment.pipeline import Change
+from darkroom.config.catalogue import Entry
+from darkroom.config.params import Params, Train
+from darkroom.config.stage_files import ModelFacts, Stats
+from darkroom.network import architectures, devices, normalisation
+from darkroom.training import precision, processes
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A network with its first weights, and how it is to be trained.
+
+    `network` has the children `features` and `head` and lies on the device of `fabric`; `mean` and `std` (channels x 1
+    x 1) have the scale of the stored bytes; `change` is the augmentation.
+    """
+
+    fabric: "Fabric"
+    network: nn.Sequential
+    mean: Tensor
+    std: Tensor
+    settings: Train
+    change: Change
+
+    @property
+    def classes(self) -> int:
+        """The number of logits."""
+        *_, last = self.network.modules()
+        assert isinstance(last, nn.Linear)
+        return last.out_features
+
+    def on_a_copy(self, **settings: Any) -> "Recipe":
+        """The same training, some settings changed, of a copy of the network: this one's weights stay."""
+        changed = self.settings.model_copy(update=settings)
+        return dataclasses.replace(self, network=copy.deepcopy(self.network), settings=changed)
+
+
+def from_parameters(params: Params, entry: Entry, classes: list[str], stats: Stats) -> tuple[Recipe, ModelFacts]:
+    """The recipe that the parameters ask for, and the facts of the model that it will make.
+
+    In the facts every `auto` is replaced, also those of this machine: device, precision, threads. Raises UserError for
+    a device that is not there, a network that cannot be built, weights that cannot be had.
+    """
+    settings = params.train
+    device = devices.place(settings)
+    chosen = precision.choose(
+        settings, device, lambda: architectures.build(params.model, entry.shape, len(classes)), entry.shape
+    )
+    mean, std = normalisation.statistics(params.model, stats.mean, stats.std)
+    height, width, channels = entry.shape
+    used = {
+        "device": device.type if settings.device == "auto" else settings.device,
+        "threads": torch.get_num_threads(),
+        "precision": chosen,
+    }
+    facts = ModelFacts(
+        dataset=params.dataset,
+        classes=classes,
+        height=height,
+        width=width,
+        channels=channels,
+        mean=mean,
+        std=std,
+        border=stats.border,
+        model=params.model,
+        parameters=0,  # known when the network is built
+        augment=params.augment,
+        train=settings.model_copy(update=used),
+    )
+    network, digest = first_weights(facts, settings.seed)
+    built = {"weights_sha256": digest, "parameters": architectures.parameter_count(network)}
+    return prepare(facts, network, device), facts.model_copy(update=built)
+
+
+def from_facts(facts: ModelFacts, device: torch.device, seed: int) -> Recipe:
+    """The recipe by which a model was trained, with first weights of another `seed`, for one process on `device`."""
+    here = {"device": "auto", "devices": 1, "num_nodes": 1, "strategy": "auto"}
+    facts = facts.model_copy(update={"train": facts.train.model_copy(update=here)})
+    network, _ = first_weights(facts, seed)
+    return prepare(facts, network, device)
+
+
+def first_weights(facts: ModelFacts, seed: int) -> tuple[nn.Sequential, str | None]:
+    """The network before its training: random weights from `seed`, pretrained ones where `model.weights` names some.
+
+    Also the sha256 of the file of the latter.
+    """
+    torch.manual_seed(seed)
+    network = architectures.build(facts.model, facts.shape, len(facts.classes))
+    if facts.model.weights is None:
+        return network, None
+    from darkroom.network import torchvision_bodies  # imports torchvision, which takes seconds
+
+    return network, torchvision_bodies.load_pretrained(network, facts.model)
+
+
+def prepare(facts: ModelFacts, network: nn.Sequential, device: torch.device) -> Recipe:
+    """The network on its device, this run's other processes started, and what it needs of the facts as tensors."""
+    fabric = processes.fabric(facts.train, device, facts.train.precision)
+    if fabric.world_size > 1:
+        processes.share_statistics(network, fabric.device)
+    network = network.to(fabric.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    mean, std, border = (
+        normalisation.to_bytes_scale(values).to(fabric.device) for values in (facts.mean, facts.std, facts.border)
+    )
+    change = pipeline.build(facts.augment, border.flatten(), mean.flatten())
+    return Recipe(fabric, network, mean, std, facts.train, change)

@@ -1,0 +1,120 @@
+"""One training step, and the only place that takes one.
+
+Augment, mix, forward, loss, backward; then clip, optimiser, longest norm. The training, the range test of the learning
+rate, the smoke run and the folds all take it from here.
+"""
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Generator, Tensor, nn
+from torch.nn import functional
+
+from darkroom.augment.mixing import mix
+from darkroom.augment.randomness import Draw
+from darkroom.config.params import Train
+from darkroom.training.batches import Batches
+from darkroom.training.optimizers import absolute_sum, limit_norms, make_optimizer
+from darkroom.training.recipe import Recipe
+
+
+class Batch(NamedTuple):
+    """The images of one step."""
+
+    positions: Tensor  # in the training split, of the whole batch: int64 on the CPU
+    parts: list[Tensor]  # places in the batch that this process works off, one part after another
+    images: Iterator[Tensor]  # of the parts, as stored; read ahead, over the batches that follow too
+
+
+class Step:
+    """Steps on one network, from its present weights on: with an optimiser of their own, frozen body or not."""
+
+    def __init__(self, recipe: Recipe, train: Batches, *, frozen: bool) -> None:
+        settings, network, fabric = recipe.settings, recipe.network, recipe.fabric
+        for parameter in network.get_submodule("features").parameters():
+            parameter.requires_grad_(not frozen)
+        self._recipe, self._train, self._frozen, self._classes = recipe, train, frozen, recipe.classes
+        self.optimizer = make_optimizer(network, settings, scaled=fabric.strategy.precision.precision == "16-mixed")
+        compiled: nn.Module = torch.compile(network) if settings.compile else network  # type: ignore[assignment]
+        self.model, self._stepper = fabric.setup(compiled, self.optimizer, move_to_device=False)
+        self._class_weights = class_weights(train.labels, self._classes) if settings.class_weights else None
+        self.start()
+
+    def start(self) -> None:
+        """Training mode, which validation leaves, and sums over images from 0.
+
+        The sums stay on the device: asking for a number would wait for every step.
+        """
+        training_mode(self._recipe.network, self._recipe.settings, frozen=self._frozen)
+        self.loss_sum = torch.zeros((), device=self._recipe.fabric.device)
+        self.right = torch.zeros_like(self.loss_sum)
+
+    def batches(self, positions: Sequence[Tensor]) -> Iterator[Batch]:
+        """The batches at these positions, in their order, to be stepped on one after another."""
+        fabric, accumulate = self._recipe.fabric, self._recipe.settings.accumulate
+        parts = [own_parts(len(batch), fabric.world_size, fabric.global_rank, accumulate) for batch in positions]
+        images = self._train.read([batch[part] for batch, own in zip(positions, parts, strict=True) for part in own])
+        for batch, own in zip(positions, parts, strict=True):
+            yield Batch(batch, own, images)
+
+    def __call__(self, batch: Batch, generator: Generator, epoch: int) -> None:
+        """Take one step, at the optimiser's present rate; all that is random is drawn from `generator`."""
+        fabric, network, settings = self._recipe.fabric, self._recipe.network, self._recipe.settings
+        before = generator.get_state() if len(batch.parts) > 1 else None
+        for part in batch.parts:
+            if before is not None:
+                generator.set_state(before)  # every part draws the numbers of the whole batch, and uses its own
+            draw = Draw(generator, batch.positions, part, epoch, fabric.device)
+            self._learn(next(batch.images), draw, last=part is batch.parts[-1])
+        if settings.clip is not None:
+            # A gradient that is no number ends the training after the epoch, or is skipped by 16-mixed.
+            fabric.clip_gradients(self.model, self._stepper, max_norm=settings.clip, error_if_nonfinite=False)
+        self._stepper.step()
+        self._stepper.zero_grad(set_to_none=True)
+        if settings.max_norm is not None:
+            limit_norms(network, settings.max_norm)
+
+    def _learn(self, stored: Tensor, draw: Draw, *, last: bool) -> None:
+        """Add the gradient of some images (uint8, N x height x width x channels); `last` of the step's parts."""
+        recipe, settings, fabric = self._recipe, self._recipe.settings, self._recipe.fabric
+        labels = self._train.labels[draw.ours()]
+        # Float before augmentation; normalised after it, in place.
+        images = recipe.change(stored.permute(0, 3, 1, 2).to(recipe.mean.dtype), draw)
+        images, targets = mix(images, labels, draw, settings, self._classes)
+        with contextlib.nullcontext() if last else fabric.no_backward_sync(self.model):
+            logits = self.model(images.sub(recipe.mean).div_(recipe.std))
+            losses = functional.cross_entropy(
+                logits, targets, self._class_weights, label_smoothing=settings.label_smoothing, reduction="none"
+            )
+            # Processes' gradients are averaged: times their number, the sum is over the whole batch.
+            loss = losses.sum() * (fabric.world_size / len(draw.positions))
+            if settings.l1 and last:
+                loss = loss + settings.l1 * absolute_sum(recipe.network)
+            fabric.backward(loss)
+        self.loss_sum += losses.detach().sum()
+        self.right += (logits.detach().argmax(1) == labels).sum()
+
+
+def training_mode(network: nn.Module, settings: Train, *, frozen: bool) -> None:
+    """Training mode for the head and, unless `frozen`, the body; what keeps its statistics stays in evaluation mode."""
+    network.train()
+    features = network.get_submodule("features").train(not frozen)
+    if settings.freeze_statistics:
+        for module in features.modules():
+            if isinstance(module, nn.modules.batchnorm._BatchNorm):
+                module.eval()
+
+
+def class_weights(labels: Tensor, classes: int) -> Tensor:
+    """Weights inverse to the classes' shares of the labels; their mean over the labels is 1."""
+    counts = torch.bincount(labels, minlength=classes).float()
+    return torch.where(counts > 0, len(labels) / (counts.clamp(min=1) * (counts > 0).sum()), 0.0)
+
+
+def own_parts(count: int, world: int, rank: int, accumulate: int) -> list[Tensor]:
+    """This process's places in a batch, in as many parts as are worked off one after another."""
+    mine = torch.tensor_split(torch.arange(count), world)[rank]
+    # As many as the smallest share allows: processes that wait for one another must have equally many.
+    return list(torch.tensor_split(mine, max(1, min(accumulate, count // world))))

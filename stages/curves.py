@@ -1,0 +1,54 @@
+"""Draw the curves of the training and its augmented images, and say in words what the curves show."""
+
+import numpy as np
+
+from darkroom.base import paths, torch_setup
+from darkroom.base.console import done, run
+from darkroom.base.files import replacing_folder
+from darkroom.config.stage_files import Curves, ModelFacts, TrainingFigures
+from darkroom.config.stage_tables import HISTORY
+from darkroom.dataset.packed import Images, load_images, load_split
+from darkroom.drawing import charts, style
+from darkroom.drawing.verdict import fit_in_words
+
+SHOWN = 32  # images in the picture of the augmentation
+
+
+def main() -> None:
+    facts, trained, history = ModelFacts.read(paths.MODEL), TrainingFigures.read(paths.TRAIN), HISTORY.read()
+    words = fit_in_words(history)
+    Curves(fit=words).write(paths.CURVES)
+    before, after = augmented(facts)
+    changed = "before and after augmentation" if facts.augment else "as they are, for augment is empty"
+    title = f"Training images {changed}, {len(before)} of one batch"
+    with replacing_folder(paths.TRAIN_PICTURES) as folder:
+        boundary, best = facts.train.freeze_epochs, trained.best_epoch
+        curves = charts.curves(history, best, boundary=boundary, augmented=bool(facts.augment))
+        style.save(curves, folder / "curves.png")
+        style.save(charts.before_after(before, after, columns=8, title=title), folder / "augmented.png")
+    done(f"{words}\nwrote {paths.CURVES}, and pictures in {paths.TRAIN_PICTURES}", "dvc repro evaluate")
+
+
+def augmented(facts: ModelFacts) -> tuple[Images, Images]:
+    """Some training images as they are stored, and as the network gets them (uint8, N x H x W x C)."""
+    images, rows = load_images(), load_split("train")
+    if not facts.augment:  # and so without torch, which takes seconds to load
+        chosen = images[np.random.default_rng(facts.train.seed).permutation(rows)[:SHOWN]]
+        return chosen, chosen
+    torch = torch_setup.torch_for_model(facts.train)
+    from darkroom.augment import pipeline
+    from darkroom.augment.randomness import seed_of, whole
+    from darkroom.network.normalisation import to_bytes_scale
+
+    generator = torch.Generator().manual_seed(seed_of(facts.train.seed, 0))
+    positions = torch.randperm(len(rows), generator=generator)[:SHOWN]
+    chosen = images[rows[positions.numpy()]]
+    border, mean = (to_bytes_scale(values).flatten() for values in (facts.border, facts.mean))
+    change = pipeline.build(facts.augment, border, mean)
+    stored = torch.from_numpy(chosen).permute(0, 3, 1, 2).float()
+    changed = change(stored, whole(generator, positions, torch.device("cpu"))).permute(0, 2, 3, 1)
+    return chosen, changed.round().clamp(0, 255).to(torch.uint8).numpy()
+
+
+if __name__ == "__main__":
+    run(main)
