@@ -1,26 +1,18 @@
 """The trained model in MLflow's own form: logged with a run, and in the registry of models."""
 
-from importlib.metadata import version
+import shutil
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pandas as pd
 
 from darkroom.base import paths
 from darkroom.tracking import store
+from darkroom.tracking.needs import PACKAGE, needs
 
 NEWEST = "newest"  # the alias in the registry; MLflow keeps `latest` to itself
-SERVED = (
-    "numpy",
-    "opencv-python-headless",
-    "pandas",
-    "pillow",
-    "pyarrow",
-    "pydantic",
-    "pyyaml",
-    "safetensors",
-    "torch",
-)
+SERVED = Path(__file__).with_name("served_model.py")
 
 
 def log_model() -> str:
@@ -33,26 +25,27 @@ def log_model() -> str:
     from darkroom.dataset.packed import load_images
     from darkroom.pictures.decoding import png
 
-    picture = png(load_images()[0])
-    package = Path(__file__).parents[1]
-    logged = mlflow.pyfunc.log_model(
-        name="model",
-        python_model=str(Path(__file__).with_name("served_model.py")),
-        artifacts={"facts": str(paths.MODEL.absolute()), "weights": str(paths.WEIGHTS.absolute())},
-        code_paths=[str(package)],
-        signature=ModelSignature(
-            inputs=Schema([ColSpec(DataType.binary, "image")]),
-            outputs=Schema(
-                [
-                    ColSpec(DataType.string, "label"),
-                    ColSpec(DataType.double, "probability"),
-                    ColSpec(Array(DataType.double), "probabilities"),
-                ]
-            ),
-        ),
-        input_example=pd.DataFrame({"image": [picture]}),
-        pip_requirements=[f"{name}=={version(name)}" for name in SERVED],
-    )
+    answers = [
+        ColSpec(DataType.string, "label"),
+        ColSpec(DataType.double, "probability"),
+        ColSpec(Array(DataType.double), "probabilities"),
+    ]
+    files, requirements = needs(SERVED)
+    with TemporaryDirectory() as folder:
+        code = Path(folder, PACKAGE.name)
+        for file in files:
+            target = code / file.relative_to(PACKAGE)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(file, target)
+        logged = mlflow.pyfunc.log_model(
+            name="model",
+            python_model=str(SERVED),
+            artifacts={"facts": str(paths.MODEL.absolute()), "weights": str(paths.WEIGHTS.absolute())},
+            code_paths=[str(code)],
+            signature=ModelSignature(inputs=Schema([ColSpec(DataType.binary, "image")]), outputs=Schema(answers)),
+            input_example=pd.DataFrame({"image": [png(load_images()[0])]}),
+            pip_requirements=requirements,
+        )
     return str(logged.model_uri)
 
 

@@ -155,3 +155,39 @@ def wait_for_server(server, port, log):
                 return
         except OSError:
             time.sleep(0.2)
+
+
+ELSEWHERE = """
+import sys, mlflow, pandas as pd
+model, picture = mlflow.pyfunc.load_model(sys.argv[1]), open(sys.argv[2], "rb").read()
+answer = model.predict(pd.DataFrame({"image": [picture]}))
+import darkroom
+print(darkroom.__file__, answer["probabilities"][0], sep="\\n")
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("network", [{}, {"name": "mobilenet_v3_small"}])
+def test_a_fresh_environment_with_the_models_own_requirements_loads_it_and_predicts(trained, tmp_path, network):
+    """The classifier leaves home: nothing is there but Python, what the model asks for, and the model."""
+    shape = (32, 32, 3)
+    save_model(tmp_path / "models", network, shape)
+    make.packed(stored(shape, 4), [0, 1, 2, 3], ["train"] * 4, NAMES)
+    Run(trained).trained("digest")
+    client = mlflow.MlflowClient()
+    (model,) = client.search_logged_models([client.get_run(trained).info.experiment_id])
+    folder = Path(model.artifact_location.removeprefix("file://"))
+    environment, picture = tmp_path / "elsewhere", tmp_path / "picture.png"
+    picture.write_bytes(make.picture(1, 20, 30, 3))
+    uv = shutil.which("uv", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
+    python = str(environment / "bin" / "python")
+    subprocess.run([uv, "venv", "--quiet", "--python", sys.executable, str(environment)], check=True)
+    install = [uv, "pip", "install", "--quiet", "--python", python, "-r", str(folder / "requirements.txt")]
+    subprocess.run(install, check=True)
+    command = [python, "-c", ELSEWHERE, str(folder), str(picture)]
+    answer = subprocess.run(command, cwd=environment, capture_output=True, text=True, check=False)
+    assert answer.returncode == 0, answer.stderr
+    *_, place, probabilities = answer.stdout.strip().splitlines()
+    assert Path(place).is_relative_to(folder)
+    here = mlflow.pyfunc.load_model(str(folder)).predict(pd.DataFrame({"image": [picture.read_bytes()]}))
+    np.testing.assert_allclose(json.loads(probabilities), here["probabilities"][0], atol=1e-5)
