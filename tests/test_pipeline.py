@@ -128,6 +128,20 @@ def test_a_training_that_was_killed_goes_on_and_ends_with_the_same_bytes(reposit
         run(repository, "git", "checkout", "metrics")
 
 
+def test_the_record_of_runs_decides_no_output(repository):
+    """On, as in the first run; failing, as on another machine above; and off: the same weights and figures."""
+    before, params, known = outputs(repository), repository / "params.yaml", len(runs(repository)[1])
+    kept = params.read_bytes()
+    try:
+        make.edit(params, {"tracking.enabled": False})
+        for stage in ("train", "curves", "evaluate"):
+            run(repository, sys.executable, "-m", f"stages.{stage}")
+    finally:
+        params.write_bytes(kept)
+    assert outputs(repository) == before
+    assert len(runs(repository)[1]) == known
+
+
 def test_two_processes_train_as_one(repository):
     changes = ["-S", "train.devices=2", "-S", "train.portable=false"]
     printed = run(repository, "dvc", "exp", "run", "--temp", "-n", "pair", *changes, "evaluate")
