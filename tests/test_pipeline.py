@@ -217,6 +217,24 @@ def test_an_experiment_has_one_name_in_dvc_and_mlflow_even_in_a_temporary_folder
     assert run(repository, "git", "status", "--porcelain") == ""
 
 
+@pytest.mark.parametrize("way", ["--temp", "--queue"])
+def test_in_a_copy_the_code_of_the_copy_runs(repository, way):
+    """Not that of the environment, in which Darkroom is installed too: what is changed here is tried there."""
+    verdict, name = repository / "darkroom" / "drawing" / "verdict.py", f"copy{way}"
+    kept = verdict.read_text()
+    try:
+        verdict.write_text(kept.replace("a sound fit: ", f"changed for {way}: "))
+        run(repository, "dvc", "exp", "run", way, "-n", name, "curves")
+        if way == "--queue":
+            run(repository, "dvc", "queue", "start")
+            wait_for(lambda: "Success" in run(repository, "dvc", "queue", "status"), 120)
+    finally:
+        verdict.write_text(kept)
+    reference = run(repository, "git", "for-each-ref", "--format=%(refname)", f"refs/exps/**/{name}").strip()
+    assert f"changed for {way}" in run(repository, "git", "show", f"{reference}:metrics/curves.json")
+    assert "a sound fit" in (repository / "metrics" / "curves.json").read_text()
+
+
 def test_a_store_that_does_not_know_the_model_gets_the_run_rebuilt(repository, tmp_path):
     store = f"sqlite:///{tmp_path / 'other.db'}"
     run(repository, sys.executable, "-m", "stages.report", MLFLOW_TRACKING_URI=store)
