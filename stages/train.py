@@ -3,6 +3,7 @@
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,12 +18,15 @@ from darkroom.config.catalogue import Entry
 from darkroom.config.params import Params, load
 from darkroom.config.stage_files import ModelFacts, Stats, TrainingFigures
 from darkroom.config.stage_tables import HISTORY
-from darkroom.dataset.packed import labels_of, load_classes, load_images, load_index, load_split
+from darkroom.dataset.packed import Images, labels_of, load_classes, load_images, load_index, load_split
 
 if TYPE_CHECKING:
     from torch.nn import Module
 
+    from darkroom.tracking.recording import Run
+    from darkroom.training.checkpoint import Checkpoint
     from darkroom.training.loop import Figures, Result
+    from darkroom.training.recipe import Recipe
 
 # Every file in them is part of the fingerprint of a checkpoint: a killed training is never taken up by changed code.
 DECISIVE_ROOMS = ("base", "config", "dataset", "augment", "network", "training")
@@ -52,12 +56,7 @@ def train(params: Params, entry: Entry) -> None:
     from darkroom.training.checkpoint import Checkpoint, fingerprint
     from darkroom.training.recipe import from_parameters
 
-    images, index, classes = load_images(), load_index("label"), load_classes()
-    if images.shape[1:] != entry.shape:
-        raise UserError(
-            f"the images in {paths.IMAGES} are {images.shape[1:]} (height, width, channels), but {paths.DATASETS} asks "
-            f"for {entry.shape}: `dvc repro` brings them to it"
-        )
+    images, index, classes = images_of(entry), load_index("label"), load_classes()
     recipe, facts = from_parameters(params, entry, classes, Stats.read(paths.STATS))
     settings, fabric = recipe.settings, recipe.fabric
     rows = {name: load_split(name) for name in ("train", "val")}
@@ -72,7 +71,7 @@ def train(params: Params, entry: Entry) -> None:
     resume = fabric.broadcast(checkpoint.load())
     layers = layer_table.table(architectures.build(params.model, entry.shape, len(classes)), entry.shape)
     print(layers)
-    history: list[Figures] = list(resume["history"]) if resume else []
+    history = list(resume["history"]) if resume else []
     if resume:
         print(f"an earlier run of this training was cut off: going on after epoch {resume['epoch']}")
         write_history(history)
@@ -81,24 +80,9 @@ def train(params: Params, entry: Entry) -> None:
         recording.training(params, facts, layers, run_id=resume["run_id"] if resume else None) as record,
         bar(what="train", unit="step", total=steps, initial=steps // settings.epochs * len(history)) as shown,
     ):
-        saved = time.monotonic()
-
-        def on_epoch(figures: "Figures", state: Callable[[], dict[str, Any]]) -> None:
-            nonlocal saved
-            history.append(figures)
-            write_history(history)
-            record.epoch(figures)
-            shown.set_description(f"epoch {len(history)}/{settings.epochs}, val {figures['val_accuracy']:.2%}")
-            if settings.keep_epochs:
-                save_weights(checkpoint.folder / "epochs" / f"epoch-{len(history):03}.safetensors", recipe.network)
-            if len(history) == settings.epochs or time.monotonic() - saved >= SAVE_SECONDS:
-                checkpoint.save(state() | {"run_id": record.run_id})
-                saved = time.monotonic()
-
+        after = AfterEpoch(history, recipe, checkpoint, record, shown)
         try:
-            result = loop.fit(
-                recipe, data["train"], data["val"], resume=resume, on_step=shown.update, on_epoch=on_epoch
-            )
+            result = loop.fit(recipe, data["train"], data["val"], resume=resume, on_step=shown.update, on_epoch=after)
         except KeyboardInterrupt:
             print(f"{paths.HISTORY} has the {len(history)} epochs that were done", file=sys.stderr)
             raise
@@ -119,6 +103,42 @@ def train(params: Params, entry: Entry) -> None:
         f"{history[result.best_epoch - 1]['val_accuracy']:.2%} on val) and {paths.MODEL}",
         "dvc repro evaluate, or dvc repro curves for what the training looked like",
     )
+
+
+def images_of(entry: Entry) -> Images:
+    """The packed images. Raises UserError where they are of another shape than the catalogue asks for."""
+    images = load_images()
+    if images.shape[1:] != entry.shape:
+        raise UserError(
+            f"the images in {paths.IMAGES} are {images.shape[1:]} (height, width, channels), but {paths.DATASETS} asks "
+            f"for {entry.shape}: `dvc repro` brings them to it"
+        )
+    return images
+
+
+@dataclass
+class AfterEpoch:
+    """What is done after each epoch: the history is written, the record and the bar are told, the state is saved."""
+
+    history: "list[Figures]"
+    recipe: "Recipe"
+    checkpoint: "Checkpoint"
+    record: "Run"
+    shown: Any  # the bar
+    saved: float = field(default_factory=time.monotonic)
+
+    def __call__(self, figures: "Figures", state: Callable[[], dict[str, Any]]) -> None:
+        settings = self.recipe.settings
+        self.history.append(figures)
+        epoch = len(self.history)
+        write_history(self.history)
+        self.record.epoch(figures)
+        self.shown.set_description(f"epoch {epoch}/{settings.epochs}, val {figures['val_accuracy']:.2%}")
+        if settings.keep_epochs:
+            save_weights(self.checkpoint.folder / "epochs" / f"epoch-{epoch:03}.safetensors", self.recipe.network)
+        if epoch == settings.epochs or time.monotonic() - self.saved >= SAVE_SECONDS:
+            self.checkpoint.save(state() | {"run_id": self.record.run_id})
+            self.saved = time.monotonic()
 
 
 def write_history(history: "list[Figures]") -> None:
