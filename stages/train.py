@@ -51,7 +51,6 @@ def train(params: Params, entry: Entry) -> None:
     from darkroom.network import architectures, layer_table
     from darkroom.tracking import recording
     from darkroom.training import loop
-    from darkroom.training.batches import of_splits
     from darkroom.training.calibration import fit_temperature
     from darkroom.training.checkpoint import Checkpoint, fingerprint
     from darkroom.training.recipe import from_parameters
@@ -61,9 +60,7 @@ def train(params: Params, entry: Entry) -> None:
     settings, fabric = recipe.settings, recipe.fabric
     rows = {name: load_split(name) for name in ("train", "val")}
     labels = {name: labels_of(index, rows[name]) for name in rows}
-    data = of_splits(
-        images, rows, labels, fabric.device, memory_share=settings.memory_share, processes=settings.devices
-    )
+    data = recipe.data(images, rows, labels)
     if not fabric.is_global_zero:
         loop.fit(recipe, data["train"], data["val"], resume=fabric.broadcast(None))
         return

@@ -14,7 +14,6 @@ from darkroom.classifier.trained_network import TrainedNetwork
 from darkroom.config.stage_files import ModelFacts
 from darkroom.dataset.packed import Images, Labels, Rows, chunks
 from darkroom.training import loop
-from darkroom.training.batches import of_splits
 from darkroom.training.recipe import from_facts
 
 
@@ -62,13 +61,8 @@ def probabilities(
             shown.set_description(f"fold {fold + 1}/{folds}")
             recipe = from_facts(facts, device, seed_of(settings.seed, fold))
             held = part == fold
-            data = of_splits(
-                images,
-                rows | {"train": rows["train"][~held]},
-                labels | {"train": labels["train"][~held]},
-                device,
-                memory_share=settings.memory_share,
-            )
+            kept, known = ({"train": every["train"][~held]} for every in (rows, labels))
+            data = recipe.data(images, rows | kept, labels | known)
             result = loop.fit(recipe, data["train"], data["val"], on_step=shown.update)
             del data  # before the next ones take its memory
             if result.diverged:

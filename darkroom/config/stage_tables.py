@@ -1,7 +1,64 @@
-"""The tables that travel between stages: where each lies, and its columns (JSON files: stage_files)."""
+"""The tables that travel between stages: where each lies, and its columns, written and read here alone.
+
+JSON files: stage_files.
+"""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from darkroom.base import paths
-from darkroom.base.tables import Table
+from darkroom.base.errors import UserError
+from darkroom.base.files import write_csv, write_parquet
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table, CSV or Parquet by its file's ending, and the names of its columns in their order.
+
+    Of a CSV the columns `texts` are read as text also where all of them are numbers, or look like a missing value;
+    a column of `lists` holds whole numbers between spaces, and is read as lists of them.
+    """
+
+    path: Path
+    columns: tuple[str, ...]
+    texts: tuple[str, ...] = ()
+    lists: tuple[str, ...] = ()
+    more: bool = field(default=False, kw_only=True)  # further columns may follow, as one for each method
+
+    def write(self, rows: "pd.DataFrame") -> None:
+        """Write the table; raises ValueError where its columns are others."""
+        found = tuple(map(str, rows.columns))
+        if found[: len(self.columns)] != self.columns or (len(found) > len(self.columns) and not self.more):
+            raise ValueError(f"{self.path} has the columns {self.columns}, not {found}")
+        (write_parquet if self.path.suffix == ".parquet" else write_csv)(self.path, rows)
+
+    def read(self, *columns: str) -> "pd.DataFrame":
+        """The table, or these columns alone. Raises UserError where the file has no such columns."""
+        import pandas as pd
+
+        wanted = list(columns or self.columns)
+        try:
+            if self.path.suffix == ".parquet":
+                return pd.read_parquet(self.path, columns=None if self.more and not columns else wanted)
+            texts = dict.fromkeys((*self.texts, *self.lists), str)
+            blank = {name: [""] for name in self.columns if name not in texts}
+            rows = pd.read_csv(self.path, dtype=texts, keep_default_na=False, na_values=blank)
+            rows = rows if self.more and not columns else rows[wanted]
+        except (
+            KeyError,
+            ValueError,
+        ) as error:  # a column is missing, or all is of another kind
+            raise UserError(
+                f"{self.path} is not the table that this version writes ({str(error).splitlines()[0]}): `dvc repro`"
+            ) from None
+        for name in self.lists:
+            rows[name] = [[int(number) for number in text.split()] for text in rows[name]]
+        return rows
+
 
 REJECTED = Table(paths.REJECTED, ("path", "reason"), texts=("path", "reason"))
 DUPLICATES = Table(paths.DUPLICATES, ("group", "kind", "row", "path", "subset", "label"), texts=("path", "label"))

@@ -33,7 +33,7 @@ def build(settings: Model, shape: tuple[int, int, int], classes: int) -> nn.Sequ
     """A network with random weights, from images (N x channels x height x width, normalised) to logits (N x classes).
 
     `shape` is height, width, channels. The network has two children: `features`, from images to vectors, and `head`,
-    from those to logits. Nothing is loaded: pretrained weights come from `zoo.load_pretrained`.
+    from those to logits. Nothing is loaded: pretrained weights come from `torchvision_bodies.load_pretrained`.
 
     Raises UserError for a name that torchvision does not know either, or a size that its network cannot take.
     """

@@ -128,7 +128,7 @@ def for_channels(weight: Tensor, channels: int) -> Tensor:
 
 
 def load_pretrained(network: nn.Sequential, settings: Model) -> str | None:
-    """Load the weights that `settings.weights` names into the body of `network`, which `models.build` has made.
+    """Load the weights that `settings.weights` names into the body of `network`, which `architectures.build` has made.
 
     null loads none. DEFAULT is torchvision's best weights for this network, fetched once into torch.hub's folder.
     Anything else is the path of a state dict: .safetensors, or a file of torch.save that holds tensors alone, bare or

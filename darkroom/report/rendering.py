@@ -53,7 +53,7 @@ def _markdown(value: Any) -> Any:
 
 
 def part(name: str) -> Markup:
-    """A file of `darkroom/templates`, to stand in a page as it is."""
+    """A file of `templates`, to stand in a page as it is."""
     return Markup((TEMPLATES / name).read_text(encoding="utf-8"))  # noqa: S704, our own
 
 

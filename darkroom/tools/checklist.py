@@ -25,7 +25,7 @@ from darkroom.network.normalisation import to_bytes_scale
 from darkroom.tools import checks, learning_rate_search
 from darkroom.tools.checks import Batch, Check
 from darkroom.tools.learning_rate_search import RangeTest
-from darkroom.training.batches import Batches, of_splits
+from darkroom.training.batches import Batches
 from darkroom.training.recipe import from_parameters
 
 PICTURE = Path("metrics/check/learning_rates.png")
@@ -115,7 +115,7 @@ def _checks(params: Params, entry: Entry, tested: Callable[[RangeTest], object])
 
     def data(part: dict[str, Rows]) -> dict[str, Batches]:
         own = {name: labels_of(index, part[name]) for name in part}
-        return of_splits(images, part, own, device, memory_share=settings.memory_share)
+        return recipe.data(images, part, own)
 
     smoke = data(checks.smoke_rows(rows["train"], rows["val"], settings.seed))
     epochs = checks.smoke_epochs(settings, len(smoke["train"]))

@@ -46,7 +46,7 @@ def prepare() -> str:
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     import mlflow
 
-    # What fails is told by `tracking`, in one line; they would add pages.
+    # What fails is told by `recording`, in one line; they would add pages.
     for name in ("mlflow", "alembic", "urllib3"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
     mlflow.set_tracking_uri(uri())

@@ -1,7 +1,8 @@
-"""Everything that a training needs besides its images, put together once: from parameters, or from a model's facts."""
+"""Everything that a training needs, put together once: from parameters, or from the facts of a model."""
 
 import copy
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,8 +14,10 @@ from darkroom.augment.pipeline import Change
 from darkroom.config.catalogue import Entry
 from darkroom.config.params import Params, Train
 from darkroom.config.stage_files import ModelFacts, Stats
+from darkroom.dataset.packed import Images, Labels, Rows
 from darkroom.network import architectures, devices, normalisation
 from darkroom.training import precision, processes
+from darkroom.training.batches import Batches, of_splits
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -41,6 +44,12 @@ class Recipe:
         *_, last = self.network.modules()
         assert isinstance(last, nn.Linear)
         return last.out_features
+
+    def data(self, images: Images, rows: Mapping[str, Rows], labels: Mapping[str, Labels]) -> dict[str, Batches]:
+        """The splits that it is trained and validated on, on its device as far as they fit, the first ones first."""
+        settings, device = self.settings, self.fabric.device
+        share = settings.memory_share
+        return of_splits(images, rows, labels, device, memory_share=share, processes=settings.devices)
 
     def on_a_copy(self, **settings: Any) -> "Recipe":
         """The same training, some settings changed, of a copy of the network: this one's weights stay."""

@@ -279,3 +279,11 @@ def test_no_card_speaks_of_the_first_three_of_three_classes():
     few = FIGURES.model_copy(update={"test": split_figures(top3_accuracy=None)})
     names = [[card["name"] for card in evaluation(figures=figures)["cards"]] for figures in (FIGURES, few)]
     assert set(names[0]) - set(names[1]) == {"top-3 accuracy, test"}
+
+
+def test_the_labels_of_neighbours_come_from_the_data_whatever_they_are_called():
+    names = ["cats | dogs", "bee", "c&d"]
+    found = sections.mistakes(ERRORS, WRONG.assign(neighbours="what people read"), images(), LABELS, names)
+    assert [item["neighbours"] for item in found["shown"]] == ["bee (2), c&d (1)", ""]
+    found = sections.mistakes(ERRORS, WRONG, images(), np.array([2, 0, 1]), names)
+    assert found["shown"][0]["neighbours"] == "cats | dogs (2), bee (1)"
