@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from darkroom.analysis.verdict import fit_in_words
 from darkroom.base import paths, torch_setup
 from darkroom.base.console import done, run
 from darkroom.base.files import replacing_folder
@@ -9,7 +10,6 @@ from darkroom.config.stage_files import Curves, ModelFacts, TrainingFigures
 from darkroom.config.stage_tables import HISTORY
 from darkroom.dataset.packed import Images, load_images, load_split
 from darkroom.drawing import charts, style
-from darkroom.drawing.verdict import fit_in_words
 
 SHOWN = 32  # images in the picture of the augmentation
 
@@ -38,12 +38,11 @@ def augmented(facts: ModelFacts) -> tuple[Images, Images]:
     torch = torch_setup.torch_for_model(facts.train)
     from darkroom.augment import pipeline
     from darkroom.augment.randomness import seed_of, whole
-    from darkroom.network.normalisation import to_bytes_scale
 
     generator = torch.Generator().manual_seed(seed_of(facts.train.seed, 0))
     positions = torch.randperm(len(rows), generator=generator)[:SHOWN]
     chosen = images[rows[positions.numpy()]]
-    border, mean = (to_bytes_scale(values).flatten() for values in (facts.border, facts.mean))
+    border, mean = (torch.tensor(values).mul(255) for values in (facts.border, facts.mean))  # the scale of the bytes
     change = pipeline.build(facts.augment, border, mean)
     stored = torch.from_numpy(chosen).permute(0, 3, 1, 2).float()
     changed = change(stored, whole(generator, positions, torch.device("cpu"))).permute(0, 2, 3, 1)

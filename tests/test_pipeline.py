@@ -220,7 +220,7 @@ def test_an_experiment_has_one_name_in_dvc_and_mlflow_even_in_a_temporary_folder
 @pytest.mark.parametrize("way", ["--temp", "--queue"])
 def test_in_a_copy_the_code_of_the_copy_runs(repository, way):
     """Not that of the environment, in which Darkroom is installed too: what is changed here is tried there."""
-    verdict, name = repository / "darkroom" / "drawing" / "verdict.py", f"copy{way}"
+    verdict, name = repository / "darkroom" / "analysis" / "verdict.py", f"copy{way}"
     kept = verdict.read_text()
     try:
         verdict.write_text(kept.replace("a sound fit: ", f"changed for {way}: "))

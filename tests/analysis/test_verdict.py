@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from darkroom.analysis import baselines
+from darkroom.analysis.verdict import fit_in_words
 from darkroom.config.stage_files import Comparison, McNemar
-from darkroom.drawing.verdict import fit_in_words
 
 
 def words(val_loss, train_loss=None, train=0.99, val=0.98):
