@@ -10,7 +10,7 @@ from darkroom.analysis import mistakes, suspects
 from darkroom.analysis.baselines import shortfall
 from darkroom.base import paths, torch_setup
 from darkroom.base.console import done, progress, run
-from darkroom.base.files import replacing_folder, write_csv
+from darkroom.base.files import replacing_folder
 from darkroom.config.params import Errors, Params, load
 from darkroom.config.stage_files import (
     Confused,
@@ -20,7 +20,7 @@ from darkroom.config.stage_files import (
     NearDuplicateCounts,
     SuspectCounts,
 )
-from darkroom.config.stage_tables import DUPLICATES, MISTAKES, PREDICTIONS, SPLIT, SUSPECTS
+from darkroom.config.stage_tables import DUPLICATES, MISTAKES, NEAR_DUPLICATES, PREDICTIONS, SPLIT, SUSPECTS
 from darkroom.dataset import near_duplicates
 from darkroom.dataset.packed import (
     Images,
@@ -100,7 +100,7 @@ def errors(params: Params, facts: ModelFacts) -> None:
         )
     MISTAKES.write(table)
     SUSPECTS.write(doubted)
-    write_csv(paths.NEAR_DUPLICATES, copies)
+    NEAR_DUPLICATES.write(copies)
     ErrorFigures(
         split="test",
         images=len(tested),

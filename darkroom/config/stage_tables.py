@@ -60,6 +60,7 @@ class Table:
         return rows
 
 
+INDEX = Table(paths.INDEX, ("row", "path", "label", "subset", "sha256", "width", "height", "channels"))
 REJECTED = Table(paths.REJECTED, ("path", "reason"), texts=("path", "reason"))
 DUPLICATES = Table(paths.DUPLICATES, ("group", "kind", "row", "path", "subset", "label"), texts=("path", "label"))
 SPLIT = Table(paths.SPLIT, ("row", "split"))
@@ -84,3 +85,8 @@ MISTAKES = Table(
     lists=("neighbour_rows",),
 )  # fmt: skip
 SUSPECTS = Table(paths.SUSPECTS, ("dataset", "path", "action", "suggested", "label", "row", "split", "quality", "why"))
+NEAR_DUPLICATES = Table(
+    paths.NEAR_DUPLICATES,
+    ("split", "path", "row", "label", "train_path", "train_row", "train_label", "same_label", "distance"),
+    texts=("path", "label", "train_path", "train_label"),
+)

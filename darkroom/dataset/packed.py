@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from darkroom.base import paths
 from darkroom.base.files import read_json
-from darkroom.config.stage_tables import SPLIT
+from darkroom.config.stage_tables import INDEX, SPLIT
 
 Images = NDArray[np.uint8]  # N x height x width x channels
 Labels = NDArray[np.int64]
@@ -31,7 +31,7 @@ def load_index(*columns: str) -> pd.DataFrame:
 
     With `columns`, these alone: of a million images each column of text takes 100 MB.
     """
-    return pd.read_parquet(paths.INDEX, columns=list(columns) or None, dtype_backend="numpy_nullable")
+    return pd.read_parquet(INDEX.path, columns=list(columns) or None, dtype_backend="numpy_nullable")
 
 
 def load_classes() -> list[str]:

@@ -8,7 +8,8 @@ import pytest
 from darkroom.base import paths
 from darkroom.config import stage_files, stage_tables
 from darkroom.config.stage_files import Baselines, ModelFacts, Reached, StageFile, Stats
-from darkroom.config.stage_tables import HISTORY, MISTAKES, PER_CLASS, Table
+from darkroom.config.stage_tables import HISTORY, INDEX, MISTAKES, PER_CLASS, Table
+from stages import extract
 from tests import make, models
 
 ODD = ["NA", "1", "cats | dogs", "nan", ""]
@@ -99,3 +100,7 @@ def test_every_file_stands_once():
         value for value in vars(stage_files).values() if isinstance(value, type) and issubclass(value, StageFile)
     ]
     assert all(model.__doc__ for model in models_of_files)
+
+
+def test_the_index_is_written_with_the_columns_that_are_read():
+    assert extract.INDEX.names == list(INDEX.columns)
