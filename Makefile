@@ -4,8 +4,8 @@ SHELL := /bin/bash
 UV_VERSION := 0.13.9
 VENV := .venv
 READY := $(VENV)/.installed
-# A file of tests stays on one core: its tests share what takes long to make.
-TESTS := --numprocesses auto --dist loadfile
+# A file of tests stays on one core: its tests share what takes long to make. tests/conftest.py puts the longest first.
+TESTS := --numprocesses auto --dist loadfile --no-loadscope-reorder
 
 # Stage commands call `python`: the environment's comes first.
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)

@@ -19,6 +19,22 @@ settings.register_profile("search", deadline=None, max_examples=1000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "darkroom"))
 
 
+# Files of minutes: begun last, one of them would keep a single core busy at the end.
+LONGEST = (
+    "test_pipeline.py",
+    "test_loop.py",
+    "test_recording.py",
+    "test_verify.py",
+    "test_one_step.py",
+    "test_commands.py",
+)
+
+
+def pytest_collection_modifyitems(items):
+    ranks = {name: rank for rank, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: ranks.get(item.path.name, len(ranks)))
+
+
 @pytest.fixture(autouse=True)
 def no_network(monkeypatch):
     """Names of other machines do not resolve, so that no test can reach one."""

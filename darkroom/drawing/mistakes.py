@@ -1,0 +1,80 @@
+"""The pictures of the mistakes and of the suspected labels, a file for each."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from darkroom.analysis import gradcam, mistakes, suspects
+from darkroom.analysis.doubts import Data, Doubts
+from darkroom.classifier.trained_network import TrainedNetwork
+from darkroom.config.params import Errors
+from darkroom.drawing import charts, galleries, style
+
+NONE = "no mistakes"
+COLUMNS = 8
+
+
+def draw(folder: Path, settings: Errors, data: Data, doubts: Doubts, classifier: TrainedNetwork) -> str | None:
+    """Write all pictures to `folder`; give the layer that Grad-CAM explains, None where the network has none."""
+    _worst(folder, settings, data, doubts)
+    first = doubts.suspects.head(settings.suspects)
+    title = f"The {len(first)} worst of {len(doubts.suspects):,} suspected labels (label → suggestion, split, quality)"
+    rows = first["row"].to_numpy(np.int64)
+    style.save(
+        charts.image_grid(data.images[rows], suspects.captions(first), columns=COLUMNS, title=title)
+        if len(first)
+        else galleries.nothing("Suspected labels", "no suspects"),
+        folder / "suspects.png",
+    )
+    shown = doubts.mistakes.head(settings.explained)
+    layer = gradcam.last_map(classifier.network, classifier.shape)
+    _beside_neighbours(folder, shown, data, doubts)
+    if layer:
+        _with_evidence(folder, shown, data, classifier, layer)
+    return layer
+
+
+def _worst(folder: Path, settings: Errors, data: Data, doubts: Doubts) -> None:
+    """The worst mistakes, and those of the most confused pairs of classes."""
+    worst = doubts.mistakes.head(settings.worst)
+    title = f"The {len(worst)} worst of {len(doubts.mistakes)} mistakes, test split (true → predicted, confidence)"
+    style.save(
+        charts.image_grid(data.images[worst["row"]], mistakes.captions(worst), columns=COLUMNS, title=title)
+        if len(worst)
+        else galleries.nothing("The worst mistakes, test split", NONE),
+        folder / "worst.png",
+    )
+    chosen = mistakes.of_pairs(doubts.mistakes, doubts.pairs.head(settings.pairs), settings.per_pair)
+    title = "Most confused pairs of classes, test split, worst first"
+    rows = charts.gallery_rows(data.images, chosen, columns=settings.per_pair, title=title)
+    style.save(rows, folder / "pairs.png")
+
+
+def _beside_neighbours(folder: Path, shown: pd.DataFrame, data: Data, doubts: Doubts) -> None:
+    title = (
+        f"The {len(shown)} worst mistakes, test split, and their nearest training images\n"
+        "by what the last layer sees (red: predicted class, blue: true)"
+    )
+    found = doubts.nearest.rows[: len(shown)]
+    names = [[data.classes[data.labels[row]] for row in of if row >= 0] for of in found]
+    figure = galleries.neighbours(data.images, shown, found, names, title) if len(shown) else _none(title)
+    style.save(figure, folder / "neighbours.png")
+
+
+def _with_evidence(folder: Path, shown: pd.DataFrame, data: Data, classifier: TrainedNetwork, layer: str) -> None:
+    title = f"The {len(shown)} worst mistakes, test split, and where the evidence lies (Grad-CAM)"
+    figure = _none(title)
+    if len(shown):
+        images, numbers = data.images[shown["row"].to_numpy(np.int64)], {n: at for at, n in enumerate(data.classes)}
+        predicted, true = (
+            gradcam.evidence(classifier, layer, images, np.array([numbers[name] for name in shown[column]]))
+            for column in ("predicted", "true")
+        )
+        figure = galleries.evidence(data.images, shown, predicted, true, title)
+    style.save(figure, folder / "gradcam.png")
+
+
+def _none(title: str) -> Figure:
+    return galleries.nothing(title, NONE)
