@@ -36,6 +36,7 @@ class Step:
         for parameter in network.get_submodule("features").parameters():
             parameter.requires_grad_(not frozen)
         self._recipe, self._train, self._frozen, self._classes = recipe, train, frozen, recipe.classes
+        self._device, self._world = fabric.device, fabric.world_size  # asked of Fabric, each costs microseconds
         self.optimizer = make_optimizer(network, settings, scaled=fabric.strategy.precision.precision == "16-mixed")
         compiled: nn.Module = torch.compile(network) if settings.compile else network  # type: ignore[assignment]
         self.model, self._stepper = fabric.setup(compiled, self.optimizer, move_to_device=False)
@@ -48,13 +49,13 @@ class Step:
         The sums stay on the device: asking for a number would wait for every step.
         """
         training_mode(self._recipe.network, self._recipe.settings, frozen=self._frozen)
-        self.loss_sum = torch.zeros((), device=self._recipe.fabric.device)
+        self.loss_sum = torch.zeros((), device=self._device)
         self.right = torch.zeros_like(self.loss_sum)
 
     def batches(self, positions: Sequence[Tensor]) -> Iterator[Batch]:
         """The batches at these positions, in their order, to be stepped on one after another."""
         fabric, accumulate = self._recipe.fabric, self._recipe.settings.accumulate
-        parts = [own_parts(len(batch), fabric.world_size, fabric.global_rank, accumulate) for batch in positions]
+        parts = [own_parts(len(batch), self._world, fabric.global_rank, accumulate) for batch in positions]
         images = self._train.read([batch[part] for batch, own in zip(positions, parts, strict=True) for part in own])
         for batch, own in zip(positions, parts, strict=True):
             yield Batch(batch, own, images)
@@ -66,7 +67,7 @@ class Step:
         for part in batch.parts:
             if before is not None:
                 generator.set_state(before)  # every part draws the numbers of the whole batch, and uses its own
-            draw = Draw(generator, batch.positions, part, epoch, fabric.device)
+            draw = Draw(generator, batch.positions, part, epoch, self._device)
             self._learn(next(batch.images), draw, last=part is batch.parts[-1])
         if settings.clip is not None:
             # A gradient that is no number ends the training after the epoch, or is skipped by 16-mixed.
@@ -89,7 +90,7 @@ class Step:
                 logits, targets, self._class_weights, label_smoothing=settings.label_smoothing, reduction="none"
             )
             # Processes' gradients are averaged: times their number, the sum is over the whole batch.
-            loss = losses.sum() * (fabric.world_size / len(draw.positions))
+            loss = losses.sum() * (self._world / len(draw.positions))
             if settings.l1 and last:
                 loss = loss + settings.l1 * absolute_sum(recipe.network)
             fabric.backward(loss)
