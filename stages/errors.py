@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from darkroom.analysis.baselines import shortfall
+from darkroom.analysis.verdict import shortfall
 from darkroom.base import paths, torch_setup
 from darkroom.base.console import done, run
 from darkroom.base.files import replacing_folder

@@ -3,14 +3,14 @@
 import numpy as np
 import pandas as pd
 
-from darkroom.analysis.baselines import shortfall
+from darkroom.analysis.verdict import shortfall
 from darkroom.base import paths, torch_setup
 from darkroom.base.console import done, run
 from darkroom.base.files import replacing_folder, write_csv, write_json, write_text
 from darkroom.config.params import Params, load
 from darkroom.config.stage_files import Baselines, Evaluation, ModelFacts
 from darkroom.config.stage_tables import BASELINE_PREDICTIONS, PER_CLASS, PREDICTIONS
-from darkroom.dataset.packed import labels_of, load_classes, load_images, load_index, load_split
+from darkroom.dataset.packed import load_classes, load_images, load_index
 from darkroom.drawing import charts, style
 
 
@@ -30,14 +30,14 @@ def evaluate(params: Params, facts: ModelFacts) -> None:
 
     classifier = TrainedNetwork.load(paths.MODEL.parent, devices.place_again(facts.train))
     images, index, classes = load_images(), load_index(), load_classes()
-    val, test = (
-        evaluation.measure(classifier, images, rows, labels_of(index, rows), facts, params.evaluate)
-        for rows in (load_split("val"), load_split("test"))
-    )
+    val = evaluation.measure(classifier, images, index, "val", facts, params.evaluate)
+    val_figures, predictions = val.figures(), [val.predictions("val")]
+    del val  # of many images and classes it takes much memory
+    test = evaluation.measure(classifier, images, index, "test", facts, params.evaluate)
     beside = evaluation.beside_baselines(test, Baselines.read(paths.BASELINE), BASELINE_PREDICTIONS.read())
-    figures = Evaluation(val=val.figures(), test=test.figures(), baselines=beside)
+    figures = Evaluation(val=val_figures, test=test.figures(), baselines=beside)
     figures.write(paths.EVALUATE)
-    PREDICTIONS.write(pd.concat([val.predictions("val"), test.predictions("test")], ignore_index=True))
+    PREDICTIONS.write(pd.concat([*predictions, test.predictions("test")], ignore_index=True))
     report, text = metrics.report(test.labels, test.probabilities, classes)
     write_json(paths.REPORT_JSON, {"split": "test", **report})
     write_text(paths.REPORT_TEXT, f"test split, {len(test.rows):,} images\n\n{text}")

@@ -1,7 +1,8 @@
 """Write the report, one page with everything in it, and the model's card.
 
-It comes last, so it also adds to the record of the run what the stages since `evaluate` have made, each of which would
-spend seconds on the import of MLflow, and what `evaluate` has made, in case that did not run again for a new record.
+It comes last, so it also adds to the record of the run what `curves` and the stages since `evaluate` have made, each
+of which would spend seconds on the import of MLflow, and what `evaluate` has made, in case that did not run again for a
+new record.
 """
 
 import hashlib

@@ -3,16 +3,16 @@
 from darkroom.base import paths
 from darkroom.base.console import done, run
 from darkroom.config.stage_files import Stats
-from darkroom.dataset import statistics
+from darkroom.dataset import channel_statistics
 from darkroom.dataset.packed import load_images, load_split
 
 
 def main() -> None:
     images, rows = load_images(), load_split("train")
-    means, deviations = statistics.mean_and_std(images, rows)
+    means, deviations = channel_statistics.mean_and_std(images, rows)
     # At least one grey level, so that a channel of one value can be divided by it.
     mean, std = [round(value, 6) for value in means], [round(max(value, 1 / 255), 6) for value in deviations]
-    edge = [round(value, 6) for value in statistics.border(images, rows)]
+    edge = [round(value, 6) for value in channel_statistics.border(images, rows)]
     Stats(mean=mean, std=std, border=edge, split="train").write(paths.STATS)
     done(f"wrote {paths.STATS}: mean {mean}, std {std}", "dvc repro train")
 

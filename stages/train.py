@@ -55,7 +55,7 @@ def train(params: Params, entry: Entry) -> None:
     from darkroom.training.checkpoint import Checkpoint, fingerprint
     from darkroom.training.recipe import from_parameters
 
-    images, index, classes = images_of(entry), load_index("label"), load_classes()
+    images, index, classes = checked_images(entry), load_index("label"), load_classes()
     recipe, facts = from_parameters(params, entry, classes, Stats.read(paths.STATS))
     settings, fabric = recipe.settings, recipe.fabric
     rows = {name: load_split(name) for name in ("train", "val")}
@@ -66,7 +66,9 @@ def train(params: Params, entry: Entry) -> None:
         return
     checkpoint = Checkpoint(fingerprint([facts.model_dump(), torch.__version__], decisive_files(facts)))
     resume = fabric.broadcast(checkpoint.load())
-    layers = layer_table.table(architectures.build(params.model, entry.shape, len(classes)), entry.shape)
+    # Several processes have put norms of their own into the network.
+    plain = recipe.network if fabric.world_size == 1 else architectures.build(params.model, entry.shape, len(classes))
+    layers = layer_table.table(plain, entry.shape)
     print(layers)
     history = list(resume["history"]) if resume else []
     if resume:
@@ -81,7 +83,9 @@ def train(params: Params, entry: Entry) -> None:
         try:
             result = loop.fit(recipe, data["train"], data["val"], resume=resume, on_step=shown.update, on_epoch=after)
         except KeyboardInterrupt:
-            print(f"{paths.HISTORY} has the {len(history)} epochs that were done", file=sys.stderr)
+            if history:
+                epochs = f"{len(history)} epoch{'s' * (len(history) > 1)}"
+                shown.write(f"{paths.HISTORY} has what was done: {epochs}", file=sys.stderr)
             raise
         if result.diverged:
             checkpoint.clear()
@@ -102,7 +106,7 @@ def train(params: Params, entry: Entry) -> None:
     )
 
 
-def images_of(entry: Entry) -> Images:
+def checked_images(entry: Entry) -> Images:
     """The packed images. Raises UserError where they are of another shape than the catalogue asks for."""
     images = load_images()
     if images.shape[1:] != entry.shape:
@@ -140,12 +144,18 @@ class AfterEpoch:
 
 def write_history(history: "list[Figures]") -> None:
     """Write the epochs so far, whole: `dvc plots show` draws them while the training runs."""
-    HISTORY.write(pd.DataFrame(history)[list(HISTORY.columns)].round(6))
+    HISTORY.write(table_of(history))
+
+
+def table_of(history: "list[Figures]") -> pd.DataFrame:
+    """The epochs as metrics/history.csv has them."""
+    return pd.DataFrame(history)[list(HISTORY.columns)].round(6)
 
 
 def write(facts: ModelFacts, result: "Result", network: "Module", kept: Path) -> None:
     """Write the model, its facts and the figures of its training; the epochs that were kept come from `kept`."""
-    best = pd.DataFrame(result.history)[list(HISTORY.columns)].round(6).iloc[result.best_epoch - 1]
+    history = table_of(result.history)
+    best = history.iloc[result.best_epoch - 1]
     save_weights(paths.WEIGHTS, network)
     facts.write(paths.MODEL)
     TrainingFigures(
@@ -161,7 +171,6 @@ def write(facts: ModelFacts, result: "Result", network: "Module", kept: Path) ->
     ).write(paths.TRAIN)
     with replacing_folder(paths.EPOCHS) as folder:
         # Never empty, for DVC warns of an empty output.
-        history = HISTORY.read()
         write_csv(folder / "index.csv", history if facts.train.keep_epochs else history.head(0))
         for file in (kept / "epochs").glob("*.safetensors") if facts.train.keep_epochs else []:
             (folder / file.name).write_bytes(file.read_bytes())

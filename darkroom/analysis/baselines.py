@@ -14,7 +14,6 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from darkroom.config.stage_files import Comparison
 from darkroom.dataset.packed import Images, Labels, Rows, chunks
 
 SIDE = 32  # larger images are shrunk to this: pixels are poor features at any size
@@ -67,14 +66,3 @@ def predictions(models: dict[str, Any], images: Images, rows: Rows) -> dict[str,
         for name, model in models.items():
             found[name].append(model.predict(pixels))
     return {name: np.concatenate(parts) for name, parts in found.items()}
-
-
-def shortfall(baselines: Comparison) -> str:
-    """Says so where the network is worse than the best simple method; nothing where it is not.
-
-    `baselines` is that part of metrics/evaluate.json.
-    """
-    reached, best = baselines.test_accuracy, baselines.best
-    if reached["network"] >= reached[best]:
-        return ""
-    return f"the network ({reached['network']:.2%} on test) is worse than {best} ({reached[best]:.2%})"

@@ -47,7 +47,7 @@ class Doubts:
     copies: pd.DataFrame
     reasons: dict[str, dict[int, int]]  # the suggested label by row, for each reason
     suspects: pd.DataFrame
-    compared: tuple[int, int]  # images of val and test, and training images, that copies were looked for among
+    compared: tuple[int, int]  # how many images of val and test were compared with how many training images
 
     def figures(self, tested: int, pairs: int, grad_cam: str) -> ErrorFigures:
         """In numbers: `tested` is the number of test images, `pairs` how many pairs of classes are named."""

@@ -14,7 +14,7 @@ from darkroom.base.errors import UserError
 from darkroom.classifier.trained_network import TrainedNetwork
 from darkroom.config.params import Evaluate
 from darkroom.config.stage_files import Baselines, Comparison, Figures, McNemar, ModelFacts
-from darkroom.dataset.packed import Images, Labels, Rows
+from darkroom.dataset.packed import Images, Labels, Rows, SplitName, labels_of, load_split
 from darkroom.network.normalisation import to_bytes_scale
 
 READ_BYTES = 2**26  # of images that are read at a time
@@ -83,9 +83,16 @@ def voters(facts: ModelFacts, settings: Evaluate, classifier: TrainedNetwork) ->
 
 
 def measure(
-    classifier: TrainedNetwork, images: Images, rows: Rows, labels: Labels, facts: ModelFacts, settings: Evaluate
+    classifier: TrainedNetwork,
+    images: Images,
+    index: pd.DataFrame,
+    split: SplitName,
+    facts: ModelFacts,
+    settings: Evaluate,
 ) -> Measured:
-    """Classify one split, whose `labels` are those of its `rows`."""
+    """Classify one split."""
+    rows = load_split(split)
+    labels = labels_of(index, rows)
     change = voters(facts, settings, classifier)
     # Whole blocks, so that what is drawn for an image does not depend on how much is read at a time.
     step = voting.BLOCK * math.ceil(max(settings.batch_size, READ_BYTES // images[0].nbytes) / voting.BLOCK)
@@ -100,7 +107,7 @@ def measure(
                 seed=facts.train.seed,
                 batch_size=settings.batch_size,
             )
-            for start in bar(what="evaluate", unit="part", items=range(0, len(rows), step))
+            for start in bar(what=split, unit="part", items=range(0, len(rows), step))
         ]
     )
     probabilities = voting.tempered(votes, classifier.temperature)

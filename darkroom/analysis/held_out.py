@@ -46,7 +46,7 @@ def probabilities(
 ) -> NDArray[np.float32]:
     """Out-of-sample probabilities (N x classes) of the training images, in their order.
 
-    `facts` are those of the model: network, training and augmentation are those of the model. `rows` and
+    Network, training and augmentation are those of the model, by its `facts`. `rows` and
     `labels` have the keys train and val; the epoch that each model keeps is chosen on val, so that the part that is
     held out has no say in it. Images with equal `groups` are held out together. Raises UserError where a training
     diverges.

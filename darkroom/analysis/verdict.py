@@ -5,6 +5,8 @@ from statistics import mean
 
 import pandas as pd
 
+from darkroom.config.stage_files import Comparison
+
 LOW = 0.9  # training accuracy under which the network is said not to have learned its images
 GAP = 0.05  # training accuracy above validation's
 RISE, RISE_NATS = 0.05, 0.02  # of the validation loss over its lowest value, as a share, and at least
@@ -41,3 +43,14 @@ def fit_in_words(history: pd.DataFrame) -> str:
             when = "epoch" if tenth == 1 else "tenth of the epochs"
             found.append(f"still improving: validation loss fell by {1 - now / before:.0%} in the last {when}")
     return "; ".join(found) or "a sound fit: validation loss is level at the end, near its lowest"
+
+
+def shortfall(baselines: Comparison) -> str:
+    """Says so where the network is worse than the best simple method; nothing where it is not.
+
+    `baselines` is that part of metrics/evaluate.json.
+    """
+    reached, best = baselines.test_accuracy, baselines.best
+    if reached["network"] >= reached[best]:
+        return ""
+    return f"the network ({reached['network']:.2%} on test) is worse than {best} ({reached[best]:.2%})"

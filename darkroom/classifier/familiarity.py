@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -23,9 +22,6 @@ from torch.nn import functional
 from darkroom.base.errors import UserError
 from darkroom.base.files import replacing
 from darkroom.network import layer_outputs
-
-if TYPE_CHECKING:
-    pass
 
 FILE = "familiarity.safetensors"  # beside the model
 WIDEST = 1024  # values kept of a layer; neighbouring channels of a wider one are averaged, to bound the covariance

@@ -190,6 +190,6 @@ def _check_ordered(name: str, bounds: list[float]) -> None:
         raise ValueError(f"{name} is {bounds}, but the first must not be above the second")
 
 
-# They were defined before what they hold; until they are built again, `schema.keys` cannot see into them.
+# They were defined before what they hold; until they are built again, `yaml_files.keys` cannot see into them.
 Apply.model_rebuild()
 Choose.model_rebuild()

@@ -305,7 +305,9 @@ def _fitting(train: Train, free: set[str], images: int | None) -> Train:
         epochs = max(epochs, min(MOST_EPOCHS, math.ceil(FEWEST_STEPS / math.ceil(images / batch))))
     if "train.lr" in free:
         lr = SGD_LR * min(1.0, batch / BATCH) if train.optimizer == "sgd" else ADAM_LR
-    return train.model_copy(update={"batch_size": batch, "epochs": epochs, "lr": lr})
+    # A batch that got smaller cannot be worked off in more parts than it has images.
+    parts = min(train.accumulate, batch)
+    return train.model_copy(update={"batch_size": batch, "epochs": epochs, "lr": lr, "accumulate": parts})
 
 
 def flatten(settings: Section) -> dict[str, Any]:

@@ -6,7 +6,7 @@ Keys keep their order. Whoever needs a figure reads it from one of these, never 
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_serializer
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_serializer, model_validator
 
 from darkroom.base.errors import UserError
 from darkroom.base.files import read_json, write_json
@@ -14,6 +14,10 @@ from darkroom.config.augmentations import Augmentation
 from darkroom.config.params import Model, Train
 
 Own = TypeVar("Own", bound="StageFile")
+
+
+# Settings of `train` that models of earlier versions lack, and what they did without them.
+ADDED = {"freeze_statistics": False}
 
 
 class StageFile(BaseModel):
@@ -32,7 +36,7 @@ class StageFile(BaseModel):
             return cls.model_validate(read_json(path))
         except ValidationError as error:
             problem = error.errors(include_url=False)[0]
-            reason = f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}"
+            reason = ": ".join(filter(None, [".".join(map(str, problem["loc"])), problem["msg"]]))
         except ValueError as error:
             reason = str(error).splitlines()[0]
         raise UserError(f"{path} is damaged or of another version ({reason}): `dvc repro` writes it anew") from None
@@ -123,8 +127,7 @@ class ModelFacts(StageFile):
     """models/model.json: all that a model is besides its weights, and how it was trained.
 
     `mean`, `std` and `border` are per channel and in [0, 1]; `weights_sha256` is that of the weights from which the
-    training started, `parameters` the number of trainable values. Every `auto` is replaced, by what this machine chose
-    too.
+    training started, `parameters` the number of trainable values. No setting is `auto`: it is what was used.
     """
 
     dataset: str
@@ -134,13 +137,20 @@ class ModelFacts(StageFile):
     channels: int
     mean: list[float]
     std: list[float]
-    border: list[float] = []  # as temperature, not in models of the first versions
+    border: list[float] = []  # models of earlier versions have none, and no temperature
     model: Model
     weights_sha256: str | None = None
     parameters: int
     augment: list[Augmentation]
     train: Train
     temperature: float = 1.0
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_earlier_versions(cls, content: Any) -> Any:
+        if isinstance(content, dict) and isinstance(content.get("train"), dict):
+            return content | {"train": ADDED | content["train"]}
+        return content
 
     @property
     def shape(self) -> tuple[int, int, int]:

@@ -1,6 +1,6 @@
-"""The tables that travel between stages: where each lies, and its columns, written and read here alone.
+"""The tables that travel between stages: where each lies, and its columns (JSON files: stage_files).
 
-JSON files: stage_files.
+The index and rejected.csv are written by `extract` piece by piece, with these columns.
 """
 
 from dataclasses import dataclass, field
@@ -48,6 +48,8 @@ class Table:
             blank = {name: [""] for name in self.columns if name not in texts}
             rows = pd.read_csv(self.path, dtype=texts, keep_default_na=False, na_values=blank)
             rows = rows if self.more and not columns else rows[wanted]
+            for name in set(self.lists) & set(rows.columns):
+                rows[name] = [[int(number) for number in text.split()] for text in rows[name]]
         except (
             KeyError,
             ValueError,
@@ -55,8 +57,6 @@ class Table:
             raise UserError(
                 f"{self.path} is not the table that this version writes ({str(error).splitlines()[0]}): `dvc repro`"
             ) from None
-        for name in self.lists:
-            rows[name] = [[int(number) for number in text.split()] for text in rows[name]]
         return rows
 
 
@@ -84,7 +84,11 @@ MISTAKES = Table(
     texts=("path", "true", "predicted", "neighbours", "neighbour_distances"),
     lists=("neighbour_rows",),
 )  # fmt: skip
-SUSPECTS = Table(paths.SUSPECTS, ("dataset", "path", "action", "suggested", "label", "row", "split", "quality", "why"))
+SUSPECTS = Table(
+    paths.SUSPECTS,
+    ("dataset", "path", "action", "suggested", "label", "row", "split", "quality", "why"),
+    texts=("dataset", "path", "suggested", "label", "why"),
+)
 NEAR_DUPLICATES = Table(
     paths.NEAR_DUPLICATES,
     ("split", "path", "row", "label", "train_path", "train_row", "train_label", "same_label", "distance"),

@@ -65,8 +65,9 @@ def _beside_neighbours(folder: Path, shown: pd.DataFrame, data: Data, doubts: Do
 
 def _with_evidence(folder: Path, shown: pd.DataFrame, data: Data, classifier: TrainedNetwork, layer: str) -> None:
     title = f"The {len(shown)} worst mistakes, test split, and where the evidence lies (Grad-CAM)"
-    figure = _none(title)
-    if len(shown):
+    if not len(shown):
+        figure = _none(title)
+    else:
         images, numbers = data.images[shown["row"].to_numpy(np.int64)], {n: at for at, n in enumerate(data.classes)}
         predicted, true = (
             gradcam.evidence(classifier, layer, images, np.array([numbers[name] for name in shown[column]]))

@@ -1,8 +1,7 @@
-"""Where training runs: the device, one GPU for each of several runs, and several processes that act as one."""
+"""Where training runs: the device, and one GPU for each of several runs."""
 
 import os
 import time
-from typing import TYPE_CHECKING
 
 import torch
 from filelock import FileLock, Timeout
@@ -10,9 +9,6 @@ from filelock import FileLock, Timeout
 from darkroom.base import paths
 from darkroom.base.errors import UserError
 from darkroom.config.params import Train
-
-if TYPE_CHECKING:
-    pass
 
 _claimed: list[FileLock] = []  # held until the process ends
 

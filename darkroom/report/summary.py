@@ -9,7 +9,7 @@ def in_words() -> str:
     """One line with the test accuracy, then where to look and what to do next. Raises UserError before any run."""
     if not paths.EVALUATE.is_file() or not paths.MODEL.is_file():
         raise UserError("nothing has been evaluated yet: `dvc repro` runs the pipeline")
-    from darkroom.analysis.baselines import shortfall
+    from darkroom.analysis.verdict import shortfall
 
     evaluated, model = Evaluation.read(paths.EVALUATE), ModelFacts.read(paths.MODEL)
     figures, worse = evaluated.test, shortfall(evaluated.baselines)

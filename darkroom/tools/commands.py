@@ -29,13 +29,17 @@ def in_project() -> None:
 def enter_project(options: argparse.Namespace) -> None:
     """Go to the root of the project around the working folder; files that were named stay those of the caller's.
 
-    Raises UserError outside a project, for a command that needs one, and in another clone than this code's own.
+    Raises UserError outside a project, for a command that needs one, and in a clone whose code is not this one.
     """
-    caller = Path.cwd()
+    caller, named = Path.cwd(), getattr(options, "model", None)
+    if options.command == "predict" and named:
+        return  # it needs nothing else
     root, own = paths.project(caller), Path(__file__).resolve().parents[2]
     if root is None:
-        if getattr(options, "model", None) or (options.command == "ui" and os.environ.get("MLFLOW_TRACKING_URI")):
-            return  # all that they need was named
+        here = hasattr(options, "model") and paths.MODEL.is_file()
+        store = options.command == "ui" and os.environ.get("MLFLOW_TRACKING_URI")
+        if named or here or store or options.command == "doctor":  # which says what is missing
+            return
         raise UserError(
             f"{caller} lies in no Darkroom project, a folder with {paths.GRAPH} and {paths.PARAMS}: go into one"
         )
@@ -162,7 +166,7 @@ def predict(options: argparse.Namespace) -> None:
 
 def check(options: argparse.Namespace) -> None:
     """Print the check-list, a line as soon as it is known; exit code 1 where a check fails."""
-    from darkroom.base import paths, torch_setup
+    from darkroom.base import torch_setup
     from darkroom.config import params
     from darkroom.dataset.packed import load_split
 

@@ -57,9 +57,9 @@ class RangeTest:
 def range_test(recipe: Recipe, train: Batches, on_step: Callable[[], object] = lambda: None) -> RangeTest:
     """Train with a learning rate that grows exponentially, step by step, and note the loss (Smith 2017).
 
-    The steps are those of the training; with `train.freeze_epochs` those of its first phase, for that is where
-    `train.lr` holds. Momentum stays the same, also where onecycle would change it. It ends when the smoothed loss is
-    four times its lowest value, or no longer a number.
+    The steps are those of the training, compiled where it is; with `train.freeze_epochs` those of its first phase, for
+    that is where `train.lr` holds. Momentum stays the same, also where onecycle would change it. It ends when the
+    smoothed loss is four times its lowest value, or no longer a number.
     """
     recipe = recipe.on_a_copy()
     settings = recipe.settings

@@ -52,7 +52,7 @@ class Run:
         self._do(lambda client, run_id: _log_epoch(client, run_id, figures))
 
     def trained(self, digest: str, register_as: str | None = None) -> None:
-        """The trained model with its curves, and the tag by which later stages find the run.
+        """The trained model with its history, and the tag by which later stages find the run.
 
         `register_as` is the registered model of which this becomes a new version, with the alias `newest`.
         """

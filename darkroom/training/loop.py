@@ -231,7 +231,7 @@ def validate(recipe: Recipe, model: nn.Module, data: Batches) -> tuple[float, fl
 def logits(recipe: Recipe, data: Batches) -> Tensor:
     """What the network, in evaluation mode, makes of all images of a split: float32, N x classes, on the CPU.
 
-    In this process alone, and in float32 whatever the precision of the training was, as `Classifier` works.
+    In this process alone, and in float32 whatever the precision of the training was, as `TrainedNetwork` works.
     """
     recipe.network.eval()
     parts = torch.split(torch.arange(len(data)), recipe.settings.batch_size)

@@ -25,11 +25,14 @@ class Batch(NamedTuple):
 
     positions: Tensor  # in the training split, of the whole batch: int64 on the CPU
     parts: list[Tensor]  # places in the batch that this process works off, one part after another
-    images: Iterator[Tensor]  # of the parts, as stored; read ahead, over the batches that follow too
+    images: Iterator[Tensor]  # as stored, one item a part; all batches share it, so each takes as many as it has parts
 
 
 class Step:
-    """Steps on one network, from its present weights on: with an optimiser of their own, frozen body or not."""
+    """Takes training steps on a network, from its present weights on, with an optimiser of its own.
+
+    `frozen`: the body of the network stays as it is, the head alone learns.
+    """
 
     def __init__(self, recipe: Recipe, train: Batches, *, frozen: bool) -> None:
         settings, network, fabric = recipe.settings, recipe.network, recipe.fabric

@@ -5,8 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from darkroom.analysis import baselines
-from darkroom.analysis.verdict import fit_in_words
+from darkroom.analysis.verdict import fit_in_words, shortfall
 from darkroom.config.stage_files import Comparison, McNemar
 
 
@@ -97,6 +96,6 @@ def beside(reached):
 
 def test_a_network_below_the_best_simple_method_is_told_of():
     reached = {"majority_class": 0.1, "random_forest": 0.9, "network": 0.9}
-    assert baselines.shortfall(beside(reached)) == ""
-    told = baselines.shortfall(beside(reached | {"network": 0.3333}))
+    assert shortfall(beside(reached)) == ""
+    told = shortfall(beside(reached | {"network": 0.3333}))
     assert told == "the network (33.33% on test) is worse than random_forest (90.00%)"

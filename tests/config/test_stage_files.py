@@ -27,10 +27,11 @@ def test_the_facts_of_a_model_come_back_and_keep_their_order(tmp_path):
     assert facts.shape == (8, 8, 1)
 
 
-def test_models_from_before_the_calibration_are_read():
+def test_models_of_earlier_versions_are_read():
     facts = models.facts()
-    del facts["border"]
-    assert ModelFacts.model_validate(facts).temperature == 1
+    del facts["border"], facts["train"]["freeze_statistics"]
+    read = ModelFacts.model_validate(facts)
+    assert (read.temperature, read.border, read.train.freeze_statistics) == (1, [], False)
 
 
 def test_baselines_are_kept_by_their_names(tmp_path):
@@ -43,6 +44,7 @@ def test_baselines_are_kept_by_their_names(tmp_path):
     ("content", "reason"),
     [
         ("no json", "Expecting value"),
+        ("[]", "Input should be"),
         ('{"mean": [1], "std": [1], "border": [1]}', "split: Field required"),
         ('{"mean": "x", "std": [1], "border": [1], "split": "train"}', "mean: Input should be a valid list"),
         ('{"mean": [], "std": [], "border": [], "split": "", "more": 1}', "more: Extra inputs are not permitted"),
@@ -104,3 +106,8 @@ def test_every_file_stands_once():
 
 def test_the_index_is_written_with_the_columns_that_are_read():
     assert extract.INDEX.names == list(INDEX.columns)
+
+
+def test_a_list_that_holds_other_things_is_one_sentence(project):
+    MISTAKES.write(mistakes().assign(neighbour_rows=["x"] * len(ODD)))
+    assert make.is_one_line(make.refusal(MISTAKES.read))

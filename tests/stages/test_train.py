@@ -121,7 +121,7 @@ def test_what_an_interrupted_training_reached_is_told_and_kept_and_it_goes_on_fr
         cutting.setattr(loop, "fit", interrupted(2))
         with pytest.raises(KeyboardInterrupt):
             run()
-    assert "metrics/history.csv has the 2 epochs that were done" in capsys.readouterr().err
+    assert "metrics/history.csv has what was done: 2 epochs" in capsys.readouterr().err
     assert len(HISTORY.read()) == 2
     assert not paths.WEIGHTS.exists()
     paths.HISTORY.unlink()  # as DVC does before it runs the stage again
@@ -164,3 +164,11 @@ def test_images_of_another_shape_are_told_before_any_training(here):
     make.edit(here.datasets, {"mine.image_size": 9})
     with pytest.raises(UserError, match=r"the images in data/images/images\.npy are \(8, 8, 1\)"):
         run()
+
+
+def test_more_parts_than_a_small_set_has_images_in_a_batch(here):
+    """`auto` makes the batch smaller; a batch is then worked off in as many parts as it has images."""
+    make.edit(here.params, {"train.batch_size": "auto", "train.accumulate": 32, "model.batch_norm": False})
+    train.train(*load(images=45))
+    facts = ModelFacts.read(paths.MODEL)
+    assert facts.train.accumulate == facts.train.batch_size == 8

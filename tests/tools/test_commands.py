@@ -105,9 +105,27 @@ def test_without_its_packages_it_says_how_to_get_them(tmp_path):
     assert said.endswith("which Darkroom needs: `make setup` makes the environment, and .venv/bin/darkroom runs in it")
 
 
-def test_a_model_of_another_version_is_one_sentence(site):
-    make_older = facts((8, 10, 3), NAMES)
-    del make_older["train"]["freeze_statistics"]
-    (site / "models" / "model.json").write_text(json.dumps(make_older))
+def test_a_model_that_lacks_a_setting_is_one_sentence(site):
+    incomplete = facts((8, 10, 3), NAMES)
+    del incomplete["train"]["lr"]
+    (site / "models" / "model.json").write_text(json.dumps(incomplete))
     said = sentence(run(site, "predict", "photos/new/one.png"))
-    assert "models/model.json is damaged or of another version (train.freeze_statistics: Field required)" in said
+    assert "models/model.json is damaged or of another version (train.lr: Field required)" in said
+
+
+def test_the_doctor_comes_also_where_a_file_of_the_project_is_missing(site):
+    (site / "params.yaml").unlink()
+    answer = run(site, "doctor")
+    assert "there is no params.yaml" in answer.stdout + answer.stderr
+    assert "lies in no Darkroom project" not in answer.stderr
+
+
+def test_a_folder_with_a_model_alone_is_enough_to_predict(site):
+    (site / "dvc.yaml").unlink()
+    assert run(site, "predict", "photos/new/one.png").returncode == 0
+
+
+def test_a_summary_needs_no_library_of_learning():
+    modules = "darkroom.report.summary, darkroom.analysis.verdict"
+    code = f"import sys, {modules}; print({{'torch', 'sklearn'}} & sys.modules.keys())"
+    assert run(ROOT, command=[sys.executable, "-c", code]).stdout.strip() == "set()"

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from darkroom.dataset import packed, statistics
+from darkroom.dataset import channel_statistics, packed
 from tests import make
 
 
@@ -12,7 +12,7 @@ def test_mean_and_deviation_are_those_of_numpy(seed, count, channels, low, high)
     low, high = sorted((low, high))
     images = np.random.default_rng(seed).integers(low, high + 1, (count, 5, 7, channels), dtype=np.uint8)
     rows = np.arange(0, count, 2)
-    means, deviations = statistics.mean_and_std(images, rows)
+    means, deviations = channel_statistics.mean_and_std(images, rows)
     scaled = images[rows] / 255
     assert np.allclose(means, scaled.mean(axis=(0, 1, 2)), atol=1e-12)
     assert np.allclose(deviations, scaled.std(axis=(0, 1, 2)), atol=1e-8)
@@ -23,13 +23,13 @@ def test_the_border_is_the_median_of_the_outermost_pixels(seed, count, channels,
     images = np.random.default_rng(seed).integers(0, 256, (count, height, width, channels), dtype=np.uint8)
     edge = np.ones((height, width), bool)
     edge[1:-1, 1:-1] = False
-    found = statistics.border(images, np.arange(count))
+    found = channel_statistics.border(images, np.arange(count))
     for channel, value in enumerate(found):
         assert value * 255 == pytest.approx(np.sort(images[:, edge, channel], axis=None)[(count * edge.sum() - 1) // 2])
 
 
 def test_chunks_do_not_change_a_bit(monkeypatch):
     images = np.stack([make.pixels(6, 6, 3, seed) for seed in range(50)])
-    whole = statistics.mean_and_std(images, np.arange(50))
+    whole = channel_statistics.mean_and_std(images, np.arange(50))
     monkeypatch.setattr(packed, "CHUNK_BYTES", 500)
-    assert statistics.mean_and_std(images, np.arange(50)) == whole
+    assert channel_statistics.mean_and_std(images, np.arange(50)) == whole
