@@ -52,6 +52,17 @@ def no_network(monkeypatch):
 
 
 @pytest.fixture
+def one_thread():
+    """PyTorch with one thread: networks as small as those of the tests gain nothing by a second one."""
+    import torch  # here, for most tests do without
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture
 def closed_port():
     """A port of 127.0.0.1 on which nobody listens."""
     with socket.socket() as held:

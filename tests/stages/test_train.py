@@ -3,7 +3,6 @@
 import numpy as np
 import pandas as pd
 import pytest
-import torch
 import yaml
 from safetensors.numpy import load_file
 
@@ -18,18 +17,12 @@ from stages import train
 from tests import make, models
 from tests.conftest import ROOT
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 SETTINGS = {
     "train.epochs": 4, "train.batch_size": 16, "train.precision": "32", "train.threads": 1, "model.layers": "4P-6",
     "augment": [], "tracking.enabled": False,
 }  # fmt: skip
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture

@@ -29,17 +29,11 @@ from darkroom.training.recipe import Recipe
 from tests import make
 from tests.conftest import ROOT
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 CPU = torch.device("cpu")
 CLASSES = 3
 TRAIN = load(ROOT / paths.PARAMS, ROOT / paths.DATASETS)[0].train
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def pictures(count=60, seed=0):

@@ -23,16 +23,9 @@ from tests import ddp
 from tests.conftest import ROOT
 from tests.ddp import CPU, MEAN, STD, settings
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 STEADY = {"schedule": "constant", "warmup": 0.0}
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    """Networks this small gain nothing by a second one."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def unchanged(images, draw):

@@ -29,6 +29,8 @@ from stages.train import train as train_stage
 from tests import make
 from tests.conftest import ROOT
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 LR = 0.05
 SHAPE, CLASSES = (8, 8, 1), ["ant", "bee", "cow"]
 STATS = Stats(mean=[0.4], std=[0.3], border=[0.2], split="train")
@@ -89,14 +91,6 @@ OF_THE_COURSE = {
     "unfreeze_lr_factor", "keep_epochs", "device", "devices", "num_nodes", "strategy", "compile", "memory_share",
     "threads",
 }  # fmt: skip
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture
