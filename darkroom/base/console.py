@@ -91,8 +91,13 @@ def silent_libraries() -> Iterator[None]:
 
 
 def done(written: str, then: str) -> None:
-    """The closing line of long work: what was written, and what to do next."""
-    print(f"{written}\nnext: {then}")
+    """The closing line of long work: what was written, and what to do next.
+
+    Under DVC not the latter: it goes on by itself.
+    """
+    print(written)
+    if "DVC_STAGE" not in os.environ:
+        print(f"next: {then}")
 
 
 def progress(items: Iterable[T], *, what: str, unit: str, total: int | None = None) -> Iterable[T]:

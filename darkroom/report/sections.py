@@ -13,7 +13,6 @@ from darkroom.config.stage_files import (
     Curves,
     ErrorFigures,
     Evaluation,
-    Figures,
     InsideFigures,
     ModelFacts,
     Source,
@@ -21,6 +20,7 @@ from darkroom.config.stage_files import (
 )
 from darkroom.dataset.packed import Images, Labels
 from darkroom.report.rendering import thumbnail
+from darkroom.report.summary import interval
 
 SECTIONS = [
     ("data", "Data"),
@@ -68,16 +68,6 @@ def text(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.3g}" if value and abs(value) < 0.001 else f"{value:,.4f}"
     return f"{value:,}" if isinstance(value, int) else str(value)
-
-
-def headline(figures: Evaluation) -> str:
-    """What the model reaches on test, in one line."""
-    test = figures.test
-    return f"{test.accuracy:.2%} of {test.images:,} test images are classified right (95 % interval {_interval(test)})"
-
-
-def _interval(figures: Figures) -> str:
-    return f"{figures.accuracy_low:.2%} to {figures.accuracy_high:.2%}"
 
 
 def data(
@@ -147,7 +137,7 @@ def evaluation(
         (
             "accuracy",
             f"{test.accuracy:.2%}",
-            f"95 % interval {_interval(test)}",
+            f"95 % interval {interval(test)}",
         ),
         ("macro F1", f"{test.macro_f1:.4f}", "every class counts alike"),
         ("calibration error", f"{test.ece:.4f}", f"{test.ece_uncalibrated:.4f} before the temperature"),

@@ -6,8 +6,10 @@ pipeline output.
 
 import json
 import os
+import platform
 import subprocess
 import sys
+import sysconfig
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -42,8 +44,9 @@ class Run:
         return self._run_id
 
     def opened(self, layers: str) -> None:
-        """The table of layers."""
+        """The table of layers, and the versions of all installed packages."""
         self._do(lambda client, run_id: client.log_text(run_id, layers + "\n", "model.txt"))
+        self._do(lambda client, run_id: client.log_text(run_id, _packages(), "packages.txt"))
 
     def epoch(self, figures: dict[str, float]) -> None:
         """All figures of one epoch, in one request; an epoch that the run already knows is left out."""
@@ -238,6 +241,14 @@ def _tags(params: Params) -> dict[str, str]:
 def _commit() -> str:
     answer = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
     return answer.stdout.strip() if answer.returncode == 0 else ""
+
+
+def _packages() -> str:
+    """What is installed, a line each, after the version of Python; no output of the pipeline holds a version."""
+    # By the names of their folders: to read the descriptions would take a quarter of a second.
+    folders = Path(sysconfig.get_path("purelib")).glob("*.dist-info")
+    installed = sorted(("==".join(folder.stem.rsplit("-", 1)) for folder in folders), key=str.lower)
+    return "\n".join([f"# Python {platform.python_version()}", *installed]) + "\n"
 
 
 def _log_epoch(client: Any, run_id: str, figures: dict[str, float]) -> None:

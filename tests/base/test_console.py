@@ -123,9 +123,13 @@ def test_a_reader_that_goes_away_is_no_trouble():
     assert (ended.returncode, ended.stderr) == (1, "")
 
 
-def test_the_closing_line_says_what_is_next(capsys):
+def test_the_closing_line_says_what_is_next_but_under_dvc_which_goes_on_by_itself(capsys, monkeypatch):
+    monkeypatch.delenv("DVC_STAGE", raising=False)
     done("wrote a file", "dvc repro")
     assert capsys.readouterr().out == "wrote a file\nnext: dvc repro\n"
+    monkeypatch.setenv("DVC_STAGE", "fetch")
+    done("wrote a file", "dvc repro")
+    assert capsys.readouterr().out == "wrote a file\n"
 
 
 def test_progress_passes_everything_on_and_is_silent_without_a_terminal(capfd):
