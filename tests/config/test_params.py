@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from darkroom.config import params
+from darkroom.config import auto, params
 from darkroom.config.catalogue import Entry
 from darkroom.config.catalogue import load as load_entry
 from darkroom.config.yaml_files import dump, read_yaml
@@ -148,7 +148,7 @@ def test_a_learning_rate_as_dvc_writes_it_is_a_number(project):
 
 
 def test_auto_takes_the_recipe_then_the_rule(project):
-    rule = params.rules(load_entry("digits"))
+    rule = auto.rules(load_entry("digits"))
     project.add(path="a.zip", recipe={"train.epochs": 3, "model.layers": "16P"})
     settings, _ = params.load()
     assert (settings.train.epochs, settings.model.layers) == (3, "16P")
@@ -198,7 +198,7 @@ def test_a_value_that_is_given_wins_over_the_recipe(project):
 def test_every_rule_is_for_a_parameter_that_may_be_auto(project):
     entry = load_entry("digits")
     flat = params.flatten(params.load()[0])
-    assert set(params.rules(entry)) <= set(flat)
+    assert set(auto.rules(entry)) <= set(flat)
 
 
 @pytest.mark.parametrize(
