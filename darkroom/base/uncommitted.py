@@ -48,19 +48,14 @@ def _is_first() -> bool:
 
 def differences() -> Iterator[str]:
     """A line for params.yaml and one for the data set's entry, where they differ from the last commit."""
-    from ruamel.yaml import YAML
-
-    def read(text: bytes) -> Any:
-        return YAML(typ="safe", pure=True).load(text)
-
     params, datasets = PARAMS.read_bytes(), DATASETS.read_bytes()
     old_params, old_datasets = _committed(PARAMS, DATASETS)
-    content = read(params) if (params, datasets) != (old_params, old_datasets) else {}
-    if old_params not in (None, params) and (found := list(_changes(content, read(old_params)))):
+    content = _read(params) if (params, datasets) != (old_params, old_datasets) else {}
+    if old_params not in (None, params) and (found := list(_changes(content, _read(old_params)))):
         yield f"{PARAMS} differs from the last commit: {', '.join(found)}"
     if old_datasets not in (None, datasets):
         name = content["dataset"]
-        entry, old_entry = read(datasets)[name], read(old_datasets).get(name)
+        entry, old_entry = _read(datasets)[name], _read(old_datasets).get(name)
         if old_entry is None:
             yield f"{DATASETS} differs from the last commit: the entry {name} is not committed"
         elif found := list(_changes({name: entry}, {name: old_entry})):
@@ -84,6 +79,12 @@ def _committed(*paths: Path) -> Iterator[bytes | None]:
             size = int(head.split()[-1])
             yield left[:size]
             left = left[size + 1 :]
+
+
+def _read(text: bytes) -> Any:
+    from ruamel.yaml import YAML
+
+    return YAML(typ="safe", pure=True).load(text)  # as DVC does
 
 
 def _changes(now: dict[str, Any], before: dict[str, Any]) -> Iterator[str]:
