@@ -11,7 +11,7 @@ from typing import Any, NoReturn, TypeVar
 
 from tqdm import tqdm
 
-from darkroom.base import paths
+from darkroom.base import paths, uncommitted
 from darkroom.base.errors import UserError
 
 T = TypeVar("T")
@@ -42,6 +42,7 @@ def run(main: Callable[[], None]) -> None:
     if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:  # as set for the time of the imports
         signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
+        uncommitted.tell()
         main()
     except UserError as error:
         fail(str(error))

@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import yaml
 
 from darkroom.base import paths
 from darkroom.base.files import sha256
@@ -22,6 +21,7 @@ from darkroom.config.stage_files import (
     TrainingFigures,
 )
 from darkroom.config.stage_tables import HISTORY, MISTAKES, PER_CLASS, PREDICTIONS, SPLIT_TABLE
+from darkroom.config.yaml_files import dump
 from darkroom.dataset.packed import labels_of, load_classes, load_images, load_index
 from darkroom.report import rendering, sections
 from darkroom.report.summary import headline
@@ -109,5 +109,5 @@ def made(params: Params) -> dict[str, Any]:
         f"git checkout $(git log --all --format=%H -S {locked} -- dvc.lock | tail -1)\n"
         "dvc repro        # make everything again, or `dvc pull` to fetch it",
         "hashes": sections.table(pd.DataFrame(hashes.items(), columns=["what", "sha256"])),
-        "params": yaml.safe_dump(params.model_dump(), sort_keys=False, allow_unicode=True),
+        "params": dump(params.model_dump()),
     }

@@ -3,7 +3,6 @@
 import numpy as np
 import pandas as pd
 import pytest
-import yaml
 from safetensors.numpy import load_file
 
 from darkroom.base import paths
@@ -11,6 +10,7 @@ from darkroom.base.errors import UserError
 from darkroom.config.params import load
 from darkroom.config.stage_files import ModelFacts, Stats, TrainingFigures
 from darkroom.config.stage_tables import HISTORY
+from darkroom.config.yaml_files import read_yaml
 from darkroom.training import checkpoint, loop, outputs, trainer
 from stages import train
 from tests import make, models
@@ -39,7 +39,7 @@ def run():
 
 
 def test_the_rooms_of_its_fingerprint_are_those_that_it_depends_on():
-    deps = yaml.safe_load((ROOT / paths.GRAPH).read_text())["stages"]["train"]["deps"]
+    deps = read_yaml(ROOT / paths.GRAPH)["stages"]["train"]["deps"]
     assert [f"darkroom/{room}" for room in checkpoint.DECISIVE_ROOMS] == [
         dep for dep in deps if dep.startswith("darkroom/")
     ]

@@ -7,11 +7,11 @@ import subprocess
 import sys
 
 import pytest
-import yaml
 
 from darkroom.base.errors import UserError
 from darkroom.base.files import write_text
 from darkroom.config import params
+from darkroom.config.yaml_files import dump, read_yaml
 from darkroom.tools import verify
 from tests import make
 from tests.conftest import ROOT
@@ -29,8 +29,9 @@ GRAPH = {
     }
 }
 DRAW = """
-import json, pathlib, random, yaml
-draws = random.Random(yaml.safe_load(open("params.yaml"))["train"]["seed"])
+import json, pathlib, random
+from ruamel.yaml import YAML
+draws = random.Random(YAML(typ="safe").load(open("params.yaml"))["train"]["seed"])
 numbers = [draws.randrange(10**6) for _ in range(9)]
 pathlib.Path("drawn.csv").write_text("\\n".join(["number", *map(str, numbers), ""]))
 pathlib.Path("metrics.json").write_text(json.dumps({"largest": max(numbers)}))
@@ -50,7 +51,7 @@ def made(tmp_path_factory):
     folder = tmp_path_factory.mktemp("made")
     for name in ("params.yaml", "datasets.yaml"):
         shutil.copy(ROOT / name, folder)
-    (folder / "dvc.yaml").write_text(yaml.safe_dump(GRAPH))
+    (folder / "dvc.yaml").write_text(dump(GRAPH))
     (folder / "draw.py").write_text(DRAW)
     (folder / "sum.py").write_text(SUM)
     run(folder, "git", "init", "-q")
@@ -133,9 +134,9 @@ def test_a_changed_seed_is_told_with_its_stage_and_figures(repository, tmp_path)
 
 
 def test_a_tampered_lock_is_told_with_its_stage(repository, tmp_path):
-    lock = yaml.safe_load((repository / "dvc.lock").read_text())
+    lock = read_yaml(repository / "dvc.lock")
     lock["stages"]["sum"]["outs"][0]["md5"] = f"{0:032}.dir"
-    (repository / "dvc.lock").write_text(yaml.safe_dump(lock))
+    (repository / "dvc.lock").write_text(dump(lock))
     commit(repository)
     code, printed = verified(repository, tmp_path)
     assert code == 1
