@@ -106,7 +106,8 @@ def pairs(asked: Rows, versions: Images, training: Rows, training_versions: Imag
     """
     if not len(asked) or not len(training):
         return pd.DataFrame({"row": asked[:0], "train_row": training[:0], "distance": np.zeros(0)})
-    candidates = nearest(spectrum(versions), [(np.arange(len(training)), spectrum(training_versions))], NEAREST).rows
+    looks = spectrum(training_versions)
+    candidates = nearest(spectrum(versions), [(np.arange(len(training)), looks)], NEAREST, "cosine").rows
     at, column = np.nonzero(candidates >= 0)
     places = candidates[at, column]
     step = max(1, BLOCK // (16 * versions[0].size))
