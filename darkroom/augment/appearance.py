@@ -80,12 +80,14 @@ def erase(images: Tensor, draw: Draw, settings: Erase, mean: Tensor) -> Tensor:
     """
     _, channels, height, width = images.shape
     drawn = draw.uniform(4)
+    # 1. Area, and a ratio of the sides that fits it.
     area = (settings.scale[0] + drawn[0] * (settings.scale[1] - settings.scale[0])) * (height * width)
     low, high = (
         torch.full_like(area, math.log(ratio)).clamp((area / width**2).log(), (height**2 / area).log())
         for ratio in settings.ratio
     )
     ratio = torch.exp(low + drawn[1] * (high - low))
+    # 2. Which rows and columns are covered; the rectangle is where both are.
     covered = []
     for side, length, place in ((height, area * ratio, drawn[2]), (width, area / ratio, drawn[3])):
         length = root(length).round().clamp(1, side)
