@@ -24,7 +24,7 @@ class Setting:
     flip: float  # share of the labels that `suspects` makes wrong
     folds: int  # models that `suspects` trains for the training images
     most: int  # small pictures of the largest set that `scale` makes
-    peers: Path | None  # a folder with a folder of packages for each peer of `comparison`
+    peers: Path | None  # a folder with a folder of packages for each peer of `comparison` and `augmentation`
     remote: str | None  # where `dvc_tree` pushes to, instead of a folder
 
     @property

@@ -105,12 +105,13 @@ def find(data: Data, facts: ModelFacts, classifier: TrainedNetwork, folds: int) 
 def _nearest(classifier: TrainedNetwork, images: Images, asked: Rows, training: Rows) -> Nearest:
     """The training images nearest to these rows, by the features that the last layer sees."""
     if not len(asked):
-        return nearest(np.zeros((0, 1), np.float32), [], NEAREST)
+        return nearest(np.zeros((0, 1), np.float32), [], NEAREST, "cosine")
     parts = progress(chunks(images, training), what="nearest", unit="part")
     return nearest(
         np.concatenate([classifier.features(part) for _, part in chunks(images, asked)]),
         ((rows, classifier.features(part)) for rows, part in parts),
         NEAREST,
+        "cosine",
     )
 
 

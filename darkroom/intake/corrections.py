@@ -84,6 +84,7 @@ def apply(
     read them. Raises UserError for a path or a label that the data set does not have.
     """
     labels = {name.strip(): label for label, name in names.items()} | {name: label for label, name in names.items()}
+    # 1. Every line must be about a picture and a class that are there.
     gone = set(dropped)
     relabels = [correction for correction in corrections if correction.label is not None]
     for correction in relabels:
@@ -105,10 +106,12 @@ def apply(
                 "move it into the folder of its class"
             )
         was.append(index["label"][row].as_py())
+    # 2. The column of labels, with the new one where there is one.
     place = pc.index_in(index["path"], value_set=wanted)
     now = pa.array([labels[str(correction.label)] for correction in relabels], pa.string())
     corrected = pc.coalesce(now.take(place.combine_chunks()), index["label"])
     index = index.set_column(index.schema.get_field_index("label"), "label", corrected)
+    # 3. What was done, for people.
     before = dict(zip([correction.path for correction in relabels], was, strict=True))
     done = pa.table(
         {
