@@ -14,7 +14,7 @@ from darkroom.base import paths
 from darkroom.base.console import done, progress, run, silent_libraries
 from darkroom.base.errors import UserError
 from darkroom.base.files import replacing_folder, write_csv, write_json
-from darkroom.base.torch_setup import cores
+from darkroom.base.processor import cores
 from darkroom.config.catalogue import Entry, Layout
 from darkroom.config.params import Extract, load
 from darkroom.config.stage_files import Source

@@ -29,7 +29,7 @@ from darkroom.config.stage_files import (
 )
 from darkroom.config.stage_tables import HISTORY, MISTAKES, PER_CLASS, PREDICTIONS, SPLIT_TABLE
 from darkroom.dataset.packed import labels_of, load_classes, load_images, load_index, load_split
-from darkroom.report import rendering, sections
+from darkroom.report import rendering, sections, summary
 from darkroom.tracking import recorded, recording
 
 PACKAGES = (
@@ -74,7 +74,7 @@ def main() -> None:
     index = load_index("label")
     content: dict[str, Any] = {
         "title": params.dataset,
-        "headline": sections.headline(figures),
+        "headline": summary.headline(figures.test),
         "data": sections.data(
             Source.read(paths.SOURCE), AuditFigures.read(paths.AUDIT), SPLIT_TABLE.read(), entry.shape, classes
         ),

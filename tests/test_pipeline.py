@@ -35,7 +35,7 @@ def test_it_learns_and_says_so(repository):
     figures = json.loads((repository / "metrics/evaluate.json").read_text())
     assert figures["test"]["accuracy"] == 1.0
     printed = run(repository, sys.executable, "-m", "darkroom", "summary")
-    assert "tiny: 100.00% of 12 test images are classified right (95 % interval 75.75% to 100.00%, macro F1" in printed
+    assert "tiny: 100.00% of 12 test images are classified right (95 % interval 75.75% to 100.00%), macro F1" in printed
     assert "next:" in printed
 
 
