@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from darkroom.base.errors import UserError
-from darkroom.tools import checks, training_checks
+from darkroom.tools import training_checks
 from darkroom.tools.learning_rate_search import RangeTest
 from tests.tools.small_training import (
     CLASSES,
@@ -79,7 +79,7 @@ def test_shuffled_labels_can_be_learned_by_heart_too():
 
 
 def test_a_network_without_features_cannot(monkeypatch):
-    monkeypatch.setattr(checks, "STEPS", 20)
+    monkeypatch.setattr(training_checks, "STEPS", 20)
     check = training_checks.one_batch(net(Of(lambda x: 0 * x)), *batch(24))
     assert check.passed is False
     assert "at best 8 of 24 images" in check.text
