@@ -29,6 +29,7 @@ def compare(runs: pd.DataFrame, split: str, *, lower_is_better: bool = False) ->
     groups = {str(name): group.set_index("seeds") for name, group in runs.groupby("configuration")}
     sign = 1 if lower_is_better else -1
     order = sorted(groups, key=lambda name: (sign * groups[name]["val"].mean(), name))
+    # 1. Each configuration alone, and over the seeds that it shares with the best one.
     rows = []
     for name in order:
         group, row = groups[name], {"configuration": name, "n": len(groups[name])}
@@ -46,6 +47,7 @@ def compare(runs: pd.DataFrame, split: str, *, lower_is_better: bool = False) ->
     columns += [f"{part}_{key}" for part in SPLITS for key in ("mean", "sd", "low", "high")]
     table = pd.DataFrame(rows, columns=[*columns, "seconds", "epochs", "pairs", "p", "verdict", "experiments"])
     table.index = pd.RangeIndex(1, len(table) + 1)
+    # 2. What the tests say, corrected for their number.
     table["p"] = holm(table["p"])
     better = [bool(row["better"]) for row in rows]
     verdicts = [verdict(*each) for each in zip(table["pairs"], table["p"], better, strict=True)]

@@ -28,6 +28,7 @@ def cells(table: pd.DataFrame, split: str) -> pd.DataFrame:
 
 
 def aligned(shown: pd.DataFrame) -> str:
+    """The table of `cells` for a terminal, in columns."""
     # Both intervals stand right of their mean: there the split need not be said again.
     headers = [name.removeprefix("val ").removeprefix("test ") for name in shown.columns]
     lines = [headers, *shown.to_numpy().tolist()]
@@ -38,6 +39,7 @@ def aligned(shown: pd.DataFrame) -> str:
 
 
 def markdown(shown: pd.DataFrame) -> str:
+    """The same in Markdown; a bar in a text ends no cell."""
     lines = [list(shown.columns), ["---"] * len(shown.columns), *shown.to_numpy().tolist()]
     return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
 
@@ -73,11 +75,13 @@ def failures(rows: pd.DataFrame) -> str:
 
 
 def pending(rows: pd.DataFrame) -> str:
+    """How many have not finished: `1 queued, 2 running`; empty where all have."""
     counts = rows["state"].value_counts()
     return ", ".join(f"{counts[state]} {state}" for state in ("queued", "running") if state in counts)
 
 
 def footer(metric: str, resplit: bool) -> list[str]:
+    """What the columns mean, and how far the figures can be trusted; `resplit` where `split.seed` varies."""
     lines = [
         "Configurations are ranked on val, which chose the best epoch and the best configuration: the test figures are "
         "the honest ones, as long as nothing is chosen by them.",
@@ -95,4 +99,5 @@ def footer(metric: str, resplit: bool) -> list[str]:
 
 
 def paragraphs(parts: Sequence[str]) -> str:
+    """The parts that are not empty, with a blank line between them."""
     return "\n\n".join(part for part in parts if part)

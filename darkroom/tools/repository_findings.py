@@ -32,7 +32,7 @@ def code(settings: Params) -> Finding:
     ]
     without = "which experiments with --temp or --queue go without"
     if missed:
-        return Finding("problem", "code", f"Git does not have {listed(missed)}, {without}: git add --force")
+        return Finding("problem", "code", f"Git does not have {listed(sorted(missed))}, {without}: git add --force")
     if untracked:
         return Finding("warning", "code", f"Git does not have {listed(untracked)}, {without}: git add, or remove")
     return Finding("ok", "code", "Git has every module")

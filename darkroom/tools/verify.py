@@ -47,18 +47,20 @@ def run() -> bool:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     started = time.monotonic()
     with TemporaryDirectory(prefix="darkroom-verify-") as folder:
-        # Two levels down, so that a relative path that begins with ../ stays inside.
+        # 1. The commit in a clone: two levels down, so that a relative path that begins with ../ stays inside.
         clone = Path(folder, "of", "commit")
         git.output("clone", "--quiet", "--shared", "--no-checkout", top, str(clone))
         git.output("-C", str(clone), "checkout", "--quiet", "--detach", commit)
         root = clone / below
         (root / ".dvc" / "config.local").write_text("[cache]\n    dir = cache\n[core]\n    site_cache_dir = tmp/site\n")
         recorded = dvc_lock.recorded_stages(root, commit)
+        # 2. Its archive, where the source is not at hand.
         settings, entry = load(root / paths.PARAMS, root / paths.DATASETS)
         cache = _cache()
         taken = take_archive(root, recorded, settings, entry, cache)
         names = [name for name in recorded if name not in taken]
         print(f"rebuilding {len(names)} stages of commit {commit[:7]} in {folder}, which is deleted at the end")
+        # 3. Stage by stage, up to the first with other bytes.
         same, stale = 0, []
         for name in _rebuild(root, recorded, taken):
             names.remove(name)

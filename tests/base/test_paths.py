@@ -14,9 +14,9 @@ def test_the_project_is_the_nearest_folder_with_a_pipeline_and_parameters(tmp_pa
     inner = tmp_path / "a" / "b" / "c"
     inner.mkdir(parents=True)
     assert paths.project(inner) is None
-    for folder in (tmp_path, tmp_path / "a"):
+    for folder, names in ((tmp_path, ["dvc.yaml", "params.yaml"]), (tmp_path / "a", ["params.yaml", "dvc.yaml"])):
         before = paths.project(inner)
-        (folder / "dvc.yaml").touch()
-        assert paths.project(inner) == before  # without parameters it is none
-        (folder / "params.yaml").touch()
+        (folder / names[0]).touch()
+        assert paths.project(inner) == before  # with one of them it is none
+        (folder / names[1]).touch()
         assert paths.project(inner) == folder
