@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from darkroom.base.errors import UserError
+from darkroom.base.words import counted
 
 COLUMNS = ("dataset", "path", "action", "label")
 ACTIONS = ("relabel", "drop")
@@ -127,9 +128,7 @@ def apply(
 def in_words(done: pa.Table) -> str:
     """How many corrections were applied."""
     count, dropped = len(done), done["action"].to_pylist().count("drop")
-    return (
-        f"{count:,} correction{'s' if count != 1 else ''} applied ({count - dropped:,} relabelled, {dropped:,} dropped)"
-    )
+    return f"{counted(count, 'correction')} applied ({count - dropped:,} relabelled, {dropped:,} dropped)"
 
 
 def _unknown(correction: Correction, index: pa.Table) -> UserError:

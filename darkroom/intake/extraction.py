@@ -13,7 +13,7 @@ from darkroom.base import paths
 from darkroom.base.console import progress
 from darkroom.base.errors import UserError
 from darkroom.base.files import write_csv, write_json
-from darkroom.base.torch_setup import cores
+from darkroom.base.processor import cores
 from darkroom.config.catalogue import Entry, Layout
 from darkroom.config.params import Extract
 from darkroom.config.stage_tables import REJECTED

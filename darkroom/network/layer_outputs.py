@@ -6,8 +6,10 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
+from darkroom.network.architectures import ACTIVATIONS
+
 LAST = "head.classes"  # of every network of ours: from features to logits
-ACTIVATIONS = (nn.ReLU, nn.ReLU6, nn.GELU, nn.SiLU, nn.Hardswish, nn.LeakyReLU, nn.Tanh, nn.Sigmoid)
+ACTIVATION_LAYERS = (*ACTIVATIONS.values(), nn.ReLU6, nn.SiLU, nn.Hardswish, nn.LeakyReLU)  # ours and torchvision's
 
 
 @contextmanager
@@ -42,7 +44,7 @@ def activations(network: nn.Module, shape: tuple[int, int, int]) -> dict[str, tu
         return {}
     height, width, channels = shape
     found: dict[str, tuple[int, ...]] = {}
-    names = [name for name, module in network.named_modules() if isinstance(module, ACTIVATIONS)]
+    names = [name for name, module in network.named_modules() if isinstance(module, ACTIVATION_LAYERS)]
     image = torch.zeros(1, channels, height, width, device=next(network.parameters()).device)
     network.eval()
     with watching(network, names, lambda name, output: found.update({name: tuple(output.shape[1:])})):

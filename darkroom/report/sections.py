@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from darkroom.base.words import listed
 from darkroom.config.stage_files import (
     AuditFigures,
     Confused,
@@ -102,7 +103,7 @@ def data(
         or ["Nothing to report: no unreadable files, no copies, no contradicting labels, no blank images."],
         "split": table(split, ["class", "train", "val", "test", "left out"]),
         "classes": classes,
-        "class_names": ", ".join(classes[:20]) + (f" and {len(classes) - 20} more" if len(classes) > 20 else ""),
+        "class_names": listed(classes, 20),
     }
 
 

@@ -7,7 +7,6 @@ pipeline output.
 import json
 import os
 import platform
-import subprocess
 import sys
 import sysconfig
 import time
@@ -18,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from darkroom.base import paths
+from darkroom.base import git, paths
 from darkroom.base.errors import without_password
 from darkroom.base.files import read_json, remove, sha256, write_json
 from darkroom.config.params import Params, flatten
@@ -229,18 +228,13 @@ def _text(value: Any) -> str:
 
 def _name() -> str:
     """DVC's name of the experiment, else the git commit."""
-    return os.environ.get("DVC_EXP_NAME") or (_commit() or "run")[:7]
+    return os.environ.get("DVC_EXP_NAME") or (git.commit() or "run")[:7]
 
 
 def _tags(params: Params) -> dict[str, str]:
     tags = {"dataset": params.dataset, "data_sha256": sha256(paths.INDEX), "split_sha256": sha256(paths.SPLIT)}
-    commit = _commit()
+    commit = git.commit()
     return tags | ({"mlflow.source.git.commit": commit} if commit else {})
-
-
-def _commit() -> str:
-    answer = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
-    return answer.stdout.strip() if answer.returncode == 0 else ""
 
 
 def _packages() -> str:

@@ -8,6 +8,7 @@ from darkroom.base import paths
 from darkroom.config.stage_files import ModelFacts
 from darkroom.report import summary
 from tests import make, models
+from tests.base.test_console import in_terminal
 from tests.conftest import ROOT
 from tests.report.test_sections import ERRORS, FIGURES
 
@@ -65,3 +66,11 @@ def test_the_makefile_looks_for_the_note_that_it_was_shown(project):
     assert remove.endswith(f"rm -f {summary.SHOWN}")
     assert run.endswith("dvc repro")
     assert show.endswith(f"test -e {summary.SHOWN} || python -m darkroom summary")
+
+
+def test_a_terminal_that_lacks_letters_gets_the_summary_too(reached):
+    paths.GRAPH.touch()
+    ModelFacts.model_validate(models.facts(dataset="漢")).write(paths.MODEL)
+    answer = in_terminal("C", "-m", "darkroom", "summary")
+    assert (answer.returncode, answer.stderr) == (0, b"")
+    assert answer.stdout.startswith(f"?: {evaluated(0.9, 0.5).test.accuracy:.2%} of ".encode())

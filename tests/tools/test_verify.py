@@ -12,7 +12,7 @@ from darkroom.base.errors import UserError
 from darkroom.base.files import write_text
 from darkroom.config import params
 from darkroom.config.yaml_files import dump, read_yaml
-from darkroom.tools import verify
+from darkroom.tools import dvc_lock, verify
 from tests import make
 from tests.conftest import ROOT
 from tests.test_pipeline import make_repository, run
@@ -191,7 +191,7 @@ def test_mistakes_are_one_sentence(repository, tmp_path):
 def cached(cache, content):
     """Put bytes into a DVC cache; return their md5."""
     digest = hashlib.md5(content).hexdigest()
-    file = verify.object_of(cache, digest)
+    file = dvc_lock.object_of(cache, digest)
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_bytes(content)
     return digest
@@ -201,7 +201,7 @@ def cached_folder(cache, files):
     listing = [{"md5": cached(cache, content), "relpath": name} for name, content in files.items()]
     content = json.dumps(listing).encode()
     digest = hashlib.md5(content).hexdigest() + ".dir"
-    shutil.move(verify.object_of(cache, cached(cache, content)), verify.object_of(cache, digest))
+    shutil.move(dvc_lock.object_of(cache, cached(cache, content)), dvc_lock.object_of(cache, digest))
     return digest
 
 
@@ -213,7 +213,7 @@ def test_files_of_a_folder_are_told_one_by_one(tmp_path):
         for cache, files in zip(caches, contents, strict=True)
     )
     write_text(tmp_path / "clone" / "made" / "a.json", '{"x": 2}')
-    assert verify.differing_outputs(was, now) == ["made"]
+    assert dvc_lock.differing_outputs(was, now) == ["made"]
     said = list(verify.by_how_much(tmp_path / "clone", ["made"], was, now, caches[0]))
     assert said == ["made/a.json: x was 1, is 2", "made/new: was not there", "made/old: is missing"]
 
@@ -253,15 +253,15 @@ def test_a_download_is_taken_from_the_cache_and_a_source_at_hand_is_read_again(f
     assert fetched("gone") == ["fetch"]
 
 
-def test_reasons_name_the_mode_the_packages_and_the_processor(project, tmp_path):
+def test_likely_causes_name_the_mode_the_packages_and_the_processor(project, tmp_path):
     write_text(tmp_path / "requirements.txt", "numpy==0.1\n")
     project.set(train__portable=False)
     settings, _ = params.load()
     stage = {"outs": [{"path": "models/model.safetensors", "md5": ""}]}
-    said = list(verify.reasons(stage, settings, [" M stages/train.py"]))
+    said = list(verify.likely_causes(stage, settings, [" M stages/train.py"]))
     assert [word for word, line in zip(("portable", "numpy", "stages/train.py", "processor"), said, strict=True)
             if word in line] == ["portable", "numpy", "stages/train.py", "processor"]  # fmt: skip
-    assert "portable" not in "".join(verify.reasons({"outs": []}, settings, []))
+    assert "portable" not in "".join(verify.likely_causes({"outs": []}, settings, []))
 
 
 @pytest.mark.slow
