@@ -38,7 +38,10 @@ def main() -> None:
     settings = params.train
     # Before any import of torch: some settings are read when it loads.
     torch_setup.torch_for(threads=settings.threads, portable=settings.portable, processes=settings.devices)
-    train(params, entry)
+    from darkroom.training.peers import together
+
+    with together():
+        train(params, entry)
 
 
 def train(params: Params, entry: Entry) -> None:
@@ -50,7 +53,7 @@ def train(params: Params, entry: Entry) -> None:
 
     from darkroom.network import architectures, layer_table
     from darkroom.tracking import recording
-    from darkroom.training import loop
+    from darkroom.training import agreement, loop
     from darkroom.training.calibration import fit_temperature
     from darkroom.training.checkpoint import Checkpoint, fingerprint
     from darkroom.training.recipe import from_parameters
@@ -58,6 +61,7 @@ def train(params: Params, entry: Entry) -> None:
     images, index, classes = checked_images(entry), load_index("label"), load_classes()
     recipe, facts = from_parameters(params, entry, classes, Stats.read(paths.STATS))
     settings, fabric = recipe.settings, recipe.fabric
+    agreement.require(facts, decisive_files(facts))
     rows = {name: load_split(name) for name in ("train", "val")}
     labels = {name: labels_of(index, rows[name]) for name in rows}
     data = recipe.data(images, rows, labels)
