@@ -63,29 +63,31 @@ def meet(address: str, port: int, rank: int, own: Hello) -> tuple[Table, dict[in
 
 
 def _all(store: Table, rank: int, own: Hello) -> dict[int, Hello]:
-    found = {rank: own}
+    """Say who this is, and wait for all others; one that does not fit is refused by all."""
     text = own.model_dump_json()
-    if (before := store.compare_set(f"hello/{rank}", "", text).decode()) != text:
+    # Numbers follow from the settings, so these come first: another number of devices gives numbers that nobody awaits.
+    came_first = Hello.model_validate_json(store.compare_set("first", "", text))
+    if came_first.wanted != own.wanted:
+        one, other = sorted((came_first, own), key=lambda hello: (hello.node, hello.local))
+        refusal = f"{other.name} has {other.wanted}, but {one.name} {one.wanted}: set the same everywhere"
+        store.compare_set("refused", "", refusal)
+    elif (before := store.compare_set(f"hello/{rank}", "", text).decode()) != text:
         raise UserError(
             f"host {own.host} has the number of {Hello.model_validate_json(before).name}: give each machine a "
             f"NODE_RANK of its own, from 0 to {own.world // own.each - 1}"
         )
+    found = {rank: own}
     wait = _Wait()
     while missing := sorted(set(range(own.world)) - found.keys()):
-        for other in missing:
-            if store.check([f"hello/{other}"]):
-                found[other] = Hello.model_validate_json(store.get(f"hello/{other}"))
-                _require_equal(found, rank, other)
+        if store.check(["refused"]):
+            if rank == 0:
+                time.sleep(1)  # which keeps the table until the others have read it, too
+            raise UserError(store.get("refused").decode())
+        for other_rank in missing:
+            if store.check([f"hello/{other_rank}"]):
+                found[other_rank] = Hello.model_validate_json(store.get(f"hello/{other_rank}"))
         wait.or_tell(f"node {missing[0] // own.each}", "start the same command there")
     return found
-
-
-def _require_equal(found: dict[int, Hello], rank: int, other: int) -> None:
-    first, second = (found[number] for number in sorted((rank, other)))
-    if first.wanted != second.wanted:
-        if rank == 0:
-            time.sleep(1)  # which keeps the table until the other has read it, too
-        raise UserError(f"{second.name} has {second.wanted}, but {first.name} {first.wanted}: set the same everywhere")
 
 
 def _table(address: str, port: int, rank: int) -> Table:

@@ -68,6 +68,13 @@ def test_those_that_do_not_fit_together_say_so_at_once(changes, said):
     )
 
 
+def test_processes_whose_numbers_nobody_awaits_are_refused_by_all():
+    pair = {"node": 1, "host": "h1", "world": 4, "each": 2}
+    said = meet(hello(0), hello(2, **pair), hello(3, local=1, **pair), ranks=[0, 2, 3])
+    assert len(set(said)) == 1
+    assert "of node 1 (host h1) has train.num_nodes 2, train.devices 2" in said[0]
+
+
 def test_two_of_one_number_are_told_apart(monkeypatch):
     monkeypatch.setattr(meeting, "START", 1)
     said = meet(hello(0, world=3), hello(1, world=3), hello(1, world=3, host="h2", process=7), ranks=[0, 1, 1])
