@@ -14,7 +14,10 @@ def main() -> None:
     settings = params.train
     # Before any import of torch: some settings are read when it loads.
     torch_setup.torch_for(threads=settings.threads, portable=settings.portable, processes=settings.devices)
-    train(params, entry)
+    from darkroom.training.peers import together
+
+    with together():
+        train(params, entry)
 
 
 def train(params: Params, entry: Entry) -> None:

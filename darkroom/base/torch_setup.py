@@ -32,6 +32,8 @@ def torch_for(*, threads: int, portable: bool, processes: int = 1) -> ModuleType
     """
     # Threads that wait for one another by spinning stand still when a neighbour holds their core.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    # Where a process of several is lost, its neighbours would print pages of C++ beside our sentence.
+    os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
     if portable:
         os.environ.update(PORTABLE)
     keep_memory()

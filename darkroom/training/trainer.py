@@ -18,7 +18,7 @@ from darkroom.config.params import Params
 from darkroom.config.stage_files import ModelFacts, Stats
 from darkroom.dataset.packed import Images, labels_of, load_classes, load_images, load_index, load_split
 from darkroom.network import architectures, layer_table
-from darkroom.training import loop, outputs
+from darkroom.training import agreement, loop, outputs
 from darkroom.training.batches import Batches
 from darkroom.training.calibration import fit_temperature
 from darkroom.training.checkpoint import Checkpoint, decisive_files, fingerprint
@@ -61,11 +61,13 @@ def train(params: Params, entry: Entry, open_record: OpenRecord) -> Trained | No
     """Train on the packed data set, write model and figures, and tell the record of it.
 
     With several processes each runs this; only the first writes, and the others get None. Raises UserError where the
-    packed images do not fit the catalogue, where the training diverges, and as `from_parameters` does.
+    packed images do not fit the catalogue, where processes disagree, where the training diverges, and as
+    `from_parameters` does.
     """
-    # 1. Network, augmentation and data, the same in each process.
+    # 1. Network, augmentation and data, the same in each process, which they make sure of.
     images, index, classes = checked_images(entry), load_index("label"), load_classes()
     recipe, facts = from_parameters(params, entry, classes, Stats.read(paths.STATS))
+    agreement.require(facts, decisive_files(facts))
     rows = {name: load_split(name) for name in ("train", "val")}
     data = recipe.data(images, rows, {name: labels_of(index, rows[name]) for name in rows})
     if not recipe.fabric.is_global_zero:

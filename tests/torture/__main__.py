@@ -11,7 +11,7 @@ from darkroom.base import processor
 from tests.torture import table
 
 # Of the whole time, the share of each part.
-PARTS = {"inputs": 0.15, "settings": 0.1, "network": 0.15, "kills": 0.4, "faults": 0.2}
+PARTS = {"inputs": 0.15, "settings": 0.1, "network": 0.15, "kills": 0.4, "faults": 0.2, "nodes": 0.2}
 MINUTES = 20.0
 
 
