@@ -6,7 +6,7 @@ from darkroom.base.files import replacing_folder
 from darkroom.config.stage_tables import DUPLICATES, REJECTED
 from darkroom.dataset import audit
 from darkroom.dataset.packed import load_classes, load_images, load_index
-from darkroom.drawing import charts, style
+from darkroom.drawing import charts, galleries, style
 
 SAMPLES_PER_CLASS = 2
 CLASSES_SHOWN = 100  # a picture of more would take minutes to draw, and nobody could read it
@@ -27,12 +27,12 @@ def main() -> None:
         titles = [classes[label] for label in index["label"].iloc[rows]]
         columns = SAMPLES_PER_CLASS * max(1, min(6, -(-len(classes) // 5)))
         style.save(
-            charts.image_grid(images[rows], titles, columns=columns, title=f"Samples of {which}"),
+            galleries.grid(images[rows], titles, columns=columns, title=f"Samples of {which}"),
             folder / "samples.png",
         )
         means_columns = 5 if len(classes) <= 50 else 12
         style.save(
-            charts.image_grid(means[:shown], classes[:shown], columns=means_columns, title=f"Mean image of {which}"),
+            galleries.grid(means[:shown], classes[:shown], columns=means_columns, title=f"Mean image of {which}"),
             folder / "means.png",
         )
         counts = audit.class_counts(index, len(classes))

@@ -1,4 +1,4 @@
-"""Charts of the data and of the evaluation, and grids of images. Every function returns a figure."""
+"""Charts of the data and of the evaluation. Every function returns a figure."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,7 +9,6 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from darkroom.base.words import percent
-from darkroom.dataset.packed import Images
 from darkroom.drawing.style import (
     BLUE,
     GREEN,
@@ -18,50 +17,9 @@ from darkroom.drawing.style import (
     new_figure,
     open_frame,
     short,
-    show_image,
-    wrapped,
 )
 
 BESIDE = 300  # names that can be read beside the largest confusion matrix
-
-
-def image_grid(images: Images, titles: Sequence[str], *, columns: int, title: str) -> Figure:
-    """Images in rows, each under its own title; `title` stands over them all."""
-    rows = max(1, -(-len(images) // columns))
-    lines = max((text.count("\n") + 1 for text in titles), default=1)
-    cell = 1.25
-    figure = new_figure(max(6.5, columns * cell + 0.2), rows * (cell * 0.85 + 0.17 * lines) + 0.5)
-    figure.suptitle(title, fontsize=10)
-    if not len(images):
-        figure.text(0.5, 0.4, "none", ha="center", color=GREY)
-    axes = figure.subplots(rows, columns, squeeze=False).ravel()
-    for at, axis in enumerate(axes):
-        axis.axis("off")
-        if at < len(images):
-            show_image(axis, images[at])
-            lines_of_title = [short(line, 20) for line in titles[at].split("\n")]
-            axis.set_title("\n".join(lines_of_title), fontsize=7, pad=2)
-    return figure
-
-
-def gallery_rows(images: Images, groups: dict[str, pd.DataFrame], *, columns: int, title: str) -> Figure:
-    """One row of images for each group of mistakes (tables with the columns row and confidence), beside its heading."""
-    figure = new_figure(max(6.5, 1.1 * columns + 2.2), max(1.2, 1.2 * len(groups) + 0.5))
-    figure.suptitle(title, fontsize=10)
-    if not groups:
-        figure.text(0.5, 0.4, "no mistakes", ha="center", color=GREY)
-        return figure
-    axes = figure.subplots(len(groups), columns + 1, squeeze=False, width_ratios=[2, *[1] * columns])
-    for line, (heading, group) in zip(axes, groups.items(), strict=True):
-        for axis in line:
-            axis.axis("off")
-        line[0].text(0, 0.5, wrapped(heading), fontsize=8, va="center", transform=line[0].transAxes)
-        for axis, (row, confidence) in zip(
-            line[1:], group[["row", "confidence"]].itertuples(index=False), strict=False
-        ):
-            show_image(axis, images[row])
-            axis.set_title(f"{confidence:.0%}", fontsize=7, pad=2)
-    return figure
 
 
 def class_balance(counts: NDArray[np.int64], classes: Sequence[str], title: str) -> Figure:
@@ -99,24 +57,6 @@ def sizes(widths: Sequence[int], heights: Sequence[int], stored: tuple[int, int]
     axis.set_title(title, fontsize=10)
     axis.legend(fontsize=8, frameon=False, loc="upper left")
     open_frame(axis)
-    return figure
-
-
-def before_after(before: Images, after: Images, *, columns: int, title: str) -> Figure:
-    """Rows of images, each with the row of what became of them under it."""
-    pairs = -(-len(before) // columns)
-    figure = new_figure(max(6.5, 0.8 * columns + 1), 1.75 * pairs + 0.4)
-    figure.suptitle(title, fontsize=10)
-    axes = figure.subplots(2 * pairs, columns, squeeze=False)
-    for axis in axes.ravel():
-        axis.axis("off")
-    for at in range(len(before)):
-        row, column = divmod(at, columns)
-        show_image(axes[2 * row, column], before[at])
-        show_image(axes[2 * row + 1, column], after[at])
-    for row in range(2 * pairs):
-        words = "before" if row % 2 == 0 else "after"
-        axes[row, 0].text(-0.15, 0.5, words, fontsize=7, va="center", ha="right", transform=axes[row, 0].transAxes)
     return figure
 
 

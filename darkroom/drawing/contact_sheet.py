@@ -5,7 +5,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from darkroom.dataset.packed import Images, Labels, Rows
-from darkroom.drawing import charts
+from darkroom.drawing import galleries
 
 DOUBTFUL, RANDOM = 24, 16  # images shown
 SEED = 0  # of the images shown at random
@@ -22,4 +22,4 @@ def draw(images: Images, rows: Rows, best: Labels, confidence: NDArray[np.float3
         "(predicted, confidence)"
     )
     titles = [f"{classes[best[place]]}\n{confidence[place]:.0%}" for place in places]
-    return charts.image_grid(images[rows[places]], titles, columns=8, title=title)
+    return galleries.grid(images[rows[places]], titles, columns=8, title=title)

@@ -1,27 +1,65 @@
-"""Pictures of single images and what stands beside them: their nearest neighbours, the evidence that decided."""
+"""Images in rows with words: samples, mistakes, their nearest neighbours, the evidence that decided."""
 
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from darkroom.dataset.packed import Images, Rows
-from darkroom.drawing.style import BLUE, GREY, RED, new_figure, short, show_image
+from darkroom.drawing.sheet import Layout, Sheet
+from darkroom.drawing.style import BLUE, GREY, RED, short, wrapped
 
 LONGEST = 16  # characters of a name over a small picture
+LONGEST_LINE = 20  # over one of a grid
 PER_LINE = 2  # images that stand with their company on one line
 
 
 def nothing(title: str, words: str) -> Figure:
     """A picture that says that there is nothing to show."""
-    figure = new_figure(6.5, 1.2)
-    figure.suptitle(title, fontsize=10)
-    figure.text(0.5, 0.4, words, ha="center", color=GREY)
-    return figure
+    sheet = Sheet(title, Layout((1.0,), 1, 0.8))
+    sheet.nothing(words)
+    return sheet.done()
+
+
+def grid(images: Images, titles: Sequence[str], *, columns: int, title: str) -> Figure:
+    """Images in rows, each under its own title; `title` stands over them all."""
+    lines = max((text.count("\n") + 1 for text in titles if text), default=0)
+    height = min(1.0, 1.15 * images.shape[1] / images.shape[2])  # of wide images
+    sheet = Sheet(title, Layout((1.25,) * columns, max(1, -(-len(images) // columns)), height, lines))
+    if not len(images):
+        sheet.nothing("none")
+    for at, (image, text) in enumerate(zip(images, titles, strict=True)):
+        words = "\n".join(short(line, LONGEST_LINE) for line in text.split("\n"))
+        sheet.image(*divmod(at, columns), image, words)
+    return sheet.done()
+
+
+def groups(images: Images, groups: dict[str, pd.DataFrame], *, columns: int, title: str) -> Figure:
+    """One row of images for each group of mistakes (tables with the columns row and confidence), beside its heading."""
+    if not groups:
+        return nothing(title, "no mistakes")
+    sheet = Sheet(title, Layout((2.2, *[1.1] * columns), len(groups), 1.0, 1))
+    for row, (heading, group) in enumerate(groups.items()):
+        sheet.words(row, 0, wrapped(heading))
+        shown = group[["row", "confidence"]].head(columns)
+        for column, (place, confidence) in enumerate(shown.itertuples(index=False), start=1):
+            sheet.image(row, column, images[place], f"{confidence:.0%}")
+    return sheet.done()
+
+
+def before_after(before: Images, after: Images, *, columns: int, title: str) -> Figure:
+    """Rows of images, each with the row of what became of them under it."""
+    sheet = Sheet(title, Layout((0.5, *[0.9] * columns), 2 * -(-len(before) // columns), 0.82))
+    for at, (one, other) in enumerate(zip(before, after, strict=True)):
+        row, column = divmod(at, columns)
+        for below, (image, word) in enumerate(((one, "before"), (other, "after"))):
+            sheet.image(2 * row + below, column + 1, image)
+            if not column:
+                sheet.words(2 * row + below, 0, word, size=7)
+    return sheet.done()
 
 
 def neighbours(
@@ -31,55 +69,49 @@ def neighbours(
 
     `rows` (N x k) are those of the training images, -1 for none, and `names` their labels.
     """
-    figure, blocks = _blocks(len(mistakes), 1 + rows.shape[1], title)
-    for block, mistake, near, labels in zip(blocks, _lines(mistakes), rows, names, strict=True):
-        show_image(block[0], images[mistake["row"]])
-        _caption(block[0], mistake["true"], f"→ {mistake['predicted']}", f"{mistake['confidence']:.0%}")
-        for axis, row, label in zip(block[1:], near, labels, strict=False):
-            show_image(axis, images[row])
+    sheet, blocks = _blocks(len(mistakes), 1 + rows.shape[1], title)
+    for (row, column), mistake, near, labels in zip(blocks, _lines(mistakes), rows, names, strict=True):
+        sheet.image(row, column, images[mistake["row"]], _caption(mistake))
+        for at, (place, label) in enumerate(zip(near, labels, strict=False), start=1):
             colour = {mistake["predicted"]: RED, mistake["true"]: BLUE}.get(label, GREY)
-            axis.set_title(short(label, LONGEST), fontsize=7, pad=2, color=colour)
-    return figure
+            sheet.image(row, column + at, images[place], short(label, LONGEST), colour)
+    return sheet.done()
 
 
 def evidence(
     images: Images, mistakes: pd.DataFrame, predicted: NDArray[np.float32], true: NDArray[np.float32], title: str
 ) -> Figure:
     """Each mistake, and over it the evidence (N x height x width, 0 to 1) for the predicted and for the true class."""
-    figure, blocks = _blocks(len(mistakes), 3, title)
-    for at, (block, mistake) in enumerate(zip(blocks, _lines(mistakes), strict=True)):
+    sheet, blocks = _blocks(len(mistakes), 3, title, right=0.9)
+    for at, ((row, column), mistake) in enumerate(zip(blocks, _lines(mistakes), strict=True)):
         image = images[mistake["row"]]
-        show_image(block[0], image)
-        _caption(block[0], mistake["true"], f"→ {mistake['predicted']}", f"{mistake['confidence']:.0%}")
-        for axis, share, name, word in (
-            (block[1], predicted[at], mistake["predicted"], "predicted"),
-            (block[2], true[at], mistake["true"], "true"),
-        ):
-            show_image(axis, image)
-            shown = axis.imshow(share, cmap="viridis", vmin=0, vmax=1, alpha=0.6, interpolation="nearest")
-            _caption(axis, f"for {name}", f"({word})")
-    beside = [axis for block in blocks for axis in block]
-    bar = figure.colorbar(shown, ax=beside, location="right", shrink=0.6, aspect=20, ticks=[0, 0.5, 1])
+        sheet.image(row, column, image, _caption(mistake))
+        for beside, (share, name) in enumerate(((predicted[at], "predicted"), (true[at], "true")), start=1):
+            words = f"for {short(mistake[name], LONGEST - 2)}\n({name})"
+            sheet.image(row, column + beside, image, words)
+            shown = sheet.heat(row, column + beside, share)
+    figure = sheet.done()
+    width = figure.get_figwidth()
+    bar = figure.colorbar(shown, cax=figure.add_axes((1 - 0.75 / width, 0.2, 0.1 / width, 0.6)), ticks=[0, 0.5, 1])
     bar.set_label("evidence (strongest: 1)", fontsize=7)
+    bar.ax.tick_params(labelsize=7)
     return figure
 
 
-def _blocks(count: int, cells: int, title: str) -> tuple[Figure, list[list[Axes]]]:
-    """A figure with so many blocks, each of so many cells in a row, and a gap between blocks that share a line."""
-    lines = -(-count // PER_LINE)
+def _blocks(count: int, cells: int, title: str, right: float = 0.0) -> tuple[Sheet, list[tuple[int, int]]]:
+    """A sheet with so many blocks, each of so many cells in a row; row and first column of each.
+
+    A gap stands between blocks that share a line.
+    """
     across = min(count, PER_LINE)
-    widths = [1.0] * cells + ([0.25] + [1.0] * cells) * (across - 1)
-    figure = new_figure(max(6.5, 1.15 * sum(widths) + 0.4), 1.5 * lines + 0.6)
-    figure.suptitle(title, fontsize=10)
-    axes = figure.subplots(lines, len(widths), squeeze=False, width_ratios=widths)
-    for axis in axes.ravel():
-        axis.axis("off")
-    starts = [(line, block * (cells + 1)) for line in range(lines) for block in range(across)]
-    return figure, [list(axes[line, start : start + cells]) for line, start in starts[:count]]
+    widths = [1.15] * cells + ([0.25] + [1.15] * cells) * (across - 1)
+    sheet = Sheet(title, Layout(widths, -(-count // PER_LINE), 1.0, 3, right))
+    return sheet, [(at // PER_LINE, at % PER_LINE * (cells + 1)) for at in range(count)]
 
 
-def _caption(axis: Axes, *lines: str) -> None:
-    axis.set_title("\n".join(short(line, LONGEST + 2) for line in lines), fontsize=7, pad=2)
+def _caption(mistake: dict[str, Any]) -> str:
+    lines = mistake["true"], f"→ {mistake['predicted']}", f"{mistake['confidence']:.0%}"
+    return "\n".join(short(line, LONGEST + 2) for line in lines)
 
 
 def _lines(mistakes: pd.DataFrame) -> list[dict[str, Any]]:

@@ -10,7 +10,7 @@ from darkroom.analysis import gradcam, mistakes, suspects
 from darkroom.analysis.doubts import Data, Doubts
 from darkroom.classifier.trained_network import TrainedNetwork
 from darkroom.config.params import Errors
-from darkroom.drawing import charts, galleries, style
+from darkroom.drawing import galleries, style
 
 NONE = "no mistakes"
 COLUMNS = 8
@@ -23,7 +23,7 @@ def draw(folder: Path, settings: Errors, data: Data, doubts: Doubts, classifier:
     title = f"The {len(first)} worst of {len(doubts.suspects):,} suspected labels (label → suggestion, split, quality)"
     rows = first["row"].to_numpy(np.int64)
     style.save(
-        charts.image_grid(data.images[rows], suspects.captions(first), columns=COLUMNS, title=title)
+        galleries.grid(data.images[rows], suspects.captions(first), columns=COLUMNS, title=title)
         if len(first)
         else galleries.nothing("Suspected labels", "no suspects"),
         folder / "suspects.png",
@@ -41,14 +41,14 @@ def _worst(folder: Path, settings: Errors, data: Data, doubts: Doubts) -> None:
     worst = doubts.mistakes.head(settings.worst)
     title = f"The {len(worst)} worst of {len(doubts.mistakes)} mistakes, test split (true → predicted, confidence)"
     style.save(
-        charts.image_grid(data.images[worst["row"]], mistakes.captions(worst), columns=COLUMNS, title=title)
+        galleries.grid(data.images[worst["row"]], mistakes.captions(worst), columns=COLUMNS, title=title)
         if len(worst)
         else galleries.nothing("The worst mistakes, test split", NONE),
         folder / "worst.png",
     )
     chosen = mistakes.of_pairs(doubts.mistakes, doubts.pairs.head(settings.pairs), settings.per_pair)
     title = "Most confused pairs of classes, test split, worst first"
-    rows = charts.gallery_rows(data.images, chosen, columns=settings.per_pair, title=title)
+    rows = galleries.groups(data.images, chosen, columns=settings.per_pair, title=title)
     style.save(rows, folder / "pairs.png")
 
 

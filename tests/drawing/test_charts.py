@@ -7,13 +7,13 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from darkroom.drawing import charts, style, training_charts
+from darkroom.drawing import charts, galleries, style, training_charts
 from tests import make
 
 
 def grid(count=3, channels=1, name="a"):
     images = np.stack([make.pixels(channels=channels, seed=seed) for seed in range(count)] or [make.pixels()])[:count]
-    return charts.image_grid(images, [f"{name} {at}" for at in range(count)], columns=4, title="Title")
+    return galleries.grid(images, [f"{name} {at}" for at in range(count)], columns=4, title="Title")
 
 
 def balance(names=("a", "b")):
@@ -97,26 +97,6 @@ def rendered(figure):
     return np.asarray(Image.open(file).convert("RGB"))
 
 
-@pytest.mark.parametrize("count", [0, 1, 4, 5])
-@pytest.mark.parametrize("channels", [1, 3])
-def test_a_grid_of_any_number_of_images(count, channels):
-    assert rendered(grid(count, channels)).shape[0] > 50
-
-
-def test_the_grid_shows_the_pixels():
-    images = np.zeros((2, 8, 8, 3), np.uint8)
-    images[0], images[1] = (255, 0, 0), (0, 0, 255)
-    shown = rendered(charts.image_grid(images, ["red", "blue"], columns=2, title="")).reshape(-1, 3).tolist()
-    assert shown.count([255, 0, 0]) > 1000
-    assert shown.count([255, 0, 0]) == pytest.approx(shown.count([0, 0, 255]), rel=0.1)
-
-
-def test_grey_is_shown_from_black_to_white_whatever_the_image_holds():
-    images = np.full((1, 8, 8, 1), 100, np.uint8)
-    shown = rendered(charts.image_grid(images, [""], columns=1, title="")).reshape(-1, 3).tolist()
-    assert shown.count([100, 100, 100]) > 1000
-
-
 NAMES = {
     "long": "a very long name of a class " * 12,
     "dollar": "$100 and $50",
@@ -155,18 +135,6 @@ def test_names_beside_a_confusion_matrix_do_not_overlap(count, named):
     figure.draw_without_rendering()
     boxes = [name.get_window_extent() for name in names]
     assert all(over.y0 >= under.y1 - 1 for over, under in itertools.pairwise(boxes))
-
-
-def test_headings_of_rows_of_mistakes_do_not_overlap():
-    names = [" ".join([word] * 40) for word in ("Chevrolet", "Silverado")]
-    group = pd.DataFrame({"row": [0, 1], "confidence": 0.9})
-    groups = {f"{true} taken for {other}: 17": group for true, other in (names, names[::-1])}
-    figure = charts.gallery_rows(np.stack([make.pixels(seed=seed) for seed in range(2)]), groups, columns=8, title="t")
-    figure.draw_without_rendering()
-    first, second = (text for axis in figure.axes for text in axis.texts)
-    assert first.get_window_extent().y0 > second.get_window_extent().y1
-    assert first.get_text().startswith("Chevrolet")
-    assert first.get_text().endswith(": 17")
 
 
 def test_a_confusion_matrix_with_an_empty_class_can_be_drawn():

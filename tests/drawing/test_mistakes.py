@@ -31,7 +31,7 @@ def test_where_there_is_no_mistake_the_pictures_say_so(project, tmp_path, monkey
     (tmp_path / "made").mkdir()
     _, names = drawn(tmp_path / "made", data(), models.classifier())
     assert names == PICTURES
-    assert said == ["no mistakes"] * 3
+    assert said == ["no mistakes"] * 4
 
 
 def test_a_network_without_maps_has_no_evidence_to_show(project, tmp_path):
