@@ -2,7 +2,8 @@
 
 All train the same network, with the same optimiser and settings, on images that lie on the device. The loops by hand
 shuffle, index, normalise, and take steps; ours counts right answers and validates on one batch besides, and keeps the
-best weights. The sides take turns; what the first epoch took more than the median one is compilation and warm-up.
+best weights. Each takes turns with the eager loop by hand; what its first epoch took more than its second one is
+compilation and warm-up.
 """
 
 import contextlib
@@ -11,6 +12,8 @@ import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from benchmarks.on_gpu import trained
 from benchmarks.on_gpu.part import Row, Setting
@@ -22,52 +25,48 @@ if TYPE_CHECKING:
     from darkroom.training.recipe import Recipe
 
 STEPS, SMALL_STEPS = 200, 3  # of an epoch
-ROUNDS = 7
-BY_HAND = "by hand"
-# Ways of a loop by hand to torch.compile; None: not at all.
-MODES = {BY_HAND: None, "by hand, compiled": "default", "by hand, compiled to CUDA graphs": "reduce-overhead"}
+ROUNDS, SMALL_ROUNDS = 7, 2
+# Of each loop: how it is given to torch.compile; None: not at all.
+OURS: dict[str, str | None] = {"ours": None, "ours, train.compile": "default"}
+BY_HAND: dict[str, str | None] = {
+    "by hand": None,
+    "by hand, compiled": "default",
+    "by hand, compiled to CUDA graphs": "reduce-overhead",
+}
+Epoch = Callable[[], None]
 
 
 def epochs(setting: Setting, shape: tuple[int, int, int], batch: int, precision: str) -> Iterator[Row]:
-    """Milliseconds of a step in each loop."""
-    if setting.small:
-        batch = 8
-    steps = SMALL_STEPS if setting.small else STEPS
-    ready: dict[str, Callable[[], None]] = {}
-    rows: dict[str, Row] = {}
-    epoch: Callable[[], None]
-    modes = {name: mode for name, mode in MODES.items() if not setting.small or mode is None}
-    for name in ("ours", "ours, train.compile", *modes):
-        if setting.small and name == "ours, train.compile":
-            continue  # minutes on a CPU
-        options: dict[str, Any] = {"batch_size": batch, "precision": precision, "compile": name.endswith("compile")}
-        network = trained.CNN.model_copy(update={"layers": "4P-4P"} if setting.small else {})
-        make = partial(trained.prepared, trained.facts(setting.device, shape, network, epochs=1, **options))
-        rows[name] = {"shape": "x".join(map(str, shape)), "batch": batch, "precision": precision, "loop": name}
+    """Milliseconds of a step in each loop, and how many times as long as by hand that is."""
+    batch, steps = (8, SMALL_STEPS) if setting.small else (batch, STEPS)
+    loops = {name: mode for name, mode in (OURS | BY_HAND).items() if not (setting.small and mode)}
+    start = partial(_epoch, setting, shape, batch, precision, steps)
+    hand = start("by hand")
+    for _ in range(2):
+        _timed(hand, setting.device)
+    for name in loops:
+        row: Row = {"shape": "x".join(map(str, shape)), "batch": batch, "precision": precision, "loop": name}
         try:
-            recipe = make()
-            data = _data(recipe, shape, steps * batch, batch)
-            epoch = by_hand(recipe, data, modes[name]) if name in modes else partial(_ours, recipe, data)
             trained.forget_peak(setting.device)
-            first = _timed(epoch, setting.device)
-            second = _timed(epoch, setting.device)
-            rows[name] |= {"warm-up s": first - second, "peak_mb": trained.peak_mb(setting.device)}
-            ready[name] = epoch
+            epoch = start(name)
+            first, second = (_timed(epoch, setting.device) for _ in range(2))
+            row |= {"warm-up s": first - second, "peak_mb": trained.peak_mb(setting.device)}
+            yield row | _beside(epoch, hand, steps, setting)
         except Exception as error:  # one that does not compile leaves the others to be measured
-            yield rows.pop(name) | {"error": f"{type(error).__name__}: {error}"[:500]}
-    found: dict[str, list[float]] = {name: [] for name in ready}
-    for done in range(2 if setting.small else ROUNDS):
-        if done and setting.left < 3 * sum(times[-1] for times in found.values()):
-            break
-        for name, call in ready.items():
-            found[name].append(_timed(call, setting.device))
-    for name, times in found.items():
-        ratios = [ours / hand for ours, hand in zip(times, found.get(BY_HAND, times), strict=True)]
-        figures = {"ms a step": statistics.median(times) / steps * 1e3, "x by hand": statistics.median(ratios)}
-        yield rows[name] | figures | {"rounds": len(times)}
+            yield row | {"error": f"{type(error).__name__}: {error}"[:500]}
 
 
-def _timed(epoch: Callable[[], None], device: str) -> float:
+def _beside(epoch: Epoch, hand: Epoch, steps: int, setting: Setting) -> Row:
+    """The two in turn: medians of the rounds."""
+    times, others = [], []
+    for _ in range(SMALL_ROUNDS if setting.small else ROUNDS):
+        times.append(_timed(epoch, setting.device))
+        others.append(_timed(hand, setting.device))
+    ratios = [ours / other for ours, other in zip(times, others, strict=True)]
+    return {"ms a step": statistics.median(times) / steps * 1e3, "x by hand": statistics.median(ratios)}
+
+
+def _timed(epoch: Epoch, device: str) -> float:
     trained.synchronize(device)
     started = time.perf_counter()
     epoch()
@@ -75,11 +74,16 @@ def _timed(epoch: Callable[[], None], device: str) -> float:
     return time.perf_counter() - started
 
 
-def _data(recipe: "Recipe", shape: tuple[int, int, int], count: int, val: int) -> "dict[str, Batches]":
-    import numpy as np
-
-    images, labels = trained.noise(count, shape)
-    return trained.on_device(recipe, images, labels, train=np.arange(count), val=np.arange(val))
+def _epoch(
+    setting: Setting, shape: tuple[int, int, int], batch: int, precision: str, steps: int, name: str
+) -> Epoch:  # fmt: skip
+    """A function that trains a network of its own for one epoch, in the loop of this name."""
+    options: dict[str, Any] = {"batch_size": batch, "precision": precision, "compile": bool(OURS.get(name))}
+    model = trained.CNN.model_copy(update={"layers": "4P-4P"} if setting.small else {})
+    recipe = trained.prepared(trained.facts(setting.device, shape, model, epochs=1, **options))
+    images, labels = trained.noise(steps * batch, shape)
+    data = trained.on_device(recipe, images, labels, train=np.arange(len(labels)), val=np.arange(batch))
+    return partial(_ours, recipe, data) if name in OURS else _by_hand(recipe, data["train"], BY_HAND[name])
 
 
 def _ours(recipe: "Recipe", data: "dict[str, Batches]") -> None:
@@ -88,14 +92,14 @@ def _ours(recipe: "Recipe", data: "dict[str, Batches]") -> None:
     loop.fit(recipe, data["train"], data["val"])
 
 
-def by_hand(recipe: "Recipe", data: "dict[str, Batches]", mode: str | None) -> Callable[[], None]:
-    """A function that trains for one epoch: the least that does."""
+def _by_hand(recipe: "Recipe", data: "Batches", mode: str | None) -> Epoch:
+    """The least that trains."""
     import torch
 
     from darkroom.training.optimizers import make_optimizer
 
     settings, device = recipe.settings, recipe.fabric.device
-    images, labels = next(data["train"].read([torch.arange(len(data["train"]))])), data["train"].labels
+    images, labels = next(data.read([torch.arange(len(data))])), data.labels
     mean, std, network = recipe.mean, recipe.std, recipe.network
     optimizer = make_optimizer(network, settings)
     model: Any = network if mode is None else torch.compile(network, mode=mode)

@@ -8,6 +8,7 @@ import contextlib
 import multiprocessing
 import os
 import signal
+import sys
 import time
 import traceback
 from collections.abc import Callable, Iterator
@@ -54,10 +55,10 @@ class LeftOut(Exception):
     """Why a part, or the rest of it, cannot be run here."""
 
 
-def run(part: Part, setting: Setting, log: Path, told: Callable[[Row], object] = lambda row: None) -> Row:
+def run(part: Part, setting: Setting, log: Path) -> Row:
     """Run a part; give its rows, its seconds, and why it failed (`error`) or was left out (`left_out`), if so.
 
-    `told` gets each row as it comes; what the part prints goes to `log`.
+    What it prints goes to `log`.
     """
     started = time.monotonic()
     found: Row = {"group": part.group, "name": part.name, "rows": [], "error": None, "left_out": None}
@@ -73,33 +74,34 @@ def run(part: Part, setting: Setting, log: Path, told: Callable[[Row], object] =
         for kind, content in _messages(ours, setting):
             if kind == "row":
                 found["rows"].append(content)
-                told(content)
-            else:
+            elif kind == "cut":
+                found["error"] = f"cut after {time.monotonic() - started:.0f} s, its time"
+            elif kind == "died":
+                process.join(5)
+                found["error"] = f"the process died, exit code {process.exitcode}; see {log}"
+            elif kind != "end":
                 found[kind] = content
-        if not found.pop("end", False) and not (found["error"] or found["left_out"]):
-            process.join(2)
-            cut = f"cut after {time.monotonic() - started:.0f} s, its time"
-            found["error"] = cut if process.is_alive() else f"the process died, exit code {process.exitcode}; see {log}"
     finally:
         _end(process)
     return found | {"seconds": round(time.monotonic() - started, 2)}
 
 
 def _messages(connection: Connection, setting: Setting) -> Iterator[tuple[str, Any]]:
-    """What the process tells, until it has ended or its time is over."""
-    while connection.poll(max(0.0, setting.left)):
+    """What the process tells, its last word included: `died` where it had none, `cut` where its time is over."""
+    kind = "row"
+    while kind == "row":
+        if not connection.poll(max(0.0, setting.left)):
+            yield "cut", None
+            return
         try:
             kind, content = connection.recv()
         except EOFError:
-            return
+            kind, content = "died", None
         yield kind, content
-        if kind != "row":
-            return
 
 
 def _end(process: Any) -> None:
     """End the process and all that it started."""
-    process.join(1)  # one that has told all goes by itself
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     process.kill()  # where it had come to no group of its own
@@ -119,7 +121,8 @@ def _work(part: Part, setting: Setting, connection: Connection, log: Path) -> No
     try:
         for row in part.function(setting, *part.arguments):
             connection.send(("row", row))
-        connection.send(("end", True))
+        sys.stdout.flush()
+        connection.send(("end", None))
     except LeftOut as reason:
         connection.send(("left_out", str(reason)))
     except BaseException as error:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from darkroom.training.recipe import Recipe
 
 PRECISIONS = ("32", "bf16-mixed", "16-mixed")
-SECONDS = 0.7  # of each of the rounds
+SECONDS = 0.4  # of each of the rounds
 ROUNDS = 3
 WARM_CALLS = 2
 BATCHES = 4  # different ones, in turn; one where it only has to run

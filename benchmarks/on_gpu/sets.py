@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from benchmarks import archives
 from benchmarks.packed import EXTRACT
+from darkroom.base.files import replacing, replacing_folder
 from darkroom.base.torch_setup import cores
 from darkroom.config.catalogue import Entry
 from darkroom.dataset.packed import Images, Labels, Rows
@@ -27,9 +28,15 @@ class Sides(NamedTuple):
     rows: dict[str, Rows]
 
 
-def made(train: int, val: int, test: int) -> Sides:
-    """The set of `shapes`, divided."""
-    images, labels = shapes(train + val + test, seed=0)
+def made(train: int, val: int, test: int, folder: Path) -> Sides:
+    """The set of `shapes`, divided; kept in `folder` for whoever asks next."""
+    file = folder / "made.npz"
+    if not file.is_file():
+        images, labels = shapes(train + val + test, seed=0)
+        with replacing(file) as partial, partial.open("wb") as stream:
+            np.savez(stream, images=images, labels=labels)
+    kept = np.load(file)
+    images, labels = kept["images"], kept["labels"]
     title = f"made set of shapes, 32x32x3, {train:,} to train on and {test:,} to test"
     cuts = np.split(np.arange(len(labels)), [train, train + val])
     return Sides(title, images, labels, dict(zip(("train", "val", "test"), cuts, strict=True)))
@@ -49,7 +56,6 @@ def mnist(archive: Path) -> Sides:
 def _extracted(title: str, archive: Path, entry: Entry, *, test: float, val: float, given: bool) -> Sides:
     """What the stages `extract` and `split` make of an archive, in the working folder."""
     from darkroom.base import paths
-    from darkroom.base.files import replacing_folder
     from darkroom.dataset import splits
     from darkroom.dataset.packed import labels_of, load_classes, load_images, load_index
     from stages.extract import extract

@@ -148,7 +148,7 @@ def _longer(setting: Setting, side: sets.Sides, way: str, fit: Callable[[int], R
 def _set(setting: Setting) -> sets.Sides:
     if setting.cifar:
         return sets.cifar(setting.cifar)
-    return sets.made(*(SMALL_SIZES if setting.small else SIZES))
+    return sets.made(*(SMALL_SIZES if setting.small else SIZES), setting.work)
 
 
 def _started(setting: Setting, way: Way, side: sets.Sides, **changes: Any) -> "tuple[Recipe, dict[str, Batches]]":
