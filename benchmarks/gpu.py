@@ -30,7 +30,6 @@ from darkroom.base.errors import UserError
 from darkroom.base.files import write_json, write_text
 
 MINUTES = 8.0  # for which the seconds below are made
-DEVICE = Part("machine", "device", lambda setting: about(setting), 40)
 # Tests first, for figures of what is wrong are worth nothing; then what the project is for, then what explains it.
 # Few parts take as long as they may: together they may take longer than the whole, and the last ones are left out then.
 PARTS = (
@@ -51,6 +50,8 @@ PARTS = (
     Part("epochs", "28x28x1", epochs.epochs, 75, ((28, 28, 1), 128, "32")),
     Part("epochs", "32x32x3", epochs.epochs, 75, ((32, 32, 3), 512, "bf16-mixed")),
     Part("images per second", "small networks", rates.small, 75),
+    Part("images per second", "kernels of cnn", rates.kernels, 20, ("cnn",)),
+    Part("images per second", "kernels of resnet50", rates.kernels, 30, ("resnet50",)),
     Part("images per second", "resnet18", rates.photo, 30, ("resnet18",)),
     Part("images per second", "resnet50", rates.photo, 40, ("resnet50",)),
     Part("images per second", "mobilenet_v2", rates.photo, 30, ("mobilenet_v2",)),
@@ -168,7 +169,7 @@ def _device(setting: Setting, log: Path) -> tuple[Row, Start]:
     ways: Sequence[Start] = ("fork", "spawn") if _has_card() else ("fork",)
     found: Row = {}
     for way in ways:
-        part = run(replace(DEVICE, name=f"device {way}"), replace(setting, start=way), log)
+        part = run(Part("machine", f"device {way}", about, 40), replace(setting, start=way), log)
         found = part["rows"][0] if part["rows"] else {"error": part["error"]}
         if found.get("cuda"):
             return found, way

@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import os
 import signal
@@ -52,8 +53,9 @@ def run(function, setting, seconds=30, arguments=()):
     return part.run(Part("tests", "mine", function, seconds, arguments), setting, setting.work / "log")
 
 
-def test_rows_of_a_part_come_from_a_process_of_its_own(setting):
-    found = run(works, setting)
+@pytest.mark.parametrize("start", ["fork", "spawn"])
+def test_rows_of_a_part_come_from_a_process_of_its_own(setting, start):
+    found = run(works, dataclasses.replace(setting, start=start))
     assert [row["test"] for row in found["rows"]] == ["one", "two"]
     assert found["error"] is None
     assert found["left_out"] is None

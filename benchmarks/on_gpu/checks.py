@@ -40,7 +40,7 @@ def train(setting: Setting, precision: str, *, cut: int = 0, resume: "State | No
     """The result of one short training, and its state after epoch `cut`, where it ends then."""
     from darkroom.training import loop
 
-    count = 192 if setting.small else 4_000
+    count = 128 if setting.small else 4_000
     images, labels = sets.shapes(count + count // 4, seed=1)
     facts = small_facts(setting, precision, **changes)
     recipe = trained.prepared(facts)
@@ -109,16 +109,17 @@ def skipped_step(setting: Setting) -> Iterator[Row]:
     from darkroom.training.batches import Batches
     from darkroom.training.step import Step
 
-    recipe = _scaled(trained.prepared(small_facts(setting, "16-mixed", ema=0.0, mixup=0.0)), scale=2.0**60)
+    recipe = _scaled(trained.prepared(small_facts(setting, "16-mixed", ema=0.0, mixup=0.0)), scale=2.0**40)
     scaler: Any = recipe.fabric.strategy.precision.scaler  # type: ignore[attr-defined]
-    images, labels = sets.shapes(64, seed=2)
-    data = Batches(images, np.arange(64), labels, torch.device(setting.device), memory_share=1)
+    count = 8 if setting.small else 64
+    images, labels = sets.shapes(count, seed=2)
+    data = Batches(images, np.arange(count), labels, torch.device(setting.device), memory_share=1)
     step = Step(recipe, data, frozen=False)
     step.start()
     weight = recipe.network.get_submodule("features").get_parameter("conv1.weight")
     # The scale is halved after each skipped step, until the gradients are numbers.
     skipped, unchanged, before = 0, True, weight.detach().clone()
-    for batch in step.batches([torch.arange(64)] * 100):
+    for batch in step.batches([torch.arange(count)] * 100):
         before, scale = weight.detach().clone(), scaler.get_scale()
         step(batch, torch.Generator().manual_seed(0), 1)
         if scaler.get_scale() >= scale:

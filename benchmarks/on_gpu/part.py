@@ -17,6 +17,8 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, Literal
 
+from darkroom.base import torch_setup
+
 Row = dict[str, Any]  # figures and words by what they are; `passed` where it is a test
 Start = Literal["fork", "spawn"]
 LEAST_SECONDS = 3  # what is left of the time, below which no part begins
@@ -118,6 +120,8 @@ def _work(part: Part, setting: Setting, connection: Connection, log: Path) -> No
     folder = setting.work / f"{part.group}-{part.name}".replace(" ", "-").replace("/", "-")
     folder.mkdir()
     os.chdir(folder)
+    if setting.start == "spawn":  # else the settings came with the fork
+        torch_setup.torch_for(threads=1 if setting.small else 0, portable=False)
     try:
         for row in part.function(setting, *part.arguments):
             connection.send(("row", row))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from benchmarks.on_gpu import checks, trained
 from benchmarks.on_gpu.part import LeftOut, Row, Setting
+from darkroom.base import torch_setup
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -44,6 +45,7 @@ def _pool(setting: Setting) -> ProcessPoolExecutor:
 def _training(setting: Setting) -> str:
     import dataclasses
 
+    torch_setup.torch_for(threads=1 if setting.small else 0, portable=False)
     device = "cuda:0" if setting.device == "cuda" else setting.device
     return trained.digest(checks.train(dataclasses.replace(setting, device=device), "32").weights)
 

@@ -34,6 +34,7 @@ PEAKS = {
     "V100": (125, 15.7, 15.7),
     "T4": (65, 8.1, 8.1),
 }
+KERNELS = {"deterministic, as ours": (True, False), "any": (False, False), "by trial": (False, True)}
 TRAINING = 3  # times the operations of a forward pass: it, and the gradients of inputs and of weights
 
 
@@ -56,6 +57,19 @@ def photo(setting: Setting, name: str) -> Iterator[Row]:
         if torch.cuda.get_device_properties(0).total_memory < LARGE_CARD:
             batch = 32
     yield from _network(setting, trained.CNN.model_copy(update={"name": name}), shape, batch)
+
+
+def kernels(setting: Setting, name: str) -> Iterator[Row]:
+    """What cuDNN's deterministic kernels cost, beside any that it likes and the fastest that it finds by trial."""
+    import torch
+
+    shape, batch = ((32, 32, 3), 8) if setting.small else (PHOTO, 64) if name != "cnn" else (SMALL_SHAPES[1], 512)
+    model = trained.CNN.model_copy(update={"name": name})
+    for what, (deterministic, benchmark) in KERNELS.items():
+        torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark = deterministic, benchmark
+        precision = PRECISIONS[0] if setting.small else "bf16-mixed"
+        row: Row = {"network": name, "shape": "x".join(map(str, shape)), "batch": batch, "precision": precision}
+        yield row | {"cuDNN": what} | _measured(setting, model, shape, batch, precision)
 
 
 def _network(setting: Setting, model: Model, shape: tuple[int, int, int], batch: int) -> Iterator[Row]:
