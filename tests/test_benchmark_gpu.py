@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+import zipfile
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from benchmarks import gpu
 from benchmarks.fresh import ROOT
 from benchmarks.on_gpu import part, rates, sets, tables
 from benchmarks.on_gpu.part import LeftOut, Part, Setting
+from darkroom.pictures.decoding import png
 
 
 def works(setting):
@@ -148,6 +150,19 @@ def test_the_made_set_is_the_same_each_time_and_shows_its_classes():
     # Neither brightness nor colour tells the class.
     means = np.array([images[labels == label].mean((0, 1, 2)) for label in range(10)])
     assert np.ptp(means, axis=0).max() < 20
+
+
+def test_cifar_is_read_in_the_layout_of_the_catalogue(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    images, _ = sets.shapes(270, seed=0)
+    with zipfile.ZipFile("cifar.zip", "w") as packed:
+        for number, image in enumerate(images):
+            side = "train" if number < 250 else "test"
+            packed.writestr(f"cifar10/cifar10/{side}/class{number % 10}/{number}.png", png(image))
+    found = sets.cifar(tmp_path / "cifar.zip")
+    assert {name: len(rows) for name, rows in found.rows.items()} == {"train": 240, "val": 10, "test": 20}
+    assert np.array_equal(np.unique(found.images, axis=0), np.unique(images, axis=0))
+    assert sorted(found.labels[found.rows["test"]]) == sorted([*range(10)] * 2)
 
 
 def test_airbench_whitens_and_mirrors_as_its_recipe_says():
