@@ -63,8 +63,11 @@ def look(params: Params, facts: ModelFacts) -> None:
     familiar = familiarity.Familiarity(layers, (float(low), float(high)), grey, extent)
 
     with replacing_folder(paths.INSIDE_PICTURES) as folder:
-        name, weights = inside.first_filters(classifier)
-        style.save(network_charts.filters(weights, name), folder / "filters.png")
+        first = inside.first_filters(classifier)
+        if first is None:
+            left_out["filters.png"] = "no convolution and no fully connected layer of the network sees the image itself"
+        else:
+            style.save(network_charts.filters(first[1], first[0]), folder / "filters.png")
         if chosen_kernels is None:
             left_out["kernels.png"] = "the network has no convolution after its first layer with kernels above 1x1"
         else:

@@ -13,7 +13,7 @@ from darkroom.base import paths, torch_setup
 from darkroom.base.console import bar, done, run
 from darkroom.base.errors import UserError
 from darkroom.base.files import replacing, replacing_folder, sha256, write_csv, write_text
-from darkroom.config.augmentations import own_functions
+from darkroom.config import own_code
 from darkroom.config.catalogue import Entry
 from darkroom.config.params import Params, load
 from darkroom.config.stage_files import ModelFacts, Stats, TrainingFigures
@@ -64,7 +64,7 @@ def train(params: Params, entry: Entry) -> None:
     if not fabric.is_global_zero:
         loop.fit(recipe, data["train"], data["val"], resume=fabric.broadcast(None))
         return
-    checkpoint = Checkpoint(fingerprint([facts.model_dump(), torch.__version__], decisive_files(facts)))
+    checkpoint = Checkpoint(fingerprint([facts.model_dump(), torch.__version__], decisive_files()))
     resume = fabric.broadcast(checkpoint.load())
     # Several processes have put norms of their own into the network.
     plain = recipe.network if fabric.world_size == 1 else architectures.build(params.model, entry.shape, len(classes))
@@ -184,15 +184,13 @@ def save_weights(path: Path, network: "Module") -> None:
         save_file({name: value.contiguous().cpu() for name, value in network.state_dict().items()}, partial)
 
 
-def decisive_files(facts: ModelFacts) -> list[Path]:
+def decisive_files() -> list[Path]:
     """Files that decide what a training gives, besides its parameters."""
     files = [paths.INDEX, paths.CLASSES, paths.SPLIT, paths.STATS, Path(__file__)]
     package = Path(torch_setup.__file__).parents[1]
     for room in DECISIVE_ROOMS:
         files += (package / room).rglob("*.py")
-    changes = facts.model_dump()["augment"]
-    own = [Path(name.partition(":")[0].replace(".", "/") + ".py") for name in own_functions(changes)]
-    return files + [file for file in own if file.is_file()]
+    return files + own_code.files()
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from torch.nn import functional
 
 from darkroom.classifier.trained_network import TrainedNetwork
 from darkroom.dataset.packed import Images, Labels
-from darkroom.network import architectures, normalisation
+from darkroom.network import layer_outputs, normalisation
 from darkroom.network.layer_outputs import watching
 
 BATCH = 16
@@ -35,7 +35,7 @@ def last_map(network: nn.Module, shape: tuple[int, int, int]) -> str | None:
         elif isinstance(output, Tensor) and output.ndim == 3:
             found.append(None)
 
-    shadow = architectures.shadow(network)
+    shadow = layer_outputs.shadow(network)
     # The last pool of alexnet and vgg brings any map to one size, a single place of small images too.
     modules = shadow.named_modules()
     names = [name for name, module in modules if name and not isinstance(module, nn.AdaptiveAvgPool2d)]

@@ -1,5 +1,6 @@
 """What passes through the layers of a network, seen from outside."""
 
+import copy
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
@@ -48,6 +49,12 @@ def activations(network: nn.Module, shape: tuple[int, int, int]) -> dict[str, tu
     with watching(network, names, lambda name, output: found.update({name: tuple(output.shape[1:])})):
         network(image)
     return found
+
+
+def shadow(network: nn.Module) -> nn.Module:
+    """A copy in evaluation mode whose tensors have shapes alone; the parameters' data is never copied."""
+    memo = {id(one): nn.Parameter(one.detach().to("meta"), one.requires_grad) for one in network.parameters()}
+    return copy.deepcopy(network, memo).to("meta").eval()
 
 
 def spread(names: Sequence[str], at_most: int) -> list[str]:

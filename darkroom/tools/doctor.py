@@ -22,6 +22,7 @@ from darkroom.base import paths
 from darkroom.base.console import done
 from darkroom.base.errors import UserError, without_password
 from darkroom.base.torch_setup import cores
+from darkroom.config import own_code
 from darkroom.config.augmentations import own_functions
 from darkroom.config.catalogue import Entry
 from darkroom.config.params import Params, load
@@ -262,9 +263,13 @@ def _is_json(file: Path) -> bool:
 def code(settings: Params) -> Finding:
     """Files that Git does not have, so that experiments in a copy of the repository go without them."""
     changes = [*settings.augment, *(settings.evaluate.tta.changes or [])]
-    functions = own_functions([item.model_dump(exclude_none=True) for item in changes])
-    modules = {name.partition(":")[0].replace(".", "/") + ".py" for name in functions}
-    named = [path for path in (*sorted(modules), settings.model.weights or "") if Path(path).is_file()]
+    functions = {*own_functions([item.model_dump(exclude_none=True) for item in changes])}
+    functions |= {settings.model.name} if settings.model.own else set()
+    try:
+        modules = sorted({file for name in functions for file in own_code.needed(name)})
+    except UserError as error:
+        return Finding("problem", "code", str(error))
+    named = [path for path in (*modules, settings.model.weights or "") if Path(path).is_file()]
     inside = [path for path in named if not Path(path).is_absolute()]
     missed = set(inside) - set(_git("ls-files", "-z", "--", *inside).split("\0"))
     untracked = [*filter(None, _git("ls-files", "-z", "--others", "--exclude-standard", "--", "*.py").split("\0"))]
