@@ -71,7 +71,7 @@ def main() -> None:
         "--most", type=int, metavar="N", help="small pictures of the largest set of scale (100000, quick: 5000)"
     )
     parser.add_argument(
-        "--peers", type=Path, metavar="DIR", help="folder with a folder of packages for each peer of comparison"
+        "--peers", type=Path, metavar="DIR", help="below it a folder of packages for each peer (comparison, kornia)"
     )
     parser.add_argument("--remote", metavar="URL", help="where dvc_tree pushes to, s3://... or ssh://... (a folder)")
     options = parser.parse_args()

@@ -5,12 +5,14 @@ calls. torchvision's draw one set of values for a whole batch, so they are run a
 in a Dataset, fetched by a DataLoader with two workers, which costs what the row `none` shows; second epoch of workers
 that stay. Settings are the same where the libraries have the same, and otherwise near: kornia moves and torchvision
 shifts between pixels, ours by whole ones; elastic displacements have another scale in each. Where a library has no
-equal, there is a dash.
+equal, there is a dash; so there is for kornia without --peers DIR, with DIR/kornia from
+`uv pip install --no-deps --target DIR/kornia kornia==0.9.0 kornia-rs==0.2.0`.
 """
 
 import math
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from benchmarks.fresh import Figures, best, fresh
@@ -39,23 +41,22 @@ CHANGES: dict[str, dict[str, Any]] = {
 
 def run(setting: Setting) -> list[Table]:
     milliseconds, batches = (20, 2) if setting.quick else (500, 16)
+    packages = setting.peers / "kornia" if setting.peers else None
     tables = []
     for side, channels in SHAPES[-1:] if setting.quick else SHAPES:
-        found = best(
-            {
-                "ours": lambda side=side, channels=channels: fresh(ours, side, channels, milliseconds),  # type: ignore[misc]
-                "kornia": lambda side=side, channels=channels: fresh(kornia, side, channels, milliseconds),  # type: ignore[misc]
-                "torchvision": lambda side=side, channels=channels: fresh(torchvision, side, channels, batches),  # type: ignore[misc]
-            },
-            setting.repeats,
-            setting.together,
-        )
+        sides = {
+            "ours": partial(fresh, ours, side, channels, milliseconds),
+            "torchvision": partial(fresh, torchvision, side, channels, batches),
+        }
+        if packages and packages.is_dir():
+            sides["kornia"] = partial(fresh, kornia, side, channels, milliseconds, packages=packages)
+        found = best(sides, setting.repeats, setting.together)
         rows = []
         for name in CHANGES:
             mine = found["ours"].get(name)
             cells = [f"{mine:.2f}" if mine else "-"]
             for other in ("kornia", "torchvision"):
-                theirs = found[other].get(name)
+                theirs = found.get(other, {}).get(name)
                 cells.append(f"{theirs:.2f}" if theirs else "-")
                 cells.append(f"{theirs / mine:.1f}" if theirs and mine else "-")
             rows.append([name, *cells])

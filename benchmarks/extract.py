@@ -92,7 +92,7 @@ def ours(archive: str, folder: str) -> Figures:
 
 def memory(archive: str, folder: str) -> Figures:
     """As `ours`, with the memory of this process after the imports and at its peak."""
-    import stages.extract  # noqa: F401
+    import darkroom.intake.extraction  # noqa: F401
 
     imports = peak_mb()
     return ours(archive, folder) | {"imports": imports, "peak": peak_mb()}

@@ -18,12 +18,12 @@ MEMORY_SHARE = 0.5
 
 def extract(archive: str, folder: str, unlabelled: int = True) -> Figures:
     """Run the extract stage's function; `folder` must exist."""
-    from stages.extract import extract
+    from darkroom.intake.extraction import extract
 
     described = entry(Path(archive), unlabelled=bool(unlabelled))
     with clock() as figures:
-        index, *_ = extract(Path(archive), described, EXTRACT, Path(folder), "benchmark")
-    return figures | {"images": len(index)}
+        found = extract(Path(archive), described, EXTRACT, Path(folder), "benchmark")
+    return figures | {"images": len(found.index)}
 
 
 def set_up(archive: str, folder: str) -> Figures:
@@ -32,7 +32,7 @@ def set_up(archive: str, folder: str) -> Figures:
     from darkroom.base.files import replacing_folder, write_parquet
     from darkroom.dataset import splits
     from darkroom.dataset.packed import load_classes, load_index
-    from stages.extract import extract
+    from darkroom.intake.extraction import extract
 
     os.chdir(folder)
     with clock() as figures:

@@ -15,12 +15,12 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import yaml
 
 from benchmarks.fresh import ROOT, Figures, children_cpu, fresh, peak_mb
 from benchmarks.table import Setting, Table
 from darkroom.base import paths
 from darkroom.base.console import bar
+from darkroom.config.yaml_files import dump, read_yaml
 
 CLASSES = 10
 SMALL, LARGE = 28, 224
@@ -92,7 +92,7 @@ def _measure(folder: Path, count: int, side: int, channels: int) -> dict[str, Fi
 
 def _configure(folder: Path, side: int, channels: int, *, from_disk: bool) -> None:
     """Parameters and catalogue."""
-    params = yaml.safe_load((ROOT / paths.PARAMS).read_text(encoding="utf-8"))
+    params = read_yaml(ROOT / paths.PARAMS)
     params |= {"dataset": "made", "augment": []}
     for section, settings in PARAMS.items():
         params[section] |= settings
@@ -100,7 +100,7 @@ def _configure(folder: Path, side: int, channels: int, *, from_disk: bool) -> No
         params["train"]["memory_share"] = 0.0
     entry = {"path": str(folder / "made.zip"), "train": "made", "channels": channels, "image_size": side}
     for path, content in ((paths.PARAMS, params), (paths.DATASETS, {"made": entry})):
-        (folder / path).write_text(yaml.safe_dump(content), encoding="utf-8")
+        (folder / path).write_text(dump(content), encoding="utf-8")
 
 
 def stage(folder: str, name: str) -> Figures:

@@ -12,7 +12,7 @@ import time
 
 from benchmarks.fresh import Figures, abilities, best, fresh
 from benchmarks.table import Setting, Table
-from darkroom.base import torch_setup
+from darkroom.base import processor, torch_setup
 
 NEIGHBOURS = (0, 1, 2)
 STEPS = 40
@@ -20,7 +20,7 @@ WARM_STEPS = 10
 
 
 def run(setting: Setting) -> list[Table]:
-    both = torch_setup.cores()
+    both = processor.cores()
     choices = {  # threads, wait policy, memory kept, half precision
         "torch as it comes": (both, "", 0, 0),
         "memory kept": (both, "", 1, 0),

@@ -14,13 +14,13 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import yaml
 
 from benchmarks.fresh import ROOT
 from benchmarks.table import Setting, Table
 from darkroom.base import paths
 from darkroom.base.console import bar
 from darkroom.base.files import read_json, write_csv
+from darkroom.config.yaml_files import dump, read_yaml
 from darkroom.intake.corrections import COLUMNS
 
 SEED = 0
@@ -74,12 +74,12 @@ def _repository(folder: Path, dataset: str, setting: Setting) -> None:
     for name in ("darkroom", "stages"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / paths.DATASETS, folder)
-    params = yaml.safe_load((ROOT / paths.PARAMS).read_text(encoding="utf-8"))
+    params = read_yaml(ROOT / paths.PARAMS)
     params["dataset"] = dataset
     params["fetch"]["archive"] = None if setting.quick else str(setting.archive)
     params["errors"]["train_folds"] = setting.folds
     params["tracking"]["enabled"] = False
-    (folder / paths.PARAMS).write_text(yaml.safe_dump(params), encoding="utf-8")
+    (folder / paths.PARAMS).write_text(dump(params), encoding="utf-8")
 
 
 def _call(stage: str, folder: Path) -> None:

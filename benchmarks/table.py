@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-from darkroom.base.torch_setup import cores
+from darkroom.base import processor
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,13 +24,13 @@ class Setting:
     flip: float  # share of the labels that `suspects` makes wrong
     folds: int  # models that `suspects` trains for the training images
     most: int  # small pictures of the largest set that `scale` makes
-    peers: Path | None  # a folder with a folder of packages for each peer of `comparison`
+    peers: Path | None  # a folder with a folder of packages for each peer of `comparison` and `augmentation`
     remote: str | None  # where `dvc_tree` pushes to, instead of a folder
 
     @property
     def together(self) -> int:
         """Sides to run at the same time, where they do not build on one another: quick runs measure little anyway."""
-        return cores() if self.quick else 1
+        return processor.cores() if self.quick else 1
 
     def folder(self) -> Path:
         """A new, empty folder. Nothing in it is deleted before all benchmarks have ended.
@@ -70,13 +70,4 @@ class Table:
 def machine() -> str:
     """The machine in one line: CPU, cores, Python, torch."""
     python, torch = platform.python_version(), version("torch")  # without importing torch
-    return f"{_cpu()}, {cores()} cores, Python {python}, torch {torch}"
-
-
-def _cpu() -> str:
-    info = Path("/proc/cpuinfo")
-    if info.exists():
-        for line in info.read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
+    return f"{processor.name()}, {processor.cores()} cores, Python {python}, torch {torch}"

@@ -9,7 +9,7 @@ from darkroom.base.files import replacing_folder
 from darkroom.config.stage_files import Curves, ModelFacts, TrainingFigures
 from darkroom.config.stage_tables import HISTORY
 from darkroom.dataset.packed import Images, load_images, load_split
-from darkroom.drawing import charts, style
+from darkroom.drawing import charts, style, training_charts
 
 SHOWN = 32  # images in the picture of the augmentation
 
@@ -23,7 +23,7 @@ def main() -> None:
     title = f"Training images {changed}, {len(before)} of one batch"
     with replacing_folder(paths.TRAIN_PICTURES) as folder:
         boundary, best = facts.train.freeze_epochs, trained.best_epoch
-        curves = charts.curves(history, best, boundary=boundary, augmented=bool(facts.augment))
+        curves = training_charts.curves(history, best, boundary=boundary, augmented=bool(facts.augment))
         style.save(curves, folder / "curves.png")
         style.save(charts.before_after(before, after, columns=8, title=title), folder / "augmented.png")
     done(f"{words}\nwrote {paths.CURVES}, and pictures in {paths.TRAIN_PICTURES}", "dvc repro evaluate")

@@ -11,10 +11,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
+from ruamel.yaml import YAML
 
 LOCK = Path(__file__).parents[1] / "requirements.txt"
 
@@ -51,7 +51,7 @@ def main(folder: Path) -> int:
     locked = {(one.name, next(iter(one.specifier)).version) for one in map(Requirement, lines)}
     advisories: dict[str, list[dict[str, Any]]] = {}
     for file in sorted(folder.glob("vulns/*/*.yaml")):
-        content = yaml.safe_load(file.read_text(encoding="utf-8"))
+        content = YAML(typ="safe").load(file)
         advisories.setdefault(canonicalize_name(file.parent.name), []).append(content)
     if not advisories:
         sys.exit(f"{folder} holds no advisories: give a clone of https://github.com/pypa/advisory-database")

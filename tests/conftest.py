@@ -47,7 +47,7 @@ def no_network(monkeypatch):
         return resolve(host, *arguments, **options)
 
     monkeypatch.setattr(socket, "getaddrinfo", only_here)
-    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "DVC_ROOT"):
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "DVC_ROOT", "DVC_STAGE"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.lower(), raising=False)
 

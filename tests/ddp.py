@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from darkroom.base.torch_setup import cores
+from darkroom.base.processor import cores
 from darkroom.config.params import Train
 from darkroom.training import loop, processes
 from darkroom.training.batches import Batches

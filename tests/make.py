@@ -6,13 +6,13 @@ import zipfile
 
 import numpy as np
 import pandas as pd
-import yaml
 from PIL import Image
 
 from darkroom.base import paths
 from darkroom.base.errors import UserError
 from darkroom.base.files import write_json, write_parquet
 from darkroom.config.catalogue import Entry
+from darkroom.config.yaml_files import dump, read_yaml
 
 
 def pixels(height=8, width=8, channels=1, seed=0):
@@ -121,7 +121,7 @@ def is_one_line(text):
 
 def edit(path, changes):
     """Change keys of a YAML file, given as dotted keys; a key set to `...` is removed."""
-    content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    content = read_yaml(path)
     for key, value in changes.items():
         *sections, last = key.split(".")
         place = content
@@ -131,4 +131,4 @@ def edit(path, changes):
             del place[last]
         else:
             place[last] = value
-    path.write_text(yaml.safe_dump(content, sort_keys=False, allow_unicode=True), encoding="utf-8")
+    path.write_text(dump(content), encoding="utf-8")

@@ -9,8 +9,8 @@ import time
 from pathlib import Path
 
 import mlflow
-import yaml
 
+from darkroom.config.yaml_files import dump, read_yaml
 from tests import make
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -57,7 +57,7 @@ def make_repository(folder):
         "channels": 3,
         "image_size": [8, 9],
     }
-    (folder / "datasets.yaml").write_text(yaml.safe_dump({"tiny": entry}))
+    (folder / "datasets.yaml").write_text(dump({"tiny": entry}))
     shutil.copy(ROOT / "params.yaml", folder)
     make.edit(folder / "params.yaml", {"dataset": "tiny"} | QUICK)
     run(folder, "git", "init", "-q")
@@ -81,7 +81,7 @@ def wait_for(condition, seconds):
 def outputs(repository):
     """sha256 of every output of every stage."""
     files = {}
-    for stage in yaml.safe_load((repository / "dvc.yaml").read_text())["stages"].values():
+    for stage in read_yaml(repository / "dvc.yaml")["stages"].values():
         for item in stage["outs"]:
             path = repository / (next(iter(item)) if isinstance(item, dict) else item)
             for file in sorted(path.rglob("*")) if path.is_dir() else [path]:

@@ -4,6 +4,7 @@ import re
 from importlib.metadata import metadata
 
 from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from tests.conftest import ROOT
 
@@ -20,7 +21,7 @@ SHORT = {
 def direct():
     """Name and reason of each line of requirements.in."""
     lines = (ROOT / "requirements.in").read_text(encoding="utf-8").splitlines()
-    found = [re.fullmatch(r"([\w-]+)\S*\s*(?:# (.*))?", line) for line in lines if line and not line.startswith("#")]
+    found = [re.fullmatch(r"([\w.-]+)\S*\s*(?:# (.*))?", line) for line in lines if line and not line.startswith("#")]
     return [(line[1], line[2] or "types, for mypy") for line in found]
 
 
@@ -36,7 +37,7 @@ def test_the_page_names_every_direct_dependency_with_version_licence_and_reason(
     python = {"python_version": "3.11", "python_full_version": "3.11.0"}  # the lock has others for later ones
     wanted = [one for one in map(Requirement, lines) if not one.marker or one.marker.evaluate(python)]
     locked = {one.name: next(iter(one.specifier)).version for one in wanted}
-    rows = [f"| {name} | {locked[name]} | {licence(name)} | {reason} |" for name, reason in direct()]
+    rows = [f"| {name} | {locked[canonicalize_name(name)]} | {licence(name)} | {reason} |" for name, reason in direct()]
     head = ["| package | version | licence | why |", "|---|---|---|---|"]
     page = (ROOT / "docs" / "dependencies.md").read_text(encoding="utf-8")
     assert "\n".join(head + rows) in page, "\n".join(["docs/dependencies.md must hold this table:", *head, *rows])

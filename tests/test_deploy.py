@@ -6,7 +6,7 @@ import re
 import subprocess
 from pathlib import Path
 
-import yaml
+from darkroom.config.yaml_files import read_yaml
 
 ROOT = Path(__file__).resolve().parent.parent
 DEPLOY = ROOT / "deploy"
@@ -21,7 +21,7 @@ def test_the_server_runs_the_mlflow_of_its_clients():
 
 
 def test_no_container_listens_beyond_this_machine_unless_told_to():
-    services = yaml.safe_load((DEPLOY / "compose.yaml").read_text())["services"]
+    services = read_yaml(DEPLOY / "compose.yaml")["services"]
     assert {name: service.get("ports") for name, service in services.items()} == {
         "postgres": None,
         "s3": None,

@@ -3,16 +3,15 @@
 from pathlib import Path
 
 import pytest
-import yaml
 
 from darkroom.base import paths
 from darkroom.config.catalogue import Entry
 from darkroom.config.params import Params
-from darkroom.config.yaml_files import keys
+from darkroom.config.yaml_files import keys, read_yaml
 from tests.imports import direct, imported_files
 
 ROOT = Path(__file__).resolve().parent.parent
-GRAPH = yaml.safe_load((ROOT / "dvc.yaml").read_text())
+GRAPH = read_yaml(ROOT / "dvc.yaml")
 STAGES = GRAPH["stages"]
 # From the ground up: a room imports from those before it alone.
 ROOMS = (

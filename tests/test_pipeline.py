@@ -35,7 +35,7 @@ def test_it_learns_and_says_so(repository):
     figures = json.loads((repository / "metrics/evaluate.json").read_text())
     assert figures["test"]["accuracy"] == 1.0
     printed = run(repository, sys.executable, "-m", "darkroom", "summary")
-    assert "tiny: 100.00% of 12 test images are classified right (95 % interval 75.75% to 100.00%, macro F1" in printed
+    assert "tiny: 100.00% of 12 test images are classified right (95 % interval 75.75% to 100.00%), macro F1" in printed
     assert "next:" in printed
 
 
@@ -172,7 +172,15 @@ def test_the_run_holds_curves_parameters_results_and_model(repository):
     assert {"test_ece", "best_val_ece", "test_accuracy_low", "test_roc_auc"} <= set(found.data.metrics)
     artifacts = {item.path for item in client.list_artifacts(found.info.run_id)}
     assert {"train", "evaluate", "errors", "slices.csv", "classification_report.txt"} <= artifacts
-    assert {"model.json", "model.txt", "inside", "inside.json", "predict", "submission.csv"} <= artifacts
+    assert {
+        "model.json",
+        "model.txt",
+        "packages.txt",
+        "inside",
+        "inside.json",
+        "predict",
+        "submission.csv",
+    } <= artifacts
     assert found.data.metrics["test_neighbour_accuracy"] == 1.0
 
 

@@ -12,8 +12,7 @@ from darkroom.config.stage_files import Confused, ErrorFigures, ModelFacts, Near
 from darkroom.dataset import near_duplicates
 from darkroom.dataset.neighbours import AT_MOST, NEAREST, Nearest, evenly, nearest
 from darkroom.dataset.packed import Images, Labels, Rows, chunks
-
-SPLITS = ("train", "val", "test")
+from darkroom.dataset.splits import SPLITS
 
 
 @dataclass(frozen=True)
@@ -105,12 +104,13 @@ def find(data: Data, facts: ModelFacts, classifier: TrainedNetwork, folds: int) 
 def _nearest(classifier: TrainedNetwork, images: Images, asked: Rows, training: Rows) -> Nearest:
     """The training images nearest to these rows, by the features that the last layer sees."""
     if not len(asked):
-        return nearest(np.zeros((0, 1), np.float32), [], NEAREST)
+        return nearest(np.zeros((0, 1), np.float32), [], NEAREST, "cosine")
     parts = progress(chunks(images, training), what="nearest", unit="part")
     return nearest(
         np.concatenate([classifier.features(part) for _, part in chunks(images, asked)]),
         ((rows, classifier.features(part)) for rows, part in parts),
         NEAREST,
+        "cosine",
     )
 
 
@@ -119,7 +119,9 @@ def _held_out(data: Data, facts: ModelFacts, classifier: TrainedNetwork, count: 
     rows = {name: data.rows(name) for name in ("train", "val")}
     pixels = data.index["sha256"].to_numpy()[rows["train"]]
     labels = {name: data.labels[rows[name]] for name in rows}
-    found = held_out.probabilities(facts, data.images, rows, labels, pixels, count, classifier.mean.device)
+    # Copies are held out together.
+    part = held_out.deal(labels["train"], pixels, count, facts.train.seed)
+    found = held_out.probabilities(facts, data.images, rows, labels, part, classifier.mean.device)
     return pd.DataFrame(
         {
             "row": rows["train"],

@@ -67,8 +67,8 @@ class Measured:
         return before.merge(after, on=["low", "high"], suffixes=("_uncalibrated", "")).round(4)
 
 
-def voters(facts: ModelFacts, settings: Evaluate, classifier: TrainedNetwork) -> pipeline.Change:
-    """What changes the copies that vote with an image: the list of the settings, else that of the training.
+def vote_of(facts: ModelFacts, settings: Evaluate, classifier: TrainedNetwork) -> voting.Vote:
+    """How the images are voted on: copies are changed by the list of the settings, else by that of the training.
 
     Raises UserError where there are to be copies, and nothing to change them by.
     """
@@ -79,7 +79,8 @@ def voters(facts: ModelFacts, settings: Evaluate, classifier: TrainedNetwork) ->
             "no augment. List changes in evaluate.tta.changes"
         )
     border = to_bytes_scale(facts.border).flatten().to(classifier.mean.device)
-    return pipeline.build(changes, border, classifier.mean.flatten())
+    change = pipeline.build(changes, border, classifier.mean.flatten())
+    return voting.Vote(change, settings.tta.copies, facts.train.seed, settings.batch_size)
 
 
 def measure(
@@ -93,20 +94,12 @@ def measure(
     """Classify one split."""
     rows = load_split(split)
     labels = labels_of(index, rows)
-    change = voters(facts, settings, classifier)
+    vote = vote_of(facts, settings, classifier)
     # Whole blocks, so that what is drawn for an image does not depend on how much is read at a time.
     step = voting.BLOCK * math.ceil(max(settings.batch_size, READ_BYTES // images[0].nbytes) / voting.BLOCK)
     votes = np.concatenate(
         [
-            voting.votes(
-                classifier,
-                images[rows[start : start + step]],
-                rows[start : start + step],
-                change,
-                copies=settings.tta.copies,
-                seed=facts.train.seed,
-                batch_size=settings.batch_size,
-            )
+            voting.votes(classifier, images[rows[start : start + step]], rows[start : start + step], vote)
             for start in bar(what=split, unit="part", items=range(0, len(rows), step))
         ]
     )

@@ -40,20 +40,18 @@ def probabilities(
     images: Images,
     rows: dict[str, Rows],
     labels: dict[str, Labels],
-    groups: NDArray[Any],
-    folds: int,
+    part: NDArray[np.int64],
     device: torch.device,
 ) -> NDArray[np.float32]:
     """Out-of-sample probabilities (N x classes) of the training images, in their order.
 
-    Network, training and augmentation are those of the model, by its `facts`. `rows` and
-    `labels` have the keys train and val; the epoch that each model keeps is chosen on val, so that the part that is
-    held out has no say in it. Images with equal `groups` are held out together. Raises UserError where a training
-    diverges.
+    Network, training and augmentation are those of the model, by its `facts`. `rows` and `labels` have the keys train
+    and val; `part` is the fold of each training image, as from `deal`. The epoch that each model keeps is chosen on
+    val, so that the part that is held out has no say in it. Raises UserError where a training diverges.
     """
     settings = facts.train
-    part = deal(labels["train"], groups, folds, settings.seed)
-    sizes = np.bincount(part, minlength=folds)
+    sizes = np.bincount(part)
+    folds = len(sizes)
     steps = sum(settings.epochs * math.ceil((len(part) - size) / settings.batch_size) for size in sizes)
     found = np.empty((len(part), len(facts.classes)), np.float32)
     with bar(what="folds", unit="step", total=steps) as shown:

@@ -9,12 +9,11 @@ from torch import Tensor, nn
 
 from darkroom.base.errors import UserError
 from darkroom.classifier.trained_network import TrainedNetwork
+from darkroom.dataset.neighbours import NEAREST, nearest
 from darkroom.dataset.packed import Images, Labels, Rows, chunks
 from darkroom.network import layer_outputs
 
 LAYERS = 4  # whose activation maps are shown
-NEIGHBOURS = 5
-QUERIES = 256  # whose distances are in memory at a time
 # Whether a channel is dead is a question for activations that are flat, or nearly so, below zero.
 ONE_SIDED = (nn.ReLU, nn.ReLU6, nn.GELU, nn.SiLU, nn.Hardswish)
 
@@ -125,18 +124,13 @@ def neighbour_accuracy(
 
     Euclidean distance; between classes with equally many, the nearer neighbours decide.
     """
-    known, count = torch.from_numpy(reference).double(), min(NEIGHBOURS, len(reference))
-    # A little more for the nearer ones: it decides between equals alone.
-    votes = 1 + 0.01 * torch.arange(count, 0, -1, dtype=torch.float64)
-    right = 0
-    for start in range(0, len(queries), QUERIES):
-        part = torch.from_numpy(queries[start : start + QUERIES]).double()
-        nearest = torch.cdist(part, known).topk(count, largest=False).indices
-        classes = torch.from_numpy(labels)[nearest]
-        tally = torch.zeros(len(part), int(labels.max()) + 1, dtype=torch.float64)
-        tally.scatter_add_(1, classes, votes.expand(len(part), -1))
-        right += int((tally.argmax(1) == torch.from_numpy(truth[start : start + QUERIES])).sum())
-    return right / max(1, len(truth))
+    parts = [(np.arange(len(reference)), reference)]
+    found = nearest(queries, parts, min(NEAREST, len(reference)), "euclidean").rows
+    votes = np.zeros((len(queries), int(labels.max()) + 1))
+    for place, rows in enumerate(found.T):
+        # A little more for the nearer ones: it decides between equals alone.
+        votes[np.arange(len(queries)), labels[rows]] += 1 + 0.01 * (len(found.T) - place)
+    return float((votes.argmax(axis=1) == truth).sum()) / max(1, len(truth))
 
 
 def class_means(features: NDArray[np.float32], labels: Labels, classes: int) -> NDArray[np.float64]:

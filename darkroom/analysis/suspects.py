@@ -12,10 +12,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from darkroom.config.stage_tables import SUSPECTS
 from darkroom.dataset.packed import Labels
 
 LEARNED, COPY, NEAR = "confident learning", "same pixels with another label", "near-duplicate with another label"
-COLUMNS = ["dataset", "path", "action", "suggested", "label", "row", "split", "quality", "why"]
 
 
 def learned(labels: Labels, probabilities: NDArray[np.floating[Any]]) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
@@ -120,7 +120,7 @@ def table(
             "quality": np.round([known.get(row, np.nan) for row in rows], 4),
             "why": ["; ".join(why for why, found in reasons.items() if row in found) for row in rows],
         },
-        columns=COLUMNS,
+        columns=list(SUSPECTS.columns),
     )
     return found.sort_values(["quality", "row"], na_position="last", ignore_index=True)
 

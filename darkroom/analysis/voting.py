@@ -3,6 +3,8 @@
 Krizhevsky et al. 2012 (section 4.1, ten crops); here with any list of changes that training knows.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -27,18 +29,30 @@ def tempered(probabilities: NDArray[np.float32], temperature: float) -> NDArray[
     return result
 
 
-@torch.inference_mode()
-def votes(
-    classifier: TrainedNetwork, images: Images, rows: Rows, change: Change, *, copies: int, seed: int, batch_size: int
-) -> NDArray[np.float32]:
-    """Mean probabilities (N x classes), not calibrated, of each image as it is and `copies` changed ones.
+@dataclass(frozen=True)
+class Vote:
+    """How images are voted on: each as it is, and so many copies of it, changed at random from a seed.
 
-    `images` are uint8, N x height x width x channels, at these `rows` of the data set. `batch_size` of them, of those
-    with copies at most 512, go through the network at once; it does not change what is drawn.
+    `batch_size` images, of those with copies at most 512, go through the network at once; it does not change what is
+    drawn.
+    """
+
+    change: Change
+    copies: int
+    seed: int
+    batch_size: int
+
+
+@torch.inference_mode()
+def votes(classifier: TrainedNetwork, images: Images, rows: Rows, vote: Vote) -> NDArray[np.float32]:
+    """Mean probabilities (N x classes), not calibrated, of each image and its changed copies.
+
+    `images` are uint8, N x height x width x channels, at these `rows` of the data set.
     """
     classifier.network.eval()
-    device = classifier.mean.device
+    device, copies, batch_size = classifier.mean.device, vote.copies, vote.batch_size
     means = []
+    # The changes of a block are drawn together; the network works the block off batch by batch.
     block = BLOCK if copies else batch_size
     for first in range(0, len(images), block):
         positions = torch.tensor(rows[first : first + block])
@@ -48,8 +62,10 @@ def votes(
             stored = torch.from_numpy(chosen).to(device)
             total = _softmax(classifier, normalise(stored, classifier.mean, classifier.std))
             for copy in range(1, copies + 1):
-                generator = torch.Generator().manual_seed(seed_of(seed, copy, int(positions[0])))
-                changed = change(stored.permute(0, 3, 1, 2).float(), Draw(generator, positions, part, copy, device))
+                generator = torch.Generator().manual_seed(seed_of(vote.seed, copy, int(positions[0])))
+                changed = vote.change(
+                    stored.permute(0, 3, 1, 2).float(), Draw(generator, positions, part, copy, device)
+                )
                 total += _softmax(classifier, changed.sub(classifier.mean).div_(classifier.std))
             means.append(total / (copies + 1))
     result: NDArray[np.float32] = torch.cat(means).cpu().numpy()

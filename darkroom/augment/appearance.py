@@ -1,7 +1,4 @@
-"""Changes of values: blur, colour, erased rectangles, salt and pepper.
-
-Images are as `pipeline` says. kornia is imported where it is used, for that takes long and most runs do without.
-"""
+"""Changes of values: blur, colour, erased rectangles, salt and pepper. Images are as `pipeline` says."""
 
 import math
 
@@ -43,10 +40,7 @@ def color(images: Tensor, draw: Draw, settings: Color) -> Tensor:
     if images.shape[1] == 3 and settings.saturation:
         images = torch.lerp(_grey(images), images, 1 + settings.saturation * saturation).clamp_(0, 255)
     if images.shape[1] == 3 and settings.hue:
-        from kornia.enhance import adjust_hue
-
-        turn = hue.flatten() * (settings.hue * 2 * torch.pi)
-        images = adjust_hue(images / 255, turn).mul_(255).clamp_(0, 255)
+        images = _turn_hue(images, settings.hue * hue).clamp_(0, 255)
     return images.contiguous(memory_format=torch.channels_last)
 
 
@@ -58,6 +52,26 @@ def _grey(images: Tensor) -> Tensor:
     return 0.299 * red + 0.587 * green + 0.114 * blue
 
 
+def _turn_hue(images: Tensor, turn: Tensor) -> Tensor:
+    """Turn the hue of each image by `turn` (N x 1 x 1 x 1, 1 being the whole circle); the grey ones have none.
+
+    Largest and smallest channel of a pixel stay, so do value and saturation. Smith 1978, "Color Gamut Transform
+    Pairs", doi:10.1145/800248.807361, with the hue in sixths of the circle: red at 0, green at 2, blue at 4.
+    """
+    red, green, blue = images.unsqueeze(2).unbind(1)
+    largest, smallest = images.amax(1, keepdim=True), images.amin(1, keepdim=True)
+    spread = largest - smallest
+    # 1. The hue: how far the pixel leans from its largest channel to one of the two beside it. Of grey it is anything.
+    of_green = (blue - red) / spread + 2
+    of_blue = (red - green) / spread + 4
+    hue = torch.where(largest == red, (green - blue) / spread, torch.where(largest == green, of_green, of_blue))
+    hue = (hue + 6 * turn).nan_to_num_(0.0).remainder_(6)
+    # 2. The channels: each is largest within a sixth of its own hue, smallest beyond two, and between them a slope.
+    #    Red lies at both ends of the scale, so its slopes are the other way round.
+    shares = torch.cat([(hue - 3).abs_() - 1, 2 - (hue - 2).abs_(), 2 - (hue - 4).abs_()], dim=1)
+    return torch.addcmul(smallest, spread, shares.clamp_(0, 1))
+
+
 def erase(images: Tensor, draw: Draw, settings: Erase, mean: Tensor) -> Tensor:
     """Cover a rectangle of each image, wholly inside it: area even in its range, ratio of the sides even in its log.
 
@@ -66,12 +80,14 @@ def erase(images: Tensor, draw: Draw, settings: Erase, mean: Tensor) -> Tensor:
     """
     _, channels, height, width = images.shape
     drawn = draw.uniform(4)
+    # 1. Area, and a ratio of the sides that fits it.
     area = (settings.scale[0] + drawn[0] * (settings.scale[1] - settings.scale[0])) * (height * width)
     low, high = (
         torch.full_like(area, math.log(ratio)).clamp((area / width**2).log(), (height**2 / area).log())
         for ratio in settings.ratio
     )
     ratio = torch.exp(low + drawn[1] * (high - low))
+    # 2. Which rows and columns are covered; the rectangle is where both are.
     covered = []
     for side, length, place in ((height, area * ratio, drawn[2]), (width, area / ratio, drawn[3])):
         length = root(length).round().clamp(1, side)

@@ -1,8 +1,8 @@
 """Changes of place: crop, mirror, affine, perspective, elastic; written for batches of small images, in few passes.
 
 torchvision's transforms draw one set of values for a whole batch, and kornia's random ones draw from the global
-generator; on small grey images they are 1 to 6 times slower (docs/performance.md). kornia is imported where it is used,
-for that takes long and most runs do without. Images are as `pipeline` says; `background` has one value per channel.
+generator; on small grey images they are 1 to 6 times slower (docs/performance.md). Images are as `pipeline` says;
+`background` has one value per channel.
 """
 
 import math
@@ -92,19 +92,44 @@ def sample(images: Tensor, grid: Tensor, background: Tensor) -> Tensor:
 
 def perspective(images: Tensor, draw: Draw, distortion: float, background: Tensor) -> Tensor:
     """Move each corner inwards along both axes by up to `distortion` of half the side, and the image with them."""
-    from kornia.geometry.transform import get_perspective_transform
-
     count, _, height, width = images.shape
     corners = brought(torch.tensor([[-1.0, -1.0], [1.0, -1.0], [1.0, 1.0], [-1.0, 1.0]]), images.device)
     moved = corners * (1 - distortion * draw.uniform(8).t().view(count, 4, 2))
     # From where the corners are to where they were: the grid says where each output pixel comes from.
-    matrix = get_perspective_transform(moved, corners.expand(count, 4, 2))
+    matrix = _to_square(moved)
     plane = torch.empty((3, count, height, width), device=images.device)
     for out, row in zip(plane, matrix.unbind(1), strict=True):
         linear(out, *row.unbind(1))
     # On the horizon the denominator is zero; all of it lies far outside the image, as do the bounds.
     grid = (plane[:2] / plane[2]).nan_to_num_(4.0).clamp_(-4, 4)
     return sample(images, grid.permute(1, 2, 3, 0), background)
+
+
+def _to_square(corners: Tensor) -> Tensor:
+    """The projective maps (N x 3 x 3, up to a factor) of quadrangles to the square from -1 to 1.
+
+    `corners` (N x 4 x 2: x, y) are those that go to (-1, -1), (1, -1), (1, 1) and (-1, 1). Heckbert 1989,
+    "Fundamentals of Texture Mapping and Image Warping", section 2.2.3: closed forms, the square's map and its inverse.
+    """
+    first, second, third, fourth = corners.unbind(1)
+    # 1. The map of the square to the quadrangle divides by u * across + v * along + whole at (u, v). Without the
+    #    division it is linear, so its values at the corners have an alternating sum of 0: two equations, for x and y.
+    bent = first - second + third - fourth
+    leans = -first - second + third + fourth, -first + second + third - fourth
+    across, along, whole = -_area(bent, leans[1]), -_area(leans[0], bent), _area(*leans)
+    # 2. Each corner before the division, as (x, y, 1) times its divisor; sums of them are the columns of the matrix.
+    divisors = torch.stack(
+        [whole - across - along, whole + across - along, whole + across + along, whole - across + along], dim=1
+    )
+    first, second, third, fourth = (functional.pad(corners, (0, 1), value=1.0) * divisors.unsqueeze(2)).unbind(1)
+    u, v, constant = second + third - first - fourth, third + fourth - first - second, first + second + third + fourth
+    # 3. The rows of the inverse stand upright on the other two columns; its determinant is a factor.
+    return torch.stack([v.cross(constant, dim=1), constant.cross(u, dim=1), u.cross(v, dim=1)], dim=1)
+
+
+def _area(first: Tensor, second: Tensor) -> Tensor:
+    """The signed area of the parallelogram that two vectors (N x 2) span."""
+    return first[:, 0] * second[:, 1] - first[:, 1] * second[:, 0]
 
 
 def elastic(images: Tensor, draw: Draw, strength: float, smoothness: float, background: Tensor) -> Tensor:

@@ -1,6 +1,7 @@
 """What a person sees in the terminal: one clear sentence for a mistake, a progress bar, a closing line."""
 
 import errno
+import io
 import os
 import signal
 import sys
@@ -11,7 +12,7 @@ from typing import Any, NoReturn, TypeVar
 
 from tqdm import tqdm
 
-from darkroom.base import paths
+from darkroom.base import paths, uncommitted
 from darkroom.base.errors import UserError
 
 T = TypeVar("T")
@@ -39,9 +40,11 @@ def _tell_the_way_back() -> None:
 
 def run(main: Callable[[], None]) -> None:
     """Run the `main` of a stage or command; a user's mistake ends in one sentence, not in a traceback."""
+    replace_what_the_terminal_lacks()
     if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:  # as set for the time of the imports
         signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
+        uncommitted.tell()
         main()
     except UserError as error:
         fail(str(error))
@@ -53,6 +56,10 @@ def run(main: Callable[[], None]) -> None:
         # The reader (`| head`) has gone; keep the interpreter from complaining about it at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise SystemExit(1) from None
+    except UnicodeEncodeError as error:
+        if error.encoding != sys.getfilesystemencoding() or error.encoding == "utf-8":
+            raise
+        fail(f"{error.object!r} cannot name a file in this locale: set PYTHONUTF8=1, or LC_ALL=C.UTF-8")
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             fail(f"the disk is full while writing {error.filename or 'an output'}: free some space and run again")
@@ -73,6 +80,15 @@ def run(main: Callable[[], None]) -> None:
         raise
 
 
+def replace_what_the_terminal_lacks(errors: str = "replace") -> None:
+    """Print a replacement for each letter that the encoding of standard output lacks, as in the locale C.
+
+    On standard error Python itself does so. What C libraries, MLflow's server or DVC print is their own.
+    """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors=errors)
+
+
 @contextmanager
 def silent_libraries() -> Iterator[None]:
     """Keep C libraries from writing on standard error, past Python; what Python writes there still comes through.
@@ -80,7 +96,8 @@ def silent_libraries() -> Iterator[None]:
     libpng, libjpeg and libtiff report each damaged file there, without its name.
     """
     sys.stderr.flush()
-    with os.fdopen(os.dup(2), "w", encoding="utf-8", errors="backslashreplace") as shown, redirect_stderr(shown):
+    encoding = sys.stderr.encoding  # the terminal's
+    with os.fdopen(os.dup(2), "w", encoding=encoding, errors="backslashreplace") as shown, redirect_stderr(shown):
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, 2)
         os.close(nowhere)
@@ -91,8 +108,13 @@ def silent_libraries() -> Iterator[None]:
 
 
 def done(written: str, then: str) -> None:
-    """The closing line of long work: what was written, and what to do next."""
-    print(f"{written}\nnext: {then}")
+    """The closing line of long work: what was written, and what to do next.
+
+    Under DVC not the latter: it goes on by itself.
+    """
+    print(written)
+    if "DVC_STAGE" not in os.environ:
+        print(f"next: {then}")
 
 
 def progress(items: Iterable[T], *, what: str, unit: str, total: int | None = None) -> Iterable[T]:

@@ -11,16 +11,11 @@ import sys
 from types import ModuleType
 from typing import Protocol
 
+from darkroom.base.processor import cores
+
 PORTABLE = {"ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2", "MKL_CBWR": "COMPATIBLE"}
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of glibc's mallopt
 KEEP_BYTES = 2**30
-
-
-def cores() -> int:
-    """Cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def threads_for(threads: int, portable: bool, processes: int = 1) -> int:
@@ -37,6 +32,8 @@ def torch_for(*, threads: int, portable: bool, processes: int = 1) -> ModuleType
     """
     # Threads that wait for one another by spinning stand still when a neighbour holds their core.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    # Where a process of several is lost, its neighbours would print pages of C++ beside our sentence.
+    os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
     if portable:
         os.environ.update(PORTABLE)
     keep_memory()

@@ -7,8 +7,6 @@ beside the package `darkroom`, in a copy that DVC makes for an experiment and in
 import fnmatch
 import importlib
 import os
-import shutil
-import subprocess
 import sys
 import traceback
 from collections.abc import Callable, Iterator
@@ -17,6 +15,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from darkroom.base import git
 from darkroom.base.errors import UserError
 from darkroom.base.imports import files_of, imported, module_file
 from darkroom.base.paths import GRAPH, OWN
@@ -102,13 +101,13 @@ def _place(error: Exception) -> str:
 def _check_files(name: str) -> None:
     """Refuse a file that Git does not have: it would be left out of copies for experiments, and of every clone."""
     files = needed(name)
-    if not _in_project() or shutil.which("git") is None:
+    if not _in_project():
         return
-    answer = subprocess.run(
-        ["git", "ls-files", "-z", "--", *files], cwd=ROOT, capture_output=True, text=True, check=False
-    )
-    missing = [file for file in files if file not in answer.stdout.split("\0")]
-    if missing and answer.returncode == 0:  # else there is no repository
+    # Nothing, too, where there is no repository, or no Git.
+    missing = [
+        *filter(None, git.output_if_any("-C", str(ROOT), "ls-files", "--others", "-z", "--", *files).split("\0"))
+    ]
+    if missing:
         are, them = ("is", "it") if len(missing) == 1 else ("are", "them")
         raise UserError(
             f"{' and '.join(missing)} {are} not in Git, so that an experiment elsewhere would lack {them}: "

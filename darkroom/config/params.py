@@ -8,7 +8,7 @@ from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from darkroom.base.errors import UserError
 from darkroom.base.paths import DATASETS, PARAMS
-from darkroom.config import catalogue
+from darkroom.config import auto, catalogue
 from darkroom.config.augmentations import Augmentation
 from darkroom.config.catalogue import Entry
 from darkroom.config.own_names import network_name
@@ -21,10 +21,6 @@ Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Activation = Literal["relu", "gelu", "tanh", "sigmoid"]
 Width = Annotated[int, Field(ge=1, le=65536)]
-
-# Of a training for which nothing else is asked.
-EPOCHS, BATCH, SGD_LR, ADAM_LR = 10, 128, 0.15, 0.002
-FEWEST_STEPS, MOST_EPOCHS, FEWEST_BATCHES, SMALLEST_BATCH = 300, 100, 16, 8  # where images are few
 
 
 class Fetch(Section):
@@ -206,48 +202,6 @@ class Params(Section):
     tracking: Tracking
 
 
-def rules(entry: Entry) -> dict[str, Any]:
-    """What `auto` means for each key that may be `auto`, where the data set's recipe says nothing."""
-    return {
-        "split.use_given_test": False,
-        "model.name": "cnn",
-        "model.layers": _layers(min(entry.shape[:2])),
-        "model.batch_norm": True,
-        "model.activation": "relu",
-        "model.pooling": "max",
-        "model.hidden": [],
-        "model.hidden_activation": "relu",
-        "model.dropout": 0.0,
-        "augment": [],
-        "train.epochs": EPOCHS,
-        "train.batch_size": BATCH,
-        "train.optimizer": "sgd",
-        "train.lr": SGD_LR,
-        "train.weight_decay": 5e-4,
-        "train.schedule": "cosine",
-        "train.warmup": 0.2,
-        "train.label_smoothing": 0.1,
-        "train.mixup": 0.0,
-        "train.ema": 0.0,
-        "train.freeze_epochs": 0,
-        "train.freeze_statistics": False,
-        "train.threads": 0,
-        "train.portable": False,
-    }
-
-
-def _layers(side: int) -> str:
-    """A net whose last feature map is some 5 to 9 pixels wide, whatever the image's side."""
-    if side < 16:
-        return "32-64P-64" if side > 1 else "32-64-64"
-    pools = 2
-    while side >> pools > 9:
-        pools += 1
-    # Each halving beyond the second is one more block in front; images that large start narrow.
-    stem = [f"{width}P" for width in ([16, 32, 32, 32, 32, 32, 32, 32, 32][: pools - 2])]
-    return "-".join([*stem, "32P", "64", "64P", "128", "128"])
-
-
 def load(params: Path = PARAMS, datasets: Path = DATASETS, *, images: int | None = None) -> tuple[Params, Entry]:
     """Read the parameters and the catalogue entry that they name.
 
@@ -259,25 +213,13 @@ def load(params: Path = PARAMS, datasets: Path = DATASETS, *, images: int | None
     if not isinstance(dataset, str):
         raise UserError(f"{params}: dataset is {dataset!r}, but must be the name of an entry of {datasets}")
     entry = catalogue.load(dataset, datasets)
-    defaults = rules(entry)
-    for key in entry.recipe:
-        if key not in defaults:
-            raise UserError(
-                f"{datasets}: {dataset}.recipe.{key} is not a key that may be auto: known are {', '.join(defaults)}"
-            )
-    from_recipe, by_rule = set[str](), set[str]()
-    for key, rule in defaults.items():
-        section, _, last = key.rpartition(".")
-        place = content.get(section) if section else content
-        if isinstance(place, dict) and place.get(last) == "auto":
-            place[last] = entry.recipe.get(key, rule)
-            (from_recipe if key in entry.recipe else by_rule).add(key)
+    from_recipe, by_rule = auto.replace(content, entry, f"{datasets}: {dataset}")
 
     def name(key: str) -> str:
         source = next((recipe for recipe in from_recipe if key == recipe or key.startswith(recipe + ".")), None)
         return f"{datasets}: {dataset}.recipe.{key}" if source else f"{params}: {key}"
 
-    checked = check(Params, content, name=name, may_be_auto=defaults.keys() - from_recipe)
+    checked = check(Params, content, name=name, may_be_auto=auto.rules(entry).keys() - from_recipe)
     side, halvings = min(entry.shape[:2]), checked.model.layers.count("P")
     if checked.model.name == "cnn" and side >> halvings == 0:
         raise UserError(
@@ -300,12 +242,12 @@ def _fitting(train: Train, free: set[str], images: int | None) -> Train:
     """
     batch, epochs, lr = train.batch_size, train.epochs, train.lr
     if "train.batch_size" in free and images is not None:
-        while batch > SMALLEST_BATCH and images < FEWEST_BATCHES * batch:
+        while batch > auto.SMALLEST_BATCH and images < auto.FEWEST_BATCHES * batch:
             batch //= 2
     if "train.epochs" in free and images is not None:
-        epochs = max(epochs, min(MOST_EPOCHS, math.ceil(FEWEST_STEPS / math.ceil(images / batch))))
+        epochs = max(epochs, min(auto.MOST_EPOCHS, math.ceil(auto.FEWEST_STEPS / math.ceil(images / batch))))
     if "train.lr" in free:
-        lr = SGD_LR * min(1.0, batch / BATCH) if train.optimizer == "sgd" else ADAM_LR
+        lr = auto.SGD_LR * min(1.0, batch / auto.BATCH) if train.optimizer == "sgd" else auto.ADAM_LR
     # A batch that got smaller cannot be worked off in more parts than it has images.
     parts = min(train.accumulate, batch)
     return train.model_copy(update={"batch_size": batch, "epochs": epochs, "lr": lr, "accumulate": parts})

@@ -1,13 +1,19 @@
 """YAML files checked against pydantic models; each mistake becomes one sentence that names key and remedy."""
 
 import difflib
+import io
 import re
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Annotated, Any, TypeVar, get_args, get_origin
 
-import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.composer import Composer
+from ruamel.yaml.constructor import ConstructorError, SafeConstructor
+from ruamel.yaml.error import MarkedYAMLError
+from ruamel.yaml.nodes import MappingNode, ScalarNode
 
 from darkroom.base.errors import UserError
 
@@ -33,54 +39,76 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, protected_namespaces=())
 
 
-class _Loader(yaml.SafeLoader):
-    """YAML 1.1 as PyYAML reads it, but `1e-05` is a number and a key given twice is an error."""
+class _Composer(Composer):
+    """Refuses a key that is given twice, also beside a merge key, and one that is a list or a mapping."""
 
-    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
-        node = super().compose_mapping_node(anchor)
+    def compose_mapping_node(self, anchor: Any) -> MappingNode:
+        node: MappingNode = super().compose_mapping_node(anchor)
         seen = set()
         for key, _ in node.value:
-            if (key.tag, str(key.value)) in seen:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"the key {key.value!r} stands here a second time", key.start_mark
-                )
-            seen.add((key.tag, str(key.value)))
+            if not isinstance(key, ScalarNode):
+                raise ConstructorError(None, None, "a key must be a word or a number", key.start_mark)
+            if (key.tag, key.value) in seen:
+                raise ConstructorError(None, None, f"the key {key.value!r} stands here a second time", key.start_mark)
+            seen.add((key.tag, key.value))
         return node
 
+
+class _Constructor(SafeConstructor):
     def construct_scalar(self, node: Any) -> Any:
         value = super().construct_scalar(node)
         if re.search("[\ud800-\udfff]", value):
-            raise yaml.constructor.ConstructorError(
+            raise ConstructorError(
                 None, None, "half of a character stands here, which no file can hold", node.start_mark
             )
         return value
 
 
-# DVC writes `-S train.lr=0.00001` as 1e-05, which YAML 1.1 takes for a string: its floats need a point.
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float", re.compile(r"^[-+]?[0-9][0-9_]*[eE][-+]?[0-9]+$"), list("-+0123456789")
-)
+def _yaml() -> YAML:
+    """YAML 1.2 as DVC reads it: plain values alone, whatever tag stands before them.
+
+    `pure`: ruamel.yaml would take a parser in C if one were installed, whose sentences are others.
+    """
+    return YAML(typ="safe", pure=True)
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
-    """Read a YAML file whose top level is a mapping."""
+    """Read a YAML file whose top level is a mapping, as DVC does. Raises UserError, one sentence with the place."""
+    yaml = _yaml()
+    yaml.Composer, yaml.Constructor = _Composer, _Constructor
     try:
-        content = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506, a SafeLoader
+        text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise UserError(f"there is no {path} here: run from the root of the repository") from None
     except UnicodeDecodeError as error:
         raise UserError(f"{path} is not UTF-8 text (byte {error.start}): save it as UTF-8") from None
-    except yaml.MarkedYAMLError as error:
+    try:
+        with warnings.catch_warnings(action="ignore"):  # of an anchor used again, which is allowed
+            content = yaml.load(text)
+    except MarkedYAMLError as error:
         mark = error.problem_mark
         where = f"{path}, line {mark.line + 1}, column {mark.column + 1}" if mark else str(path)
-        raise UserError(f"{where}: {error.problem or 'this is not YAML'}") from None
-    except (yaml.YAMLError, ValueError, LookupError, AttributeError) as error:  # the last two: `!!int` before no number
-        raise UserError(f"{path} is not YAML: {str(error).splitlines()[0]}") from None
+        raise UserError(f"{where}: {_first_line(error.problem) or 'this is not YAML'}") from None
     except RecursionError:
         raise UserError(f"{path} is nested too deeply to be read") from None
+    except Exception as error:  # ruamel.yaml lets through what Python says of, for one, `!!int` before no number
+        raise UserError(f"{path} is not YAML: {_first_line(str(error)) or type(error).__name__}") from None
     if not isinstance(content, dict):
         raise UserError(f"{path} must hold `key: value` lines at its top level")
     return content
+
+
+def _first_line(text: str | None) -> str:
+    return next(iter((text or "").splitlines()), "")
+
+
+def dump(content: Any) -> str:
+    """YAML text of plain values, keys in their order, which `read_yaml` and DVC read back as they were."""
+    yaml: Any = _yaml()
+    yaml.default_flow_style, yaml.sort_base_mapping_type_on_output = False, False
+    stream = io.StringIO()
+    yaml.dump(content, stream)
+    return stream.getvalue()
 
 
 def check(model: type[Model], content: Any, *, name: Callable[[str], str], may_be_auto: Iterable[str] = ()) -> Model:

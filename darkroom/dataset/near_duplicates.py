@@ -106,9 +106,12 @@ def pairs(asked: Rows, versions: Images, training: Rows, training_versions: Imag
     """
     if not len(asked) or not len(training):
         return pd.DataFrame({"row": asked[:0], "train_row": training[:0], "distance": np.zeros(0)})
-    candidates = nearest(spectrum(versions), [(np.arange(len(training)), spectrum(training_versions))], NEAREST).rows
+    # 1. Candidates, by how they look from afar.
+    looks = spectrum(training_versions)
+    candidates = nearest(spectrum(versions), [(np.arange(len(training)), looks)], NEAREST, "cosine").rows
     at, column = np.nonzero(candidates >= 0)
     places = candidates[at, column]
+    # 2. Each pair of images side by side, pixel for pixel.
     step = max(1, BLOCK // (16 * versions[0].size))
     apart = np.concatenate(
         [

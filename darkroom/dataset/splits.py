@@ -23,6 +23,7 @@ def split(
 
     Returns the columns row and split, by row. Raises UserError for a class too small to divide.
     """
+    # 1. The makers' test images stand apart.
     labelled = index[index["label"].notna()]
     if use_given_test:
         given = labelled["subset"] == "test"
@@ -33,10 +34,12 @@ def split(
             )
         fixed = labelled[given]
         labelled = labelled[~given & ~labelled["sha256"].isin(fixed["sha256"])]
-    pixels = labelled["sha256"].factorize()[0]  # 0, 1, ... in the order in which they come first
+    # 2. Of the others, images with equal pixels are one, numbered 0, 1, ... in the order in which they come first.
+    pixels = labelled["sha256"].factorize()[0]
     labels = labelled.loc[~labelled["sha256"].duplicated(), "label"].to_numpy(np.int64)
     rest = 1.0 if use_given_test else 1 - test
     _check_sizes(labels, classes, min(val * rest, (1 - val) * rest, 1.0 if use_given_test else test))
+    # 3. Test leaves, then val; train is what stays.
     images, side = np.arange(len(labels)), np.full(len(labels), "train", object)
     if not use_given_test:
         images, tested, labels = _divide(images, labels, test, seed)

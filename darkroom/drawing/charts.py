@@ -1,32 +1,28 @@
-"""Pictures for people. Every function returns a figure; `save` writes it, with the same bytes for the same figure."""
+"""Charts of the data and of the evaluation, and grids of images. Every function returns a figure."""
 
 from collections.abc import Sequence
 from typing import Any
 
-import matplotlib
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
+from darkroom.base.words import percent
 from darkroom.dataset.packed import Images
 from darkroom.drawing.style import (
     BLUE,
     GREEN,
     GREY,
-    ORANGE,
     RED,
     new_figure,
     open_frame,
-    percent,
     short,
     show_image,
     wrapped,
 )
 
 BESIDE = 300  # names that can be read beside the largest confusion matrix
-matplotlib.rcParams["text.parse_math"] = False  # a class may be called «$5 or $10»
 
 
 def image_grid(images: Images, titles: Sequence[str], *, columns: int, title: str) -> Figure:
@@ -121,43 +117,6 @@ def before_after(before: Images, after: Images, *, columns: int, title: str) -> 
     for row in range(2 * pairs):
         words = "before" if row % 2 == 0 else "after"
         axes[row, 0].text(-0.15, 0.5, words, fontsize=7, va="center", ha="right", transform=axes[row, 0].transAxes)
-    return figure
-
-
-def curves(history: pd.DataFrame, best: int, boundary: int = 0, augmented: bool = True) -> Figure:
-    """Loss, accuracy and learning rate by epoch; the epoch whose weights were kept is marked.
-
-    `boundary` is the number of first epochs in which the head alone was trained; `augmented` tells whether training
-    images were changed, so that their loss and accuracy are those of harder images.
-    """
-    train = "train (augmented)" if augmented else "train"
-    figure = new_figure(11, 3.4)
-    loss, accuracy, rate = figure.subplots(1, 3)
-    for axis, name, scale, unit in (
-        (loss, "loss", 1, "cross-entropy, nats"),
-        (accuracy, "accuracy", 100, "accuracy, %"),
-    ):
-        axis.plot(history["epoch"], scale * history[f"train_{name}"], color=BLUE, label=train)
-        axis.plot(history["epoch"], scale * history[f"val_{name}"], color=ORANGE, label="val", linestyle="--")
-        axis.axvline(best, color=GREY, linewidth=0.8, linestyle=":", label=f"kept: epoch {best}")
-        axis.set_ylabel(unit)
-        axis.set_title(name, fontsize=10)
-        axis.legend(fontsize=7, edgecolor="none")
-    rate.plot(history["epoch"], history["lr"], color=GREEN)
-    rate.set_ylabel("learning rate at the end of the epoch")
-    rate.set_title("learning rate", fontsize=10)
-    rate.ticklabel_format(axis="y", style="sci", scilimits=(-2, 3))
-    for axis in (loss, accuracy, rate):
-        axis.set_xlabel("epoch")
-        axis.xaxis.set_major_locator(MaxNLocator(integer=True))
-        if boundary:
-            axis.axvspan(0.5, boundary + 0.5, color="#eeeeee", zorder=0)
-            axis.text(
-                boundary + 0.5, 1.0, "head alone ◂ ▸ all layers", fontsize=6, color=GREY, ha="center", va="bottom",
-                transform=axis.get_xaxis_transform(),
-            )  # fmt: skip
-            axis.set_title(axis.get_title(), fontsize=10, pad=16)
-        open_frame(axis)
     return figure
 
 
@@ -288,34 +247,4 @@ def slices(table: pd.DataFrame, split: str) -> Figure:
         axis.set_title(name, fontsize=10)
         open_frame(axis)
     axes[0].set_ylabel("accuracy, %")
-    return figure
-
-
-def learning_rates(
-    rates: Sequence[float],
-    losses: Sequence[float],
-    smoothed: NDArray[np.float64],
-    suggestion: tuple[float, float] | None,
-    present: float,
-) -> Figure:
-    """Loss over learning rate in a range test, with the rates that it suggests and the present one."""
-    figure = new_figure(6.5, 4)
-    axis = figure.subplots()
-    axis.plot(rates, losses, color=BLUE, alpha=0.3, linewidth=0.8, label="each batch")
-    axis.plot(rates, smoothed, color=BLUE, label="smoothed")
-    if suggestion is not None:
-        low_rate, high_rate = suggestion
-        axis.axvspan(low_rate, high_rate, color=GREEN, alpha=0.15, label=f"suggested: {low_rate:g} to {high_rate:g}")
-    axis.axvline(present, color=ORANGE, linewidth=1.2, linestyle="--", label=f"train.lr: {present:g}")
-    axis.set_xscale("log")
-    axis.xaxis.set_major_formatter(lambda value, _: f"{value:g}")  # powers of ten would need math text
-    axis.xaxis.set_minor_formatter("")
-    # The last, diverging losses would flatten all others.
-    low, first = float(smoothed.min()), float(smoothed[0])
-    axis.set_ylim(max(0.0, low - 0.15 * first), 1.4 * first)
-    axis.set_xlabel("learning rate")
-    axis.set_ylabel("training loss, cross-entropy in nats")
-    axis.set_title("Learning-rate range test", fontsize=10)
-    axis.legend(fontsize=8, frameon=False)
-    open_frame(axis)
     return figure

@@ -32,7 +32,7 @@ def neighbours(
     `rows` (N x k) are those of the training images, -1 for none, and `names` their labels.
     """
     figure, blocks = _blocks(len(mistakes), 1 + rows.shape[1], title)
-    for block, mistake, near, labels in zip(blocks, _records(mistakes), rows, names, strict=True):
+    for block, mistake, near, labels in zip(blocks, _lines(mistakes), rows, names, strict=True):
         show_image(block[0], images[mistake["row"]])
         _caption(block[0], mistake["true"], f"→ {mistake['predicted']}", f"{mistake['confidence']:.0%}")
         for axis, row, label in zip(block[1:], near, labels, strict=False):
@@ -47,7 +47,7 @@ def evidence(
 ) -> Figure:
     """Each mistake, and over it the evidence (N x height x width, 0 to 1) for the predicted and for the true class."""
     figure, blocks = _blocks(len(mistakes), 3, title)
-    for at, (block, mistake) in enumerate(zip(blocks, _records(mistakes), strict=True)):
+    for at, (block, mistake) in enumerate(zip(blocks, _lines(mistakes), strict=True)):
         image = images[mistake["row"]]
         show_image(block[0], image)
         _caption(block[0], mistake["true"], f"→ {mistake['predicted']}", f"{mistake['confidence']:.0%}")
@@ -82,6 +82,6 @@ def _caption(axis: Axes, *lines: str) -> None:
     axis.set_title("\n".join(short(line, LONGEST + 2) for line in lines), fontsize=7, pad=2)
 
 
-def _records(mistakes: pd.DataFrame) -> list[dict[str, Any]]:
+def _lines(mistakes: pd.DataFrame) -> list[dict[str, Any]]:
     columns = ["row", "true", "predicted", "confidence"]
     return [dict(zip(columns, line, strict=True)) for line in mistakes[columns].itertuples(index=False)]

@@ -1,6 +1,6 @@
 """Pictures of the inside of a network; as those of `plots`, each function returns a figure."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -96,7 +96,7 @@ def activations(images: Images, names: Sequence[str], maps: dict[str, NDArray[np
     return figure
 
 
-def dead(channels: dict[str, tuple[int, int]]) -> Figure:
+def dead(channels: Mapping[str, tuple[int, int]]) -> Figure:
     """The share of dead channels in each layer; `channels` gives all and dead ones."""
     figure = new_figure(6.5, 1.2 + 0.22 * max(1, len(channels)))
     axis = figure.subplots()

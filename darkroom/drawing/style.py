@@ -4,6 +4,7 @@ import textwrap
 import warnings
 from pathlib import Path
 
+import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -14,6 +15,7 @@ from darkroom.base.files import replacing
 # Okabe and Ito's palette, told apart with every kind of colour vision: https://jfly.uni-koeln.de/color/
 BLUE, ORANGE, GREEN, RED, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#666666"
 DPI = 110
+matplotlib.rcParams["text.parse_math"] = False  # a class may be called «$5 or $10»
 
 
 def save(figure: Figure, path: Path) -> None:
@@ -40,11 +42,6 @@ def show_image(axis: Axes, image: NDArray[np.uint8]) -> None:
 
 def open_frame(axis: Axes) -> None:
     axis.spines[["top", "right"]].set_visible(False)
-
-
-def percent(share: float) -> str:
-    """A share in per cent, with as many digits as tell it from 100 %."""
-    return f"{share:.0%}" if share < 0.995 else f"{share:.2%}" if share < 0.99995 else f"{100 * share:.6g}%"
 
 
 def wrapped(text: str) -> str:

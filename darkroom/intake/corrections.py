@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from darkroom.base.errors import UserError
+from darkroom.base.words import counted
 
 COLUMNS = ("dataset", "path", "action", "label")
 ACTIONS = ("relabel", "drop")
@@ -84,6 +85,7 @@ def apply(
     read them. Raises UserError for a path or a label that the data set does not have.
     """
     labels = {name.strip(): label for label, name in names.items()} | {name: label for label, name in names.items()}
+    # 1. Every line must be about a picture and a class that are there.
     gone = set(dropped)
     relabels = [correction for correction in corrections if correction.label is not None]
     for correction in relabels:
@@ -105,10 +107,12 @@ def apply(
                 "move it into the folder of its class"
             )
         was.append(index["label"][row].as_py())
+    # 2. The column of labels, with the new one where there is one.
     place = pc.index_in(index["path"], value_set=wanted)
     now = pa.array([labels[str(correction.label)] for correction in relabels], pa.string())
     corrected = pc.coalesce(now.take(place.combine_chunks()), index["label"])
     index = index.set_column(index.schema.get_field_index("label"), "label", corrected)
+    # 3. What was done, for people.
     before = dict(zip([correction.path for correction in relabels], was, strict=True))
     done = pa.table(
         {
@@ -124,9 +128,7 @@ def apply(
 def in_words(done: pa.Table) -> str:
     """How many corrections were applied."""
     count, dropped = len(done), done["action"].to_pylist().count("drop")
-    return (
-        f"{count:,} correction{'s' if count != 1 else ''} applied ({count - dropped:,} relabelled, {dropped:,} dropped)"
-    )
+    return f"{counted(count, 'correction')} applied ({count - dropped:,} relabelled, {dropped:,} dropped)"
 
 
 def _unknown(correction: Correction, index: pa.Table) -> UserError:

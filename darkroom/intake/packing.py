@@ -81,18 +81,21 @@ def pack(
     rejected: list[tuple[str, str]] = []
     with tempfile.TemporaryFile(buffering=0, dir=folder) as file:
         scratch = _Scratch(file, math.prod(shape))
+        # 1. Decode, in the order of the archive.
         for chunk in _in_threads(_chunks(files, shape), layout, shape, max_pixels, threads):
             scratch.append(chunk.images)
             columns.append(chunk.table())
             rejected.extend(chunk.rejected)
         scratch.close()
+        # 2. Copy the pixels into the order of the paths.
         table = columns.table()
         order = _final_order(table)
         with (folder / "images.npy").open("wb") as target:
             head = {"descr": "|u1", "fortran_order": False, "shape": (len(order), *shape)}
             np.lib.format.write_array_header_1_0(target, head)
             scratch.copy(order, target)
-    # A column at a time, each old one given up for the next, so that memory holds the index once.
+    # 3. Bring the index into that order: a column at a time, each old one given up for the next, so that memory holds
+    #    it once.
     unsorted = {name: table[name] for name in table.column_names}
     del table, scratch
     places = pa.array(order)

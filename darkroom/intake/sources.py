@@ -3,13 +3,11 @@
 import hashlib
 import io
 import os
-import re
 import shutil
 import time
 import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
-from email.utils import parsedate_to_datetime
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -18,17 +16,17 @@ from filelock import FileLock
 
 from darkroom.base.console import bar
 from darkroom.base.errors import UserError, printable
-from darkroom.base.files import remove, replacing, write_text
+from darkroom.base.files import remove, replacing
 from darkroom.base.paths import root
+from darkroom.intake import download
 from darkroom.intake.archive import is_archive, problem
+from darkroom.intake.download import BY_HAND
 
 PIECE = 2**20
 LISTED = 5  # names in a line
 TRIES = 5
-TIMEOUT = (10, 60)  # seconds to connect, seconds without a byte
 PATIENCE = 300  # seconds that a busy server may ask for before the next attempt
 ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
-BY_HAND = "or download it by hand, not to data/raw, and name it: dvc exp run -S fetch.archive=/path/to/archive.zip"
 
 
 def bundled_digits(folder: Path) -> Path:
@@ -145,109 +143,29 @@ def from_url(url: str, folder: Path) -> Path:
             if attempt:
                 time.sleep(max(2**attempt, pause))
             try:
-                _download(url, waiting / name)
+                download.attempt(url, waiting / name)
                 break
             except (
                 requests.ConnectionError,
                 requests.Timeout,
                 requests.exceptions.ChunkedEncodingError,
             ) as error:
-                trouble, pause = error, _retry_after(error.response)
+                trouble, pause = error, download.retry_after(error.response)
             except (requests.RequestException, ValueError) as error:
-                raise UserError(f"{url} cannot be fetched ({_reason(error)}): check the address, {BY_HAND}") from None
+                raise UserError(
+                    f"{url} cannot be fetched ({download.reason(error)}): check the address, {BY_HAND}"
+                ) from None
             if pause > PATIENCE:
                 raise UserError(
                     f"{urlsplit(url).netloc} asks to be left alone for {pause:,.0f} seconds: run again then, {BY_HAND}"
                 )
         else:
             raise UserError(
-                f"{urlsplit(url).netloc} cannot be reached, or the connection breaks off ({_reason(trouble)}): "
+                f"{urlsplit(url).netloc} cannot be reached, or the connection breaks off ({download.reason(trouble)}): "
                 f"run again to go on where it stopped, {BY_HAND}"
             )
         _check(waiting / name, url)
         return Path(shutil.move(waiting / name, target))
-
-
-def _download(url: str, partial: Path) -> None:
-    """One attempt. What is not surely the rest of the bytes that wait is never put behind them."""
-    validator = partial.with_name(partial.name + ".validator")
-    have = partial.stat().st_size if partial.exists() and validator.exists() else 0
-    headers = {"Accept-Encoding": "identity"}
-    if have:
-        headers |= {"Range": f"bytes={have}-", "If-Range": validator.read_text(encoding="utf-8")}
-    with requests.get(url, headers=headers, stream=True, timeout=TIMEOUT) as answer:
-        code = answer.status_code
-        if code == 416:
-            partial.unlink(missing_ok=True)
-            raise requests.ConnectionError("the server refused to go on where the last attempt stopped")
-        if code == 429 or code >= 500:
-            raise requests.ConnectionError(f"the server answered {code}", response=answer)
-        if code not in (200, 206):
-            raise UserError(f"{url} answered {_status(code)}: check the address in a browser, {BY_HAND}")
-        mark = _mark(answer)
-        if code == 206:
-            start, total = _range(answer)
-            if start != have or not mark or mark != headers.get("If-Range"):
-                partial.unlink(missing_ok=True)  # not every server that resumes looks at Range and If-Range
-                raise requests.ConnectionError("the server went on at another place, or with another file")
-        else:
-            # First of all, so that bytes of another file never stand beside the new mark.
-            partial.unlink(missing_ok=True)
-            validator.unlink(missing_ok=True)
-            if mark:
-                write_text(validator, mark)
-            length = answer.headers.get("Content-Length", "")
-            have, total = 0, int(length) if length.isdecimal() else None
-        _as_stored(answer, url)
-        with (
-            partial.open("ab") as out,
-            bar(what=partial.name, unit="B", total=total, initial=have, unit_scale=True) as shown,
-        ):
-            for piece in answer.iter_content(PIECE):
-                out.write(piece)
-                shown.update(len(piece))
-    if total is not None and partial.stat().st_size != total:
-        raise requests.ConnectionError(f"{partial.stat().st_size} bytes came where {total} were announced")
-
-
-def _mark(answer: requests.Response) -> str:
-    """What tells a file on the server from a changed one; nothing where the server gives no such mark."""
-    # A weak tag may stand for other bytes; without a strong one nothing is resumed.
-    tag = answer.headers.get("ETag", "")
-    mark = tag if tag and not tag.startswith("W/") else answer.headers.get("Last-Modified", "")
-    return mark if mark.isprintable() else ""  # what is not cannot be sent back
-
-
-def _range(answer: requests.Response) -> tuple[int | None, int | None]:
-    """Which byte a part begins with, and how many the whole file has."""
-    found = re.fullmatch(r"bytes ([0-9]{1,18})-[0-9]{1,18}/([0-9]{1,18})", answer.headers.get("Content-Range", ""))
-    return (int(found[1]), int(found[2])) if found else (None, None)
-
-
-def _as_stored(answer: requests.Response, url: str) -> None:
-    """See to it that the bytes are read as they lie on the server. Raises UserError where they are changed on the way.
-
-    Of a tar.gz many a server says that it is text compressed with gzip, which a browser would then unpack.
-    """
-    coding = answer.headers.get("Content-Encoding", "identity").lower()
-    if coding in ("gzip", "x-gzip") and urlsplit(url).path.lower().endswith((".gz", ".tgz")):
-        del answer.raw.headers["Content-Encoding"]
-    elif coding != "identity":
-        raise UserError(
-            f"{urlsplit(url).netloc} compresses it on the way ({_plain(coding)}), though asked not to: "
-            f"switch that off there, {BY_HAND}"
-        )
-
-
-def _retry_after(answer: requests.Response | None) -> float:
-    """The seconds for which a server asks to be left alone, as a number or as a date; 0 where it does not ask."""
-    wanted = answer.headers.get("Retry-After", "") if answer is not None else ""
-    if re.fullmatch("[0-9]{1,9}", wanted):
-        return float(wanted)
-    try:
-        return max(0.0, parsedate_to_datetime(wanted).timestamp() - time.time())
-    except (ValueError, OverflowError):
-        return 0.0
 
 
 def _check(file: Path, sender: str) -> None:
@@ -304,10 +222,12 @@ def from_kaggle(slug: str, folder: Path) -> Path:
         raise UserError(_kaggle_refusal(answer.status_code, slug, page, with_token)) from None
     except requests.RequestException as error:
         raise UserError(
-            f"Kaggle cannot be reached ({_reason(error)}): check the network and run again to go on, {BY_HAND}"
+            f"Kaggle cannot be reached ({download.reason(error)}): check the network and run again to go on, {BY_HAND}"
         ) from None
     except (SystemExit, ValueError, TypeError, AttributeError, LookupError) as error:
-        raise UserError(f"Kaggle's client gave up on {slug} ({_reason(error)}): open {page}, {BY_HAND[3:]}") from None
+        raise UserError(
+            f"Kaggle's client gave up on {slug} ({download.reason(error)}): open {page}, {BY_HAND[3:]}"
+        ) from None
 
 
 def _kaggle_refusal(code: int, slug: str, page: str, with_token: bool) -> str:
@@ -319,7 +239,7 @@ def _kaggle_refusal(code: int, slug: str, page: str, with_token: bool) -> str:
         return f"Kaggle refuses {slug} (it answered 403): open {page}, accept its rules, and run again, {BY_HAND}"
     if code == 404:
         return f"Kaggle has no data set {slug} (it answered 404): check `kaggle:` in datasets.yaml against {page}"
-    return f"Kaggle answered {_status(code)} for {slug}: try again later, {BY_HAND}"
+    return f"Kaggle answered {download.status(code)} for {slug}: try again later, {BY_HAND}"
 
 
 @contextmanager
@@ -327,19 +247,3 @@ def _quiet() -> Iterator[None]:
     """Swallow what Kaggle's client prints about credentials: our own sentence follows."""
     with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
         yield
-
-
-def _status(code: int) -> str:
-    return f"{code} {requests.status_codes._codes.get(code, ('error',))[0].replace('_', ' ')}"  # type: ignore[attr-defined]
-
-
-def _reason(error: BaseException) -> str:
-    """The last link of an exception's chain, in a few words and without addresses or headers."""
-    while error.__cause__ or error.__context__:
-        error = error.__cause__ or error.__context__  # type: ignore[assignment]
-    return type(error).__name__ if isinstance(error, requests.RequestException) else _plain(str(error))
-
-
-def _plain(text: str) -> str:
-    """Text from another machine, short and without anything that a terminal would obey."""
-    return "".join(character if character.isprintable() else " " for character in text[:120]).strip()

@@ -1,9 +1,11 @@
 """The files of a tar stream, one after the other, without seeking.
 
-Python's tarfile spends some 45 µs on each member; a picture is decoded in eight. This reads what archives of
-pictures hold: regular files, with GNU or POSIX long names. A link, whose content stands elsewhere in the stream, is a
-member that cannot be read; devices and folders are passed over. Format: POSIX.1-2017, pax interchange format; GNU tar
-manual, «Basic Tar Format».
+Python's tarfile spends some 45 µs on each member; a picture is decoded in eight. With tarfile behind the same
+interface, extract of MNIST (70,000 pictures, a tar.gz in a zip) takes 3.5 times the CPU time as a stream, and still 1.5
+times where tarfile reads the headers alone (median of 5 runs in turn, Python 3.11). This reads what archives of
+pictures hold: regular files, with GNU or POSIX long names. A link, whose content stands elsewhere in the stream, and a
+sparse file are members that cannot be read; devices and folders are passed over. Format: POSIX.1-2017, pax interchange
+format; GNU tar manual, «Basic Tar Format» and «Storing Sparse Files».
 """
 
 import re
@@ -21,10 +23,12 @@ REGULAR = (b"0", b"\0", b"7")
 LINKS = (b"1", b"2")  # to another name of the same file, as tar writes the second one; to a path
 NO_CONTENT = b"123456"  # links, devices, folders: a size that stands there is not one of bytes that follow
 PAX_SIZE = re.compile("[0-9]{1,19}")
-PAX_LENGTH = re.compile(b"[0-9]{1,9}")  # Python reads no endless numbers
-
+PAX_LENGTH = re.compile(b"([0-9]{1,9}) ")  # Python reads no endless numbers
+SPARSE = b"S"  # GNU's: its holes are listed in the header, and in more blocks like it
+MORE_HOLES = (482, 504)  # the byte that says whether such a block follows, in the header and in such a block
 
 LINK = "it is a link to another file: pack again with `tar --hard-dereference --dereference`"
+HOLES = "it is stored without its zeros: pack again without `tar --sparse`"
 
 
 class BadTar(Exception):
@@ -55,20 +59,20 @@ class Member(NamedTuple):
     name: str
     size: int
     stream: _Stream
-    link: bool = False
+    problem: str = ""  # why it cannot be read
 
     def content(self) -> Callable[[], bytes]:
         """Read the content now; the function returned gives it, or raises BadMember."""
-        if self.link:
-            return failing(LINK)
+        if self.problem:
+            return failing(self.problem)
         data = self.stream.take(self.size)
         self.stream.left -= self.size
         return lambda: data
 
     def pieces(self) -> Iterator[bytes]:
-        """The content in pieces of at most 1 MiB. Raises BadTar where the member is a link."""
-        if self.link:
-            raise BadTar(f"{self.name}: {LINK}")
+        """The content in pieces of at most 1 MiB. Raises BadTar where it cannot be read."""
+        if self.problem:
+            raise BadTar(f"{self.name}: {self.problem}")
         left = self.size
         while left:
             piece = self.stream.take(min(left, PIECE))
@@ -78,7 +82,7 @@ class Member(NamedTuple):
 
 
 def members(raw: IO[bytes]) -> Iterator[Member]:
-    """Yield the regular files and the links of a tar. Raises BadTar where it is damaged or cut short."""
+    """Yield the regular files, links and sparse files of a tar. Raises BadTar where it is damaged or cut short."""
     stream = _Stream(raw)
     long_name, pax = "", {}
     while True:
@@ -92,6 +96,7 @@ def members(raw: IO[bytes]) -> Iterator[Member]:
             return
         size, kind = _number(header[124:136]), header[156:157]
         _verify(header)
+        # 1. A header about the next member: a name too long for its own, or fields of the pax format.
         if kind in b"LKxg":
             data = stream.take(-(-size // BLOCK) * BLOCK)[:size] if size <= MAX_NAME else _too_long(size)
             if kind == b"L":
@@ -99,15 +104,29 @@ def members(raw: IO[bytes]) -> Iterator[Member]:
             elif kind == b"x":
                 pax = _pax(data)
             continue
-        name = pax.get("path") or long_name or _short_name(header)
+        # 2. A member, whose content fills whole blocks.
+        name = pax.get("GNU.sparse.name") or pax.get("path") or long_name or _short_name(header)
         size = int(pax.get("size", size))
+        if kind == SPARSE:
+            _skip_holes(stream, header)
         stream.left = 0 if kind in NO_CONTENT else -(-size // BLOCK) * BLOCK
         if kind in LINKS:
-            yield Member(name, 0, stream, link=True)
+            yield Member(name, 0, stream, LINK)
+        elif kind == SPARSE or any(key.startswith("GNU.sparse.") for key in pax):
+            yield Member(name, 0, stream, HOLES)
         elif kind in REGULAR and not name.endswith("/"):
             yield Member(name, size, stream)
+        # 3. What was not read of it; the headers about it go with it.
         stream.skip()
         long_name, pax = "", {}
+
+
+def _skip_holes(stream: _Stream, header: bytes) -> None:
+    """Pass over the blocks that go on with a sparse file's list of holes; its size does not count them."""
+    in_header, in_block = MORE_HOLES
+    more = header[in_header]
+    while more:
+        more = stream.take(BLOCK)[in_block]
 
 
 def _verify(header: bytes) -> None:
@@ -148,13 +167,15 @@ def _text(name: bytes) -> str:
 def _pax(data: bytes) -> dict[str, str]:
     """Records of the form `length key=value\\n`."""
     records: dict[str, str] = {}
-    while data:
-        length, _, _ = data.partition(b" ")
-        if not PAX_LENGTH.fullmatch(length) or not len(length) < int(length) <= len(data):
+    at = 0
+    while at < len(data):
+        length = PAX_LENGTH.match(data, at)
+        end = at + int(length[1]) if length else 0
+        if not length or not length.end() <= end <= len(data):
             raise BadTar("an extended header is damaged")
-        key, _, value = data[len(length) + 1 : int(length) - 1].partition(b"=")
+        key, _, value = data[length.end() : end - 1].partition(b"=")
         records[_text(key)] = _text(value)
-        data = data[int(length) :]
+        at = end
     if not PAX_SIZE.fullmatch(records.get("size", "0")):
         raise BadTar("an extended header is damaged")
     return records

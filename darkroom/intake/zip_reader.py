@@ -1,7 +1,9 @@
 """The members of a zip file, one after the other, with little memory and little work each.
 
-Python's zipfile keeps an object of half a kilobyte for each member and spends 17 µs on reading a small one;
-an archive of a million small pictures wants less of both. Format: PKWARE APPNOTE 6.3.10.
+Python's zipfile keeps an object of half a kilobyte for each member and spends 17 µs on reading a small one. With
+zipfile behind the same interface, extract of the pictures that `python -m benchmarks scale` makes (28x28, stored) takes
+1.6 times the CPU time (100,000 pictures: median of 5 runs in turn; a million, each picture ten times: one run), and for
+the million it peaks at 962 MB instead of 381. Format: PKWARE APPNOTE 6.3.10.
 """
 
 import itertools

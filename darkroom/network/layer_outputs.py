@@ -1,14 +1,15 @@
 """What passes through the layers of a network, seen from outside."""
 
-import copy
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
 
+from darkroom.network.architectures import ACTIVATIONS
+
 LAST = "head.classes"  # of every network of ours: from features to logits
-ACTIVATIONS = (nn.ReLU, nn.ReLU6, nn.GELU, nn.SiLU, nn.Hardswish, nn.LeakyReLU, nn.Tanh, nn.Sigmoid)
+ACTIVATION_LAYERS = (*ACTIVATIONS.values(), nn.ReLU6, nn.SiLU, nn.Hardswish, nn.LeakyReLU)  # ours and torchvision's
 
 
 @contextmanager
@@ -43,18 +44,12 @@ def activations(network: nn.Module, shape: tuple[int, int, int]) -> dict[str, tu
         return {}
     height, width, channels = shape
     found: dict[str, tuple[int, ...]] = {}
-    names = [name for name, module in network.named_modules() if isinstance(module, ACTIVATIONS)]
+    names = [name for name, module in network.named_modules() if isinstance(module, ACTIVATION_LAYERS)]
     image = torch.zeros(1, channels, height, width, device=next(network.parameters()).device)
     network.eval()
     with watching(network, names, lambda name, output: found.update({name: tuple(output.shape[1:])})):
         network(image)
     return found
-
-
-def shadow(network: nn.Module) -> nn.Module:
-    """A copy in evaluation mode whose tensors have shapes alone; the parameters' data is never copied."""
-    memo = {id(one): nn.Parameter(one.detach().to("meta"), one.requires_grad) for one in network.parameters()}
-    return copy.deepcopy(network, memo).to("meta").eval()
 
 
 def spread(names: Sequence[str], at_most: int) -> list[str]:

@@ -8,7 +8,7 @@ from torch.nn.parameter import is_lazy
 
 from darkroom.base.errors import UserError
 from darkroom.config import own_code
-from darkroom.network.layer_outputs import shadow
+from darkroom.network.shadow import shadow
 
 
 def body(name: str, shape: tuple[int, int, int]) -> tuple[nn.Module, int]:

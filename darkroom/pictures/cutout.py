@@ -31,6 +31,7 @@ def fit(pixels: Pixels, shape: tuple[int, int, int], *, light: bool, extent: flo
     height, width, channels = shape
     if channels != 1:
         raise UserError("--fit makes grey pictures of one sign, but this model was trained on colour: leave it out")
+    # 1. Find the sign, in a small version of the photo.
     grey = _grey(pixels).astype(np.float32)
     factor = WORKING_SIDE / max(grey.shape)
     if factor < 1:
@@ -40,11 +41,13 @@ def fit(pixels: Pixels, shape: tuple[int, int, int], *, light: bool, extent: flo
     rows, columns = np.flatnonzero(sign.any(axis=1)), np.flatnonzero(sign.any(axis=0))
     if not len(rows):
         raise UserError("nothing stands out from the ground, so that there is nothing to fit")
+    # 2. Cut it out and scale it to its share of the image, at full contrast.
     sign = sign[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     factor = min(extent * height / sign.shape[0], extent * width / sign.shape[1])
     size = (max(1, round(sign.shape[1] * factor)), max(1, round(sign.shape[0] * factor)))
     sign = cv2.resize(sign, size, interpolation=cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR)
     sign = (255 * sign / sign.max()).round().astype(np.uint8)
+    # 3. Set its centre of mass in the middle.
     placed = np.zeros((height, width), np.uint8)
     top, left = _place(sign.sum(axis=1), height), _place(sign.sum(axis=0), width)
     placed[top : top + sign.shape[0], left : left + sign.shape[1]] = sign
@@ -59,6 +62,7 @@ def _grey(pixels: Pixels) -> Pixels:
 
 def _sign(grey: NDArray[np.float32]) -> NDArray[np.float32]:
     """How far each pixel stands out from the ground, 0 to 1, on the side (dark or light) where more does."""
+    # 1. What lies further from the ground than noise does, on the dark or the bright side.
     apart = cv2.GaussianBlur(grey, (0, 0), max(grey.shape) / 300) - _ground(grey)
     noise = 1.4826 * float(np.median(np.abs(apart)))  # the deviation, were it normal
     threshold = max(4 * noise, 12)  # grey levels
@@ -66,9 +70,10 @@ def _sign(grey: NDArray[np.float32]) -> NDArray[np.float32]:
     apart = -apart if dark > bright else apart
     if not (apart > threshold).any():
         return np.zeros_like(apart)
+    # 2. From distance to strength: nine tenths of what stands out are at full strength or near it.
     full = float(np.quantile(apart[apart > threshold], 0.9))
     strength = np.clip((apart - threshold / 2) / max(full - threshold / 2, 1), 0, 1)
-    # Specks: what is far smaller than the largest piece.
+    # 3. Specks go: what is far smaller than the largest piece.
     count, pieces, facts, _ = cv2.connectedComponentsWithStats((strength > 0.3).astype(np.uint8), connectivity=8)
     if count == 1:
         return np.zeros_like(apart)

@@ -7,13 +7,13 @@ from typing import Any
 
 import pandas as pd
 
+from darkroom.base.words import listed
 from darkroom.config.stage_files import (
     AuditFigures,
     Confused,
     Curves,
     ErrorFigures,
     Evaluation,
-    Figures,
     InsideFigures,
     ModelFacts,
     Source,
@@ -21,6 +21,7 @@ from darkroom.config.stage_files import (
 )
 from darkroom.dataset.packed import Images, Labels
 from darkroom.report.rendering import thumbnail
+from darkroom.report.summary import interval
 
 SECTIONS = [
     ("data", "Data"),
@@ -70,16 +71,6 @@ def text(value: Any) -> str:
     return f"{value:,}" if isinstance(value, int) else str(value)
 
 
-def headline(figures: Evaluation) -> str:
-    """What the model reaches on test, in one line."""
-    test = figures.test
-    return f"{test.accuracy:.2%} of {test.images:,} test images are classified right (95 % interval {_interval(test)})"
-
-
-def _interval(figures: Figures) -> str:
-    return f"{figures.accuracy_low:.2%} to {figures.accuracy_high:.2%}"
-
-
 def data(
     source: Source, audit: AuditFigures, split: pd.DataFrame, shape: Sequence[int], classes: list[str]
 ) -> dict[str, Any]:
@@ -112,7 +103,7 @@ def data(
         or ["Nothing to report: no unreadable files, no copies, no contradicting labels, no blank images."],
         "split": table(split, ["class", "train", "val", "test", "left out"]),
         "classes": classes,
-        "class_names": ", ".join(classes[:20]) + (f" and {len(classes) - 20} more" if len(classes) > 20 else ""),
+        "class_names": listed(classes, 20),
     }
 
 
@@ -147,7 +138,7 @@ def evaluation(
         (
             "accuracy",
             f"{test.accuracy:.2%}",
-            f"95 % interval {_interval(test)}",
+            f"95 % interval {interval(test)}",
         ),
         ("macro F1", f"{test.macro_f1:.4f}", "every class counts alike"),
         ("calibration error", f"{test.ece:.4f}", f"{test.ece_uncalibrated:.4f} before the temperature"),

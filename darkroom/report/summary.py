@@ -1,24 +1,52 @@
-"""What the last run of the pipeline reached, in a few lines."""
+"""What the last run of the pipeline reached, in a few lines; `report` ends with them, and `make repro` where it did not
+run."""
 
+from pathlib import Path
+
+from darkroom.analysis.verdict import shortfall
 from darkroom.base import paths
 from darkroom.base.errors import UserError
-from darkroom.config.stage_files import Evaluation, ModelFacts
+from darkroom.config.stage_files import ErrorFigures, Evaluation, Figures, ModelFacts
+
+SHOWN = Path(".dvc/tmp/summary-shown")  # there when `report` has shown it; the Makefile looks for it
 
 
 def in_words() -> str:
     """One line with the test accuracy, then where to look and what to do next. Raises UserError before any run."""
     if not paths.EVALUATE.is_file() or not paths.MODEL.is_file():
         raise UserError("nothing has been evaluated yet: `dvc repro` runs the pipeline")
-    from darkroom.analysis.verdict import shortfall
-
     evaluated, model = Evaluation.read(paths.EVALUATE), ModelFacts.read(paths.MODEL)
-    figures, worse = evaluated.test, shortfall(evaluated.baselines)
-    following = "dvc exp run -S train.lr=0.001, make ui to compare runs, python -m darkroom predict PICTURE"
-    return (
-        f"{model.dataset}: {figures.accuracy:.2%} of {figures.images:,} test images are classified right "
-        f"(95 % interval {figures.accuracy_low:.2%} to {figures.accuracy_high:.2%}, "
-        f"macro F1 {figures.macro_f1:.4f})\n"
-        + (f"{worse}\n" if worse else "")
-        + f"look at: {paths.REPORT}, which holds everything; {paths.CARD}, the card of the model\n"
-        f"next: {'python -m darkroom check, which says what may be wrong' if worse else following}"
-    )
+    worse = shortfall(evaluated.baselines)
+    suspects = ErrorFigures.read(paths.ERRORS).suspects.images if paths.ERRORS.is_file() else 0
+    lines = [f"{model.dataset}: {headline(evaluated)}, macro F1 {evaluated.test.macro_f1:.4f}"]
+    if worse:
+        lines.append(worse)
+    lines.append(f"look at: {paths.REPORT}, which holds everything; {paths.CARD}, the card of the model")
+    if worse:
+        lines.append("next: python -m darkroom check, which says what may be wrong")
+        return "\n".join(lines)
+    if suspects:
+        lines.append(
+            f"         {paths.ERRORS_PICTURES}/suspects.png, {suspects:,} labels that may be wrong: put the rows of "
+            f"{paths.SUSPECTS} that you agree with into {paths.CORRECTIONS}, and `dvc repro`"
+        )
+    lines.append("next: dvc exp run -S train.lr=0.001, make ui to compare runs, darkroom predict PICTURE")
+    return "\n".join(lines)
+
+
+def headline(figures: Evaluation) -> str:
+    """What the model reaches on test, in one line."""
+    test = figures.test
+    return f"{test.accuracy:.2%} of {test.images:,} test images are classified right (95 % interval {interval(test)})"
+
+
+def interval(figures: Figures) -> str:
+    """Wilson's interval of an accuracy."""
+    return f"{figures.accuracy_low:.2%} to {figures.accuracy_high:.2%}"
+
+
+def note_shown() -> None:
+    """Leave a note that the summary has been shown, where DVC has a folder for what is none of a run's outputs."""
+    note = paths.root() / SHOWN
+    if note.parent.is_dir():
+        note.touch()

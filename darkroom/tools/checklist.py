@@ -1,14 +1,18 @@
 """The check-list before a long training: one line for each check, with what to do where something is wrong.
 
 Nothing of the pipeline's is written, every check works on a copy of the network, and all chance follows from
-`train.seed`.
+`train.seed`. The list is Karpathy's, "A Recipe for Training Neural Networks" (2019,
+https://karpathy.github.io/2019/04/25/recipe/); the learning-rate range test is Smith's (2017, arXiv:1506.01186).
 """
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 import numpy as np
+import pandas as pd
 import torch
 from numpy.typing import NDArray
 
@@ -18,15 +22,25 @@ from darkroom.base.errors import UserError
 from darkroom.config.catalogue import Entry
 from darkroom.config.params import Params
 from darkroom.config.stage_files import Stats
-from darkroom.dataset.packed import Rows, labels_of, load_classes, load_images, load_index, load_split
-from darkroom.drawing import charts, style
+from darkroom.dataset.packed import (
+    Images,
+    Labels,
+    Rows,
+    labels_of,
+    load_classes,
+    load_images,
+    load_index,
+    load_split,
+)
+from darkroom.drawing import style, training_charts
 from darkroom.network import normalisation
 from darkroom.network.normalisation import to_bytes_scale
-from darkroom.tools import checks, learning_rate_search
-from darkroom.tools.checks import Batch, Check
+from darkroom.tools import data_checks, learning_rate_search, network_checks, training_checks
+from darkroom.tools.check import Check
 from darkroom.tools.learning_rate_search import RangeTest
+from darkroom.tools.network_checks import Batch
 from darkroom.training.batches import Batches
-from darkroom.training.recipe import from_parameters
+from darkroom.training.recipe import Recipe, from_parameters
 
 PICTURE = Path("metrics/check/learning_rates.png")
 SAMPLE, SAMPLE_BYTES = 512, 2**26  # training images that the checks of data and first weights see, at most
@@ -64,70 +78,100 @@ def run(params: Params, entry: Entry) -> bool:
     return not failed
 
 
-def _checks(params: Params, entry: Entry, tested: Callable[[RangeTest], object]) -> Iterator[Check]:
-    """The checks in their order, each made when it is asked for; ends early where the next ones could not be made."""
-    alone = {"devices": 1, "num_nodes": 1, "strategy": "auto"}
-    params = params.model_copy(update={"train": params.train.model_copy(update=alone)})
-    images, index, names, stats = load_images(), load_index(), load_classes(), Stats.read(paths.STATS)
-    rows = {name: load_split(name) for name in ("train", "val")}
-    labels = {name: labels_of(index, rows[name]) for name in rows}
+@dataclass(frozen=True)
+class Packed:
+    """The packed data set: all images, the index, and rows and labels of train and val."""
 
-    yield (check := checks.shapes(images, entry.shape, len(rows["train"]), len(rows["val"])))
-    if check.passed is False:
-        return
-    yield (check := checks.class_counts(labels["train"], labels["val"], names))
-    if check.passed is False:
-        return
+    images: Images
+    index: pd.DataFrame
+    rows: dict[str, Rows]
+    labels: dict[str, Labels]
 
-    recipe, _ = from_parameters(params, entry, names, stats)
-    settings, network, device = recipe.settings, recipe.network, recipe.fabric.device
-    mean, std = recipe.mean, recipe.std
-    own_mean, own_std = (to_bytes_scale(values).to(device) for values in (stats.mean, stats.std))
+    @classmethod
+    def load(cls) -> Self:
+        """Read it from the files of the stages extract and split."""
+        index, rows = load_index(), {"train": load_split("train"), "val": load_split("val")}
+        return cls(load_images(), index, rows, {name: labels_of(index, rows[name]) for name in rows})
 
-    def batches_of(places: Sequence[int] | NDArray[np.int64], size: int) -> list[Batch]:
-        stored = torch.from_numpy(np.ascontiguousarray(images[rows["train"][places]])).to(device)
-        targets = torch.from_numpy(labels["train"][places]).to(device)
+    def sample(self, recipe: Recipe, places: Sequence[int] | NDArray[np.int64], size: int) -> list[Batch]:
+        """Batches of up to `size` training images, at these places of the split, normalised and not augmented."""
+        device = recipe.fabric.device
+        stored = torch.from_numpy(np.ascontiguousarray(self.images[self.rows["train"][places]])).to(device)
+        targets = torch.from_numpy(self.labels["train"][places]).to(device)
+        inputs = normalisation.normalise(stored, recipe.mean, recipe.std)
         pieces = math.ceil(len(places) / size)  # of nearly equal size: batch norm wants two images at least
-        inputs = normalisation.normalise(stored, mean, std)
         return list(zip(inputs.tensor_split(pieces), targets.tensor_split(pieces), strict=True))
 
-    size = max(4, min(BATCH, settings.batch_size // settings.accumulate))
-    order = np.random.default_rng(settings.seed).permutation(len(rows["train"]))
-    fitting = max(BATCH, SAMPLE_BYTES // images[0].nbytes)
-    sample = batches_of(order[: min(SAMPLE, fitting)], size)
+    def batches(self, recipe: Recipe, rows: dict[str, Rows]) -> dict[str, Batches]:
+        """Batches as the training takes them, of these rows of train and val."""
+        return recipe.data(self.images, rows, {name: labels_of(self.index, rows[name]) for name in rows})
 
-    # By the data set's own figures, also where training starts from weights and normalises by ImageNet's.
-    yield checks.normalisation(torch.cat([inputs for inputs, _ in sample]).mul(std).add(mean - own_mean).div(own_std))
-    yield (check := checks.outputs(network, sample[0][0], len(names)))
+
+def _checks(params: Params, entry: Entry, tested: Callable[[RangeTest], object]) -> Iterator[Check]:
+    """The checks in their order, each made when it is asked for; ends early where the next ones could not be made."""
+    # 1. The data.
+    data, names, stats = Packed.load(), load_classes(), Stats.read(paths.STATS)
+    yield (check := data_checks.shapes(data.images, entry.shape, len(data.rows["train"]), len(data.rows["val"])))
     if check.passed is False:
         return
-    yield checks.independence(network, sample[0][0])
-    torch.manual_seed(settings.seed)
-    loss, accuracy = checks.measure(network, sample)
-    yield checks.first_loss(loss, accuracy, len(names), np.bincount(labels["train"]).max() / len(labels["train"]))
-    torch.manual_seed(settings.seed)
-    yield checks.gradients(network, sample)
+    yield (check := data_checks.class_counts(data.labels["train"], data.labels["val"], names))
+    if check.passed is False:
+        return
+    # 2. The network before training, on a sample of the training images.
+    alone = {"devices": 1, "num_nodes": 1, "strategy": "auto"}
+    params = params.model_copy(update={"train": params.train.model_copy(update=alone)})
+    recipe, _ = from_parameters(params, entry, names, stats)
+    order = np.random.default_rng(recipe.settings.seed).permutation(len(data.rows["train"]))
+    at_most = min(SAMPLE, max(BATCH, SAMPLE_BYTES // data.images[0].nbytes))
+    sample = data.sample(recipe, order[:at_most], _batch_size(recipe))
+    # By the data set's own figures, also where training starts from weights and normalises by ImageNet's.
+    own_mean, own_std = (to_bytes_scale(values).to(recipe.mean.device) for values in (stats.mean, stats.std))
+    inputs = torch.cat([images for images, _ in sample])
+    yield data_checks.normalisation(inputs.mul(recipe.std).add(recipe.mean - own_mean).div(own_std))
+    yield (check := network_checks.outputs(recipe.network, sample[0][0], len(names)))
+    if check.passed is False:
+        return
+    yield network_checks.independence(recipe.network, sample[0][0])
+    torch.manual_seed(recipe.settings.seed)
+    loss, accuracy = network_checks.measure(recipe.network, sample)
+    largest = np.bincount(data.labels["train"]).max() / len(data.labels["train"])
+    yield network_checks.first_loss(loss, accuracy, len(names), largest)
+    torch.manual_seed(recipe.settings.seed)
+    yield network_checks.gradients(recipe.network, sample)
+    # 3. The network in training.
+    yield from _training_checks(recipe, data, loss, tested)
+
+
+def _batch_size(recipe: Recipe) -> int:
+    """Images that go through the network at once, as many as in a step of the training where those are fewer."""
+    return max(4, min(BATCH, recipe.settings.batch_size // recipe.settings.accumulate))
+
+
+def _training_checks(
+    recipe: Recipe, data: Packed, first_loss: float, tested: Callable[[RangeTest], object]
+) -> Iterator[Check]:
+    """The checks that train: one batch, a smoke run, the range test, whose figures and picture `tested` gets."""
+    settings, rows = recipe.settings, data.rows
     with bar(what="one batch", unit="step") as shown:
-        places = checks.distinct(images, rows["train"], labels["train"], size, settings.seed)
-        (batch,) = batches_of(places, len(places))
-        check = checks.one_batch(network, *batch, shown.update)
+        places = training_checks.distinct(
+            data.images, rows["train"], data.labels["train"], _batch_size(recipe), settings.seed
+        )
+        (batch,) = data.sample(recipe, places, len(places))
+        check = training_checks.one_batch(recipe.network, *batch, shown.update)
     yield check
-
-    def data(part: dict[str, Rows]) -> dict[str, Batches]:
-        own = {name: labels_of(index, part[name]) for name in part}
-        return recipe.data(images, part, own)
-
-    smoke = data(checks.smoke_rows(rows["train"], rows["val"], settings.seed))
-    epochs = checks.smoke_epochs(settings, len(smoke["train"]))
+    smoke = data.batches(recipe, training_checks.smoke_rows(rows["train"], rows["val"], settings.seed))
+    epochs = training_checks.smoke_epochs(settings, len(smoke["train"]))
     steps = epochs * math.ceil(len(smoke["train"]) / settings.batch_size)
     with bar(what="smoke run", unit="step", total=steps) as shown:
-        check = checks.smoke_run(recipe, smoke, loss, len(rows["train"]), shown.update)
+        check = training_checks.smoke_run(recipe, smoke, first_loss, len(rows["train"]), shown.update)
     yield check
-    whole = smoke if len(smoke["train"]) == len(rows["train"]) else data(rows)
+    whole = smoke if len(smoke["train"]) == len(rows["train"]) else data.batches(recipe, rows)
     with bar(what="learning rates", unit="step", total=learning_rate_search.STEPS) as shown:
         test = learning_rate_search.range_test(recipe, whole["train"], shown.update)
     if test.rates:
-        figure = charts.learning_rates(test.rates, test.losses, test.smoothed, test.suggestion, settings.lr)
-        style.save(figure, PICTURE)
+        style.save(
+            training_charts.learning_rates(test.rates, test.losses, test.smoothed, test.suggestion, settings.lr),
+            PICTURE,
+        )
         tested(test)
-    yield checks.learning_rate(test, settings)
+    yield training_checks.learning_rate(test, settings)

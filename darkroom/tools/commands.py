@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from darkroom.base import paths
-from darkroom.base.errors import UserError
+from darkroom.base.errors import UserError, printable
+from darkroom.base.words import listed
 
 BATCH = 256  # pictures in memory at a time
-MODEL = str(paths.MODEL.parent)
+MODEL_FOLDER = str(paths.MODEL.parent)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -49,7 +50,7 @@ def enter_project(options: argparse.Namespace) -> None:
             "`make setup` makes there"
         )
     if options.command == "predict":  # it reads the caller's files, and of the project the model alone
-        options.model = options.model or str(root / MODEL)
+        options.model = options.model or str(root / MODEL_FOLDER)
     elif caller != root:
         for name in ("model", "output"):
             if getattr(options, name, None):
@@ -130,7 +131,7 @@ def predict(options: argparse.Namespace) -> None:
     torch_setup.torch_for(threads=0, portable=False)
     from darkroom.classifier.inference import Classifier, Opened
 
-    classifier = Classifier.load(options.model or MODEL)
+    classifier = Classifier.load(options.model or MODEL_FOLDER)
     negative, choose_negatives = options.invert == "always", options.invert == "auto"
     form: prediction_output.Form = "json" if options.json else "csv" if options.csv else "text"
     write = prediction_output.writer(form, min(options.top_k, len(classifier.classes)))
@@ -157,7 +158,7 @@ def predict(options: argparse.Namespace) -> None:
             shown.update(len(names))
             count += len(names)
     if skipped:
-        print(f"skipped {prediction_output.listed(skipped)}: no name of a picture", file=sys.stderr)
+        print(f"skipped {printable(listed(skipped, 3))}: no name of a picture", file=sys.stderr)
     if unreadable:
         raise SystemExit(1)
     if not count:
@@ -202,7 +203,7 @@ def export(options: argparse.Namespace) -> None:
     torch_setup.torch_for(threads=0, portable=False)
     from darkroom.tools import export
 
-    folder = Path(options.model or MODEL)
+    folder = Path(options.model or MODEL_FOLDER)
     export.run(folder, Path(options.output) if options.output else folder / "model.onnx", options.format)
 
 
@@ -215,7 +216,7 @@ def demo(options: argparse.Namespace) -> None:
     torch_setup.torch_for(threads=0, portable=False)
     from darkroom.tools import demo
 
-    demo.run(Path(options.model or MODEL), options.port)
+    demo.run(Path(options.model or MODEL_FOLDER), options.port)
 
 
 def summary(options: argparse.Namespace) -> None:

@@ -171,7 +171,7 @@ def explain(
     near = []
     if known is not None:
         everywhere = [(np.arange(len(known.rows)), known.features)]
-        found = nearest(classifier.features(batch), everywhere, NEAREST)
+        found = nearest(classifier.features(batch), everywhere, NEAREST, "cosine")
         for at, distance in zip(found.rows[0], found.distances[0], strict=True):
             if at >= 0:  # there may be fewer
                 name = classifier.classes[known.labels[at]]

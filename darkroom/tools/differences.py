@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from darkroom.base.words import listed
 from darkroom.tools.experiments import dotted
 
 SHOWN = 5  # figures of one file that are named
@@ -38,8 +39,10 @@ def figures(was: dict[str, Any], now: dict[str, Any]) -> list[str]:
 
 def _json(was: Path, now: Path) -> str:
     before, after = (json.loads(path.read_text(encoding="utf-8")) for path in (was, now))
-    return _some(figures({"": before} if not isinstance(before, dict) else before,
-                         {"": after} if not isinstance(after, dict) else after))  # fmt: skip
+    told = figures(
+        before if isinstance(before, dict) else {"": before}, after if isinstance(after, dict) else {"": after}
+    )
+    return listed(told, SHOWN, between="; ")
 
 
 def _csv(was: Path, now: Path) -> str:
@@ -76,7 +79,7 @@ def _table(was: list[Any], now: list[Any]) -> str:
                 f"{name} of {len(unequal):,} of {len(was) - 1:,} rows (row {row} was {_short(before)}, "
                 f"is {_short(after)})"
             )
-    return _some(told)
+    return listed(told, SHOWN, between="; ")
 
 
 def _weights(was: Path, now: Path) -> str:
@@ -112,11 +115,6 @@ def _unequal_bytes(was: Path, now: Path) -> Iterator[int]:
         while (one := before.read(PIECE)) and (other := after.read(PIECE)):
             common = min(len(one), len(other))
             yield int(np.count_nonzero(np.frombuffer(one, np.uint8, common) != np.frombuffer(other, np.uint8, common)))
-
-
-def _some(told: list[str]) -> str:
-    more = f"; and {len(told) - SHOWN} more" if len(told) > SHOWN else ""
-    return "; ".join(told[:SHOWN]) + more
 
 
 def _differ(one: Any, other: Any) -> bool:

@@ -138,7 +138,8 @@ def seconds(names: Sequence[str]) -> dict[str, float]:
     and is warned of.
     """
     address = store.uri()
-    if not names or (address.startswith("sqlite:///") and not Path(address.removeprefix("sqlite:///")).is_file()):
+    file = store.sqlite_file(address)
+    if not names or (file is not None and not file.is_file()):
         return {}
     found: dict[str, float] = {}
     try:

@@ -17,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from darkroom.base import paths
+from darkroom.base import paths, words
 from darkroom.base.console import bar, done
 from darkroom.base.errors import UserError
 from darkroom.base.files import replacing, sha256
@@ -71,7 +71,7 @@ def run(folder: Path, output: Path, form: str = "onnx") -> None:
         )
         print(table(speeds(classifier, engine, images[rows[: max(BATCH_SIZES)]])))
     done(
-        f"wrote {output} ({len(content) / 1e6:,.1f} MB)",
+        f"wrote {output} ({words.size(len(content))})",
         "docs/serving.md shows how to run it with onnxruntime alone",
     )
 
@@ -96,7 +96,7 @@ def onnx_bytes(classifier: Classifier, facts: dict[str, str]) -> bytes:
     size = sum(tensor.nbytes for tensor in classifier.network.state_dict().values())
     if size > MAX_BYTES:
         raise UserError(
-            f"the weights take {size / 1e9:.1f} GB, but one ONNX file holds 2.1 GB at most: choose a smaller model"
+            f"the weights take {words.size(size)}, but one ONNX file holds 2.1 GB at most: choose a smaller model"
         )
     # Two images: an example of one would fix the number.
     example = torch.zeros(2, *classifier.shape, dtype=torch.uint8)

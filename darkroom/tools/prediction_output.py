@@ -1,31 +1,39 @@
 """What `python -m darkroom predict` prints: lines for people, CSV, or a JSON object a line."""
 
+import codecs
 import csv
-import io
 import json
 import sys
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Literal, TextIO
 
+from darkroom.base.console import replace_what_the_terminal_lacks
 from darkroom.base.errors import printable
 
 if TYPE_CHECKING:
     from darkroom.classifier.inference import Prediction
 
 Form = Literal["text", "csv", "json"]
-LISTED = 3  # names in a sentence
 
 
 def writer(form: Form, top_k: int) -> "Callable[[dict[str, Prediction]], None]":
     """A function that prints predictions by the name of their picture, in parts, as they come."""
     if form == "csv":
-        if isinstance(sys.stdout, io.TextIOWrapper):
-            sys.stdout.reconfigure(errors="surrogateescape")  # a name that is not UTF-8 comes out as it went in
+        codecs.register_error("name", _as_it_went_in)
+        replace_what_the_terminal_lacks("name")
         table = csv.writer(sys.stdout, lineterminator="\n")
         ranks = [f"{name}_{rank}" for rank in range(1, top_k + 1) for name in ("class", "probability")]
         table.writerow(["picture", *ranks, "unlike", "reasons", "inverted"])
         return lambda part: table.writerows(_row(name, found) for name, found in part.items())
     return _lines if form == "json" else _text
+
+
+def _as_it_went_in(error: UnicodeError) -> tuple[str | bytes, int]:
+    """A handler of letters that standard output lacks: a name that is not UTF-8 comes out as it went in."""
+    try:
+        return codecs.lookup_error("surrogateescape")(error)
+    except UnicodeEncodeError:
+        return codecs.lookup_error("replace")(error)
 
 
 def _row(name: str, found: "Prediction") -> list[object]:
@@ -46,7 +54,11 @@ def _lines(part: "dict[str, Prediction]") -> None:
             "reasons": found.reasons,
             "inverted": found.inverted,
         }
-        print(json.dumps(line, ensure_ascii=not name.isprintable()))
+        print(json.dumps(line, ensure_ascii=not name.isprintable() or not _is_utf8(sys.stdout)))
+
+
+def _is_utf8(stream: TextIO) -> bool:
+    return codecs.lookup(stream.encoding or "utf-8").name == "utf-8"
 
 
 def _text(part: "dict[str, Prediction]") -> None:
@@ -64,9 +76,3 @@ def _doubt(found: "Prediction") -> str:
         return ""
     why = f": {'; '.join(found.reasons)}" if found.reasons else ""
     return f"  unlike the training images ({found.unlike:.1f} times the limit){why}"
-
-
-def listed(names: Sequence[str]) -> str:
-    """A few names, and how many more there are."""
-    more = f" and {len(names) - LISTED:,} more" if len(names) > LISTED else ""
-    return printable(", ".join(names[:LISTED])) + more

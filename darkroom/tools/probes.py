@@ -16,6 +16,7 @@ from importlib.metadata import distribution
 from pathlib import Path
 
 from darkroom.base.errors import without_password
+from darkroom.base.words import counted
 
 Answer = tuple[str, str]  # ok, warning or problem; what was found, and what to do
 TIMEOUT = (3, 3)  # seconds to connect, seconds without a byte
@@ -105,7 +106,7 @@ def _sqlite(file: Path) -> Answer:
         )
     if found != head:
         return "problem", f"{file.name} was made by a newer MLflow than the installed one: `make setup`"
-    return "ok", f"{file.name}, {runs:,} run{'s' * (runs != 1)}"
+    return "ok", f"{file.name}, {counted(runs, 'run')}"
 
 
 def _schemas() -> tuple[set[str], str]:

@@ -4,7 +4,6 @@ The clone lies in a temporary folder with a DVC cache and an MLflow store of its
 first stage with other bytes ends it, for the stages after that inherit them.
 """
 
-import json
 import os
 import re
 import shutil
@@ -16,21 +15,20 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
-from darkroom.base import paths
+from darkroom.base import git, paths, processor
 from darkroom.base.errors import UserError
+from darkroom.base.words import listed
 from darkroom.config.catalogue import Entry
 from darkroom.config.params import Params, load
 from darkroom.config.yaml_files import read_yaml
-from darkroom.tools import differences, machine
+from darkroom.tools import differences, dvc_lock, locked_packages
+from darkroom.tools.dvc_lock import LOCK, Stage
+from darkroom.tools.locked_packages import REQUIREMENTS
 
-LOCK, GRAPH, REQUIREMENTS = Path("dvc.lock"), Path("dvc.yaml"), Path("requirements.txt")
 STARTS = re.compile(r"Running stage '([^']+)':")  # what DVC prints before it runs a stage
-LISTED = 5  # names in a sentence, files of a folder
+LISTED = 5  # files of an output
 PATIENCE = 10  # seconds in which a stage must end when it is told to
-
-Stage = dict[str, Any]  # as dvc.lock holds it: cmd, deps, params, outs
 
 
 def run() -> bool:
@@ -38,70 +36,56 @@ def run() -> bool:
 
     Raises UserError outside of Git, without a committed dvc.lock, and where a stage fails in the clone.
     """
-    commit, top, below = (_git("rev-parse", what) for what in ("HEAD", "--show-toplevel", "--show-prefix"))
-    changed = _git("status", "--porcelain", "--untracked-files=all", "--", ".").splitlines()
+    commit, top, below = (git.output("rev-parse", what) for what in ("HEAD", "--show-toplevel", "--show-prefix"))
+    changed = git.output("status", "--porcelain", "--untracked-files=all", "--", ".").splitlines()
     if changed:
-        print(f"warning: the commit is verified, without what is not committed here: {_listed(_names(changed))}")
+        print(f"warning: the commit is verified, without what is not committed here: {listed(_names(changed))}")
     # Where a hook of Git starts this, they would turn what is meant for the clone on the repository itself.
-    for name in _git("rev-parse", "--local-env-vars").splitlines():
+    for name in git.output("rev-parse", "--local-env-vars").splitlines():
         os.environ.pop(name, None)
     # `timeout` and job schedulers end a process so: it cleans up as after Ctrl+C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     started = time.monotonic()
     with TemporaryDirectory(prefix="darkroom-verify-") as folder:
-        # Two levels down, so that a relative path that begins with ../ stays inside.
+        # 1. The commit in a clone: two levels down, so that a relative path that begins with ../ stays inside.
         clone = Path(folder, "of", "commit")
-        _git("clone", "--quiet", "--shared", "--no-checkout", top, str(clone))
-        _git("-C", str(clone), "checkout", "--quiet", "--detach", commit)
+        git.output("clone", "--quiet", "--shared", "--no-checkout", top, str(clone))
+        git.output("-C", str(clone), "checkout", "--quiet", "--detach", commit)
         root = clone / below
         (root / ".dvc" / "config.local").write_text("[cache]\n    dir = cache\n[core]\n    site_cache_dir = tmp/site\n")
-        recorded = recorded_stages(root, commit)
+        recorded = dvc_lock.recorded_stages(root, commit)
+        # 2. Its archive, where the source is not at hand.
         settings, entry = load(root / paths.PARAMS, root / paths.DATASETS)
-        cache = Path(_run(sys.executable, "-m", "dvc", "cache", "dir"))
+        cache = _cache()
         taken = take_archive(root, recorded, settings, entry, cache)
         names = [name for name in recorded if name not in taken]
         print(f"rebuilding {len(names)} stages of commit {commit[:7]} in {folder}, which is deleted at the end")
+        # 3. Stage by stage, up to the first with other bytes.
         same, stale = 0, []
         for name in _rebuild(root, recorded, taken):
             names.remove(name)
             was, now = recorded[name], read_yaml(root / LOCK)["stages"][name]
-            differing = differing_outputs(was, now)
-            why = changed_inputs(was, now)
+            differing = dvc_lock.differing_outputs(was, now)
+            why = dvc_lock.changed_inputs(was, now)
             if differing:
                 print(f"{name} is the first stage with other bytes: {len(differing)} of its {len(was['outs'])} outputs")
                 for line in by_how_much(root, differing, was, now, cache):
                     print(f"  {line}")
                 print("what may be the reason:")
-                for line in [*why, *reasons(now, settings, changed)]:
+                for line in [*why, *likely_causes(now, settings, changed)]:
                     print(f"  {line}")
                 return False
             same += len(was["outs"])
             stale += [name] if why else []
     if names:
-        raise UserError(f"DVC left out {_listed(names)}: nothing is known of their outputs")
+        raise UserError(f"DVC left out {listed(names)}: nothing is known of their outputs")
     if stale:
-        print(f"warning: dvc.lock is older than what {_listed(stale)} read: `dvc repro`, then commit dvc.lock")
+        print(f"warning: dvc.lock is older than what {listed(stale)} read: `dvc repro`, then commit dvc.lock")
     print(
         f"{same} outputs of {len(recorded) - len(taken)} stages: the same bytes as in dvc.lock of commit {commit[:7]}, "
-        f"{time.monotonic() - started:.0f} s, {machine.processor()}, {_mode(settings)}"
+        f"{time.monotonic() - started:.0f} s, {processor.name()}, {_mode(settings)}"
     )
     return True
-
-
-def recorded_stages(root: Path, commit: str) -> dict[str, Stage]:
-    """The stages of dvc.lock by their name, all of which dvc.yaml must have."""
-    if not (root / LOCK).is_file():
-        raise UserError(
-            f"commit {commit[:7]} has no {LOCK}: `dvc repro`, then commit {LOCK} and metrics/; or change to the "
-            "folder of the project"
-        )
-    stages: dict[str, Stage] = read_yaml(root / LOCK).get("stages") or {}
-    graph = read_yaml(root / GRAPH)["stages"]
-    if missing := [name for name in graph if name not in stages]:
-        raise UserError(
-            f"{LOCK} of commit {commit[:7]} records nothing of {_listed(missing)}: `dvc repro`, then commit"
-        )
-    return {name: stages[name] for name in graph}
 
 
 def take_archive(root: Path, recorded: dict[str, Stage], settings: Params, entry: Entry, cache: Path) -> list[str]:
@@ -123,16 +107,16 @@ def take_archive(root: Path, recorded: dict[str, Stage], settings: Params, entry
             there.parent.mkdir(parents=True, exist_ok=True)
             there.symlink_to(Path(source).absolute())
         return []
-    (fetch,) = (name for name, stage in recorded.items() if paths.RAW.as_posix() in _outputs(stage))
+    (fetch,) = (name for name, stage in recorded.items() if paths.RAW.as_posix() in dvc_lock.outputs(stage))
     of_lock = recorded[fetch]["params"][paths.PARAMS.name]
     if of_lock["dataset"] != settings.dataset or of_lock["fetch"]["archive"] != settings.fetch.archive:
         return []
-    files = _files(cache, _outputs(recorded[fetch])[paths.RAW.as_posix()])
-    if files is None or not all(object_of(cache, digest).is_file() for digest in files.values()):
+    files = dvc_lock.files_of(cache, dvc_lock.outputs(recorded[fetch])[paths.RAW.as_posix()])
+    if files is None or not all(dvc_lock.object_of(cache, digest).is_file() for digest in files.values()):
         return []
     for name, digest in files.items():
         (root / paths.RAW / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(object_of(cache, digest), root / paths.RAW / name)
+        shutil.copyfile(dvc_lock.object_of(cache, digest), root / paths.RAW / name)
     print(f"{paths.RAW} is not fetched anew: the DVC cache holds it with the recorded hash")
     return [fetch]
 
@@ -145,8 +129,12 @@ def _rebuild(root: Path, recorded: dict[str, Stage], taken: list[str]) -> Iterat
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("DVC_", "MLFLOW_"))}
     # Unbuffered, so that the name of a stage comes when it starts.
     environment |= {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}", "PYTHONUNBUFFERED": "1"}
-    given = {path for name in taken for path in _outputs(recorded[name])}
-    targets = [name for name, stage in recorded.items() if any(_within(item["path"], given) for item in stage["deps"])]
+    given = {path for name in taken for path in dvc_lock.outputs(recorded[name])}
+    targets = [
+        name
+        for name, stage in recorded.items()
+        if any(dvc_lock.is_within(item["path"], given) for item in stage["deps"])
+    ]
     command = [sys.executable, "-m", "dvc", "repro", "--force", "--no-run-cache"]
     command += ["--downstream", *targets] if taken else []
     process = subprocess.Popen(
@@ -180,18 +168,12 @@ def _end(process: subprocess.Popen[str]) -> None:
                 process.wait(PATIENCE)
 
 
-def differing_outputs(was: Stage, now: Stage) -> list[str]:
-    """The outputs whose hash is another one."""
-    before, after = _outputs(was), _outputs(now)
-    return [path for path in {**before, **after} if before.get(path) != after.get(path)]
-
-
 def by_how_much(root: Path, differing: list[str], was: Stage, now: Stage, cache: Path) -> Iterator[str]:
     """A line for each file that differs, as far as the DVC cache or the commit still has what it was."""
     for output in differing:
         # Of a folder the names of its files; of a file, itself under the empty name.
         before, after = (
-            _files(place, _outputs(stage).get(output, ""))
+            dvc_lock.files_of(place, dvc_lock.outputs(stage).get(output, ""))
             for place, stage in ((cache, was), (root / ".dvc" / "cache", now))
         )
         if before is None or after is None:
@@ -203,7 +185,7 @@ def by_how_much(root: Path, differing: list[str], was: Stage, now: Stage, cache:
             if name not in before or name not in after:
                 yield f"{path}: {'was not there' if name in after else 'is missing'}"
                 continue
-            cached = object_of(cache, before[name])
+            cached = dvc_lock.object_of(cache, before[name])
             old = cached if cached.is_file() else _from_commit(root, path)
             yield f"{path}: {differences.between(old, root / path)}" if old else f"{path}: no copy of what it was"
         if len(files) > LISTED:
@@ -218,59 +200,23 @@ def _from_commit(root: Path, path: Path) -> Path | None:
     return None if answer.returncode else copy
 
 
-def changed_inputs(was: Stage, now: Stage) -> list[str]:
-    """What else the stage reads or runs than when dvc.lock was written."""
-    before, after = ({item["path"]: item["md5"] for item in stage.get("deps", [])} for stage in (was, now))
-    files = [path for path in {**before, **after} if before.get(path) != after.get(path)]
-    told = [f"changed since {LOCK} was written: {_listed(files)}"] if files else []
-    old, new = was.get("params", {}), now.get("params", {})
-    values = [f"{file}: {line}" for file in new for line in differences.figures(old.get(file, {}), new[file])]
-    told += [f"set otherwise since {LOCK} was written: {_listed(values)}"] if values else []
-    if was["cmd"] != now["cmd"]:
-        told.append(f"the command was {was['cmd']}, is {now['cmd']}")
-    return told
-
-
-def reasons(stage: Stage, settings: Params, changed: list[str]) -> Iterator[str]:
+def likely_causes(stage: Stage, settings: Params, changed: list[str]) -> Iterator[str]:
     """Why equal inputs may have given other bytes here."""
-    involved = [*_outputs(stage), *(item["path"] for item in stage.get("deps", []))]
-    if _within(paths.WEIGHTS.as_posix(), involved):
+    involved = [*dvc_lock.outputs(stage), *(item["path"] for item in stage.get("deps", []))]
+    if dvc_lock.is_within(paths.WEIGHTS.as_posix(), involved):
         if not settings.train.portable:
             yield (
                 "train.portable is false: bits are equal only on equal processors with equal numbers of threads and "
                 "equal precision (docs/parameters.md)"
             )
-        elif not machine.can_be_portable():
-            yield f"portable mode is for x86-64 processors with AVX2, and {machine.processor()} is none"
-    _, amiss = machine.unlike_lock(REQUIREMENTS) if REQUIREMENTS.is_file() else (0, [])
+        elif not processor.can_be_portable():
+            yield f"portable mode is for x86-64 processors with AVX2, and {processor.name()} is none"
+    _, amiss = locked_packages.differing(REQUIREMENTS) if REQUIREMENTS.is_file() else (0, [])
     if amiss:
-        yield f"packages are not those of {REQUIREMENTS}: {_listed(map(str, amiss))}; `make setup` installs them"
+        yield f"packages are not those of {REQUIREMENTS}: {listed(map(str, amiss))}; `make setup` installs them"
     if changed:
-        yield f"{LOCK} was written with changes that are not committed: {_listed(_names(changed))}"
-    yield f"another processor wrote {LOCK}: this one is {machine.processor()}"
-
-
-def object_of(cache: Path, digest: str) -> Path:
-    """Where a DVC cache keeps the content with this md5."""
-    return cache / "files" / "md5" / digest[:2] / digest[2:]
-
-
-def _files(cache: Path, digest: str) -> dict[str, str] | None:
-    """md5 by name of the files of an output, a single one under the empty name; None where they are not known."""
-    if not digest.endswith(".dir"):
-        return {"": digest} if digest else None
-    listing = object_of(cache, digest)
-    if not listing.is_file():
-        return None
-    return {item["relpath"]: item["md5"] for item in json.loads(listing.read_bytes())}
-
-
-def _outputs(stage: Stage) -> dict[str, str]:
-    return {item["path"]: item["md5"] for item in stage.get("outs", [])}
-
-
-def _within(path: str, places: Iterable[str]) -> bool:
-    return any(path == place or path.startswith(place + "/") for place in places)
+        yield f"{LOCK} was written with changes that are not committed: {listed(_names(changed))}"
+    yield f"another processor wrote {LOCK}: this one is {processor.name()}"
 
 
 def _mode(settings: Params) -> str:
@@ -282,22 +228,10 @@ def _names(changed: Iterable[str]) -> list[str]:
     return [line[3:] for line in changed]
 
 
-def _listed(names: Iterable[str]) -> str:
-    known = list(names)
-    return ", ".join(known[:LISTED]) + (f" and {len(known) - LISTED} more" if len(known) > LISTED else "")
-
-
-def _git(*arguments: str) -> str:
-    return _run("git", *arguments)
-
-
-def _run(*command: str) -> str:
-    if shutil.which(command[0]) is None:
-        raise UserError(f"{command[0]} is not installed, or not on PATH: install it")
+def _cache() -> Path:
+    """The folder of DVC's cache, as it is configured here."""
+    command = [sys.executable, "-m", "dvc", "cache", "dir"]
     answer = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
     if answer.returncode:
-        reason = (answer.stderr.strip().splitlines() or ["it says nothing"])[0].removeprefix("fatal: ")
-        raise UserError(
-            f"{' '.join(command[-2:])} fails ({reason}): run this at the root of a repository with a commit"
-        )
-    return answer.stdout.rstrip("\n")
+        raise UserError("`dvc cache dir` fails: run this at the root of the repository")
+    return Path(answer.stdout.rstrip("\n"))

@@ -5,7 +5,7 @@ from pathlib import Path
 from darkroom.base import paths
 from darkroom.config.stage_files import ErrorFigures, Evaluation, InsideFigures
 
-EVALUATED = [
+FILES: list[Path] = [
     paths.EVALUATE,
     paths.REPORT_TEXT,
     paths.REPORT_JSON,
@@ -14,8 +14,6 @@ EVALUATED = [
     paths.CALIBRATION,
     paths.SLICES,
     paths.EVALUATE_PICTURES,
-]
-LATER: list[Path] = [
     paths.CURVES,
     paths.TRAIN_PICTURES,
     paths.ERRORS,
@@ -32,19 +30,15 @@ LATER: list[Path] = [
 ]
 
 
-def evaluation(figures: Evaluation) -> dict[str, float]:
-    """The figures of metrics/evaluate.json by which runs are compared."""
-    return {
+def figures(evaluated: Evaluation, errors: ErrorFigures, seen: InsideFigures) -> dict[str, float]:
+    """The figures by which runs are compared, by their names in the record."""
+    merits = {
         f"{prefix}_{name}": value
         for split, prefix in (("val", "best_val"), ("test", "test"))  # the run already has `val_accuracy` by epoch
-        for name, value in getattr(figures, split).model_dump().items()
+        for name, value in getattr(evaluated, split).model_dump().items()
         if value is not None
     }
-
-
-def later(errors: ErrorFigures, seen: InsideFigures) -> dict[str, float]:
-    """Those of metrics/errors.json and metrics/inside.json."""
-    return {
+    return merits | {
         "test_mistakes": errors.mistakes,
         "suspects": errors.suspects.images,
         "near_duplicates": errors.near_duplicates.pairs,

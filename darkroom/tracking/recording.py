@@ -6,8 +6,9 @@ pipeline output.
 
 import json
 import os
-import subprocess
+import platform
 import sys
+import sysconfig
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -16,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from darkroom.base import paths
+from darkroom.base import git, paths
 from darkroom.base.errors import without_password
 from darkroom.base.files import read_json, remove, sha256, write_json
 from darkroom.config.params import Params, flatten
@@ -42,8 +43,9 @@ class Run:
         return self._run_id
 
     def opened(self, layers: str) -> None:
-        """The table of layers."""
+        """The table of layers, and the versions of all installed packages."""
         self._do(lambda client, run_id: client.log_text(run_id, layers + "\n", "model.txt"))
+        self._do(lambda client, run_id: client.log_text(run_id, _packages(), "packages.txt"))
 
     def epoch(self, figures: dict[str, float]) -> None:
         """All figures of one epoch, in one request; an epoch that the run already knows is left out."""
@@ -226,18 +228,21 @@ def _text(value: Any) -> str:
 
 def _name() -> str:
     """DVC's name of the experiment, else the git commit."""
-    return os.environ.get("DVC_EXP_NAME") or (_commit() or "run")[:7]
+    return os.environ.get("DVC_EXP_NAME") or (git.commit() or "run")[:7]
 
 
 def _tags(params: Params) -> dict[str, str]:
     tags = {"dataset": params.dataset, "data_sha256": sha256(paths.INDEX), "split_sha256": sha256(paths.SPLIT)}
-    commit = _commit()
+    commit = git.commit()
     return tags | ({"mlflow.source.git.commit": commit} if commit else {})
 
 
-def _commit() -> str:
-    answer = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
-    return answer.stdout.strip() if answer.returncode == 0 else ""
+def _packages() -> str:
+    """What is installed, a line each, after the version of Python; no output of the pipeline holds a version."""
+    # By the names of their folders: to read the descriptions would take a quarter of a second.
+    folders = Path(sysconfig.get_path("purelib")).glob("*.dist-info")
+    installed = sorted(("==".join(folder.stem.rsplit("-", 1)) for folder in folders), key=str.lower)
+    return "\n".join([f"# Python {platform.python_version()}", *installed]) + "\n"
 
 
 def _log_epoch(client: Any, run_id: str, figures: dict[str, float]) -> None:

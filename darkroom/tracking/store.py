@@ -5,6 +5,7 @@ import os
 import re
 from collections.abc import Callable
 from functools import cache
+from pathlib import Path
 from typing import Any, TypeVar
 
 from filelock import FileLock
@@ -16,6 +17,7 @@ from darkroom.config.params import Params
 
 T = TypeVar("T")
 
+SQLITE, FILE = "sqlite:///", "mlflow.db"  # the address of a store in one file, and the name of ours
 ALIVE = (10, 30)  # seconds that a server may take to be connected to, and to say that it is there
 MAX_REASON = 300  # characters of an error
 
@@ -25,13 +27,13 @@ def uri() -> str:
 
     A stage may run in a copy of it, which DVC deletes with all that lies there.
     """
-    address = os.environ.get("MLFLOW_TRACKING_URI") or _local_uri()
-    file = address.removeprefix("sqlite:///")
-    return address if file == address else f"sqlite:///{paths.root() / file}"
+    address = os.environ.get("MLFLOW_TRACKING_URI") or f"{SQLITE}{FILE}"
+    return f"{SQLITE}{paths.root() / address.removeprefix(SQLITE)}" if address.startswith(SQLITE) else address
 
 
-def _local_uri() -> str:
-    return f"sqlite:///{paths.root() / 'mlflow.db'}"
+def sqlite_file(address: str) -> Path | None:
+    """The file of a SQLite store; None for any other store."""
+    return Path(address.removeprefix(SQLITE)) if address.startswith(SQLITE) else None
 
 
 def prepare() -> str:
@@ -52,13 +54,13 @@ def prepare() -> str:
     mlflow.set_tracking_uri(uri())
     _reach(uri())
     with _store_lock():
-        local = paths.root() / "mlflow.db"
-        if uri() == _local_uri() and not local.exists():
+        local = paths.root() / FILE
+        if sqlite_file(uri()) == local and not local.exists():
             # In a folder of its own, for SQLite puts a journal beside the file.
-            making = local.with_name(".mlflow.db.partial")
+            making = local.with_name(f".{FILE}.partial")
             remove(making)
             making.mkdir()
-            mlflow.MlflowClient(f"sqlite:///{making / local.name}").search_experiments(max_results=1)
+            mlflow.MlflowClient(f"{SQLITE}{making / local.name}").search_experiments(max_results=1)
             (making / local.name).replace(local)
             remove(making)
         mlflow.MlflowClient().search_experiments(max_results=1)
@@ -89,7 +91,7 @@ def reason(error: Exception) -> str:
 
 def _store_lock() -> FileLock:
     """One process at a time creates what the store lacks."""
-    return FileLock(paths.root() / "mlflow.db.lock")
+    return FileLock(paths.root() / f"{FILE}.lock")
 
 
 @cache
@@ -116,7 +118,7 @@ def experiment(params: Params) -> str:
     def make() -> str:
         # Left to itself MLflow would put the files into the folder in which it runs, which may be temporary.
         beside = paths.root() / "mlartifacts" / re.sub(r"[^\w .-]|^\.+", "_", name)
-        location = beside.as_uri() if uri().startswith("sqlite:///") else None
+        location = beside.as_uri() if sqlite_file(uri()) else None
         return str(server.create_experiment(name, artifact_location=location))
 
     return find_or_make(find, make)

@@ -1,6 +1,5 @@
 """Which arithmetic trains fastest here: float32, or half precision where it is sound; found by a few steps of each."""
 
-import platform
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +10,7 @@ from filelock import FileLock
 from torch import nn
 from torch.nn import functional
 
-from darkroom.base import paths
+from darkroom.base import paths, processor
 from darkroom.base.errors import UserError
 from darkroom.base.files import read_json, write_json
 from darkroom.config.params import Train
@@ -76,16 +75,8 @@ def _half(device: torch.device) -> str | None:
 
 
 def _place(device: torch.device) -> str:
-    name = torch.cuda.get_device_name(device) if device.type == "cuda" else _cpu_name()
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else processor.name()
     return f"{name}, torch {torch.__version__}"
-
-
-def _cpu_name() -> str:
-    try:
-        with Path("/proc/cpuinfo").open(encoding="utf-8") as lines:
-            return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.processor()
 
 
 @explained()

@@ -5,26 +5,39 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
+from darkroom.base.errors import UserError
 from darkroom.config.params import Train
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
+    from lightning_fabric.strategies.ddp import DDPStrategy
 
 
 def fabric(settings: Train, device: torch.device, precision: str) -> "Fabric":
-    """Lightning Fabric for this run, its other processes started; this one keeps its number of CPU threads."""
+    """Lightning Fabric for this run, its other processes started; this one keeps its number of CPU threads.
+
+    Raises UserError where the other processes do not come, or do not fit to this one.
+    """
     from lightning_fabric import Fabric
 
-    several = settings.devices * settings.num_nodes > 1
-    found = Fabric(
-        accelerator=device.type,
-        devices=settings.devices if device.index is None else [device.index],
-        num_nodes=settings.num_nodes,
-        strategy="ddp" if several else "auto",
-        precision="32-true" if precision == "32" else precision,  # type: ignore[arg-type]
-    )
+    strategy: DDPStrategy | str = "auto"
+    if settings.devices * settings.num_nodes > 1:
+        from darkroom.training.strategy import Watched
+
+        strategy = Watched()
     threads = torch.get_num_threads()
-    found.launch()  # which sets that number to a share of the cores
+    try:
+        found = Fabric(
+            accelerator=device.type,
+            devices=settings.devices if device.index is None else [device.index],
+            num_nodes=settings.num_nodes,
+            strategy=strategy,
+            precision="32-true" if precision == "32" else precision,  # type: ignore[arg-type]
+        )
+        found.launch()  # which sets that number to a share of the cores
+    except ValueError as error:  # torchrun or Slurm has started another number of processes
+        reason = str(error).partition("\n")[0]
+        raise UserError(f"what started this process does not fit train.devices, train.num_nodes: {reason}") from None
     torch.set_num_threads(threads)
     return found
 

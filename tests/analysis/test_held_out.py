@@ -54,7 +54,8 @@ def run(data, temperature=1.0, **changes):
     facts, images, rows, labels = data
     facts = ModelFacts.model_validate(facts | {"train": facts["train"] | changes, "temperature": temperature})
     of_split = {name: labels[rows[name]] for name in rows}
-    return held_out.probabilities(facts, images, rows, of_split, np.arange(60), 3, torch.device("cpu"))
+    part = held_out.deal(of_split["train"], np.arange(60), 3, facts.train.seed)
+    return held_out.probabilities(facts, images, rows, of_split, part, torch.device("cpu"))
 
 
 def test_they_are_judged_by_the_temperature_of_the_model(data):

@@ -3,6 +3,7 @@ import pandas as pd
 import pytest
 
 from darkroom.analysis import suspects
+from darkroom.config.stage_tables import SUSPECTS
 from tests import make
 
 CLASSES = ["ant", "bee", "cow", "dog"]
@@ -71,7 +72,7 @@ def table(found, copies, near):
 
 def test_each_suspect_stands_once_with_all_reasons_and_the_worst_first():
     found = table(learned((0, 1, 0.5), (2, 3, 0.1), (3, -1, 0.9)), {0: 2, 1: 0}, {2: 0, 3: 2})
-    assert list(found) == suspects.COLUMNS
+    assert tuple(found) == SUSPECTS.columns
     assert found["row"].tolist() == [2, 0, 3, 1]
     assert found["suggested"].tolist() == ["dog", "bee", "cow", "ant"]
     assert found["label"].tolist() == ["cow", "ant", "dog", "bee"]
@@ -86,7 +87,7 @@ def test_each_suspect_stands_once_with_all_reasons_and_the_worst_first():
 def test_no_suspects_leave_the_head_of_the_table(tmp_path):
     found = table(learned((0, -1, 0.5)), {}, {})
     assert found.empty
-    assert list(found) == suspects.COLUMNS
+    assert tuple(found) == SUSPECTS.columns
 
 
 def test_a_line_of_the_suspects_is_a_correction(tmp_path):

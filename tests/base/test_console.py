@@ -8,6 +8,8 @@ import pytest
 from darkroom.base import paths
 from darkroom.base.console import bar, done, progress, run, silent_libraries
 from darkroom.base.errors import UserError, without_password
+from tests import make
+from tests.conftest import ROOT
 
 
 def fails_with(error, capsys):
@@ -37,6 +39,53 @@ def test_a_mistake_ends_in_one_sentence_and_exit_code_1(capsys):
 )
 def test_names_that_would_break_the_line_are_escaped(name, shown, capsys):
     assert fails_with(UserError(f"{name} is damaged"), capsys) == (1, f"error: {shown} is damaged\n")
+
+
+TERMINALS = {
+    "ascii": {"PYTHONIOENCODING": "ascii"},
+    "latin-1": {"PYTHONIOENCODING": "latin-1"},
+    "C": {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
+}
+
+
+def in_terminal(kind, *words):
+    """Run Python as in a terminal of this kind."""
+    known = {name: value for name, value in os.environ.items() if not name.startswith(("LC_", "PYTHON", "LANG"))}
+    environment = known | {"PYTHONPATH": str(ROOT)} | TERMINALS[kind]
+    return subprocess.run([sys.executable, *words], env=environment, capture_output=True, check=False)
+
+
+@pytest.mark.parametrize(
+    ("kind", "shown"), [("ascii", b"gr??e ? ?"), ("latin-1", b"gr\xf6\xdfe ? ?"), ("C", b"gr??e ? ?")]
+)
+def test_a_terminal_that_lacks_letters_gets_others_instead(kind, shown):
+    code = (
+        "from darkroom.base.console import bar, done, run\n"
+        "def main():\n"
+        "    list(bar(what='gr\\u00f6\\u00dfe', unit='x', items=[1]))\n"
+        "    done('gr\\u00f6\\u00dfe \\u2192 \\udcff', 'more')\n"
+        "run(main)"
+    )
+    answer = in_terminal(kind, "-c", code)
+    assert (answer.returncode, answer.stderr) == (0, b"")
+    assert answer.stdout.startswith(shown + b"\n")
+
+
+@pytest.mark.parametrize("kind", ["ascii", "latin-1"])
+def test_a_stage_there_ends_well(project, kind):
+    (project.folder / "gr\u00f6\u00dfe \u2192.zip").write_bytes(make.zip_of(make.pictures(["a"], each=1)))
+    project.add(path="gr\u00f6\u00dfe \u2192.zip")
+    answer = in_terminal(kind, "-m", "stages.fetch")
+    assert answer.returncode == 0, answer.stderr
+    assert b" ?.zip (" in answer.stdout
+
+
+def test_a_file_that_the_locale_cannot_name_is_told_in_one_sentence(project):
+    project.add(path="gr\u00f6\u00dfe.zip")
+    answer = in_terminal("C", "-m", "stages.fetch")
+    assert answer.returncode == 1
+    assert make.is_one_line(answer.stderr.decode())
+    assert b"cannot name a file in this locale: set PYTHONUTF8=1" in answer.stderr
 
 
 @pytest.mark.parametrize("error", [UserError("wrong"), KeyboardInterrupt(), OSError(errno.ENOSPC, "No space")])
@@ -123,9 +172,13 @@ def test_a_reader_that_goes_away_is_no_trouble():
     assert (ended.returncode, ended.stderr) == (1, "")
 
 
-def test_the_closing_line_says_what_is_next(capsys):
+def test_the_closing_line_says_what_is_next_but_under_dvc_which_goes_on_by_itself(capsys, monkeypatch):
+    monkeypatch.delenv("DVC_STAGE", raising=False)
     done("wrote a file", "dvc repro")
     assert capsys.readouterr().out == "wrote a file\nnext: dvc repro\n"
+    monkeypatch.setenv("DVC_STAGE", "fetch")
+    done("wrote a file", "dvc repro")
+    assert capsys.readouterr().out == "wrote a file\n"
 
 
 def test_progress_passes_everything_on_and_is_silent_without_a_terminal(capfd):

@@ -1,22 +1,22 @@
 import unicodedata
 
 import pytest
-import yaml
 
 from darkroom.base.errors import UserError
 from darkroom.config import catalogue
 from darkroom.config.catalogue import Layout, Place
+from darkroom.config.yaml_files import dump, read_yaml
 from tests import make
 from tests.conftest import ROOT
 
-NAMES = list(yaml.safe_load((ROOT / "datasets.yaml").read_text(encoding="utf-8")))
+NAMES = list(read_yaml(ROOT / "datasets.yaml"))
 
 
 def refusal(tmp_path, **changes):
     settings = {"path": "a.zip", "train": "train", "channels": 1, "image_size": 8} | changes
     content = {"mine": {key: value for key, value in settings.items() if value is not ...}}
     path = tmp_path / "datasets.yaml"
-    path.write_text(yaml.safe_dump(content), encoding="utf-8")
+    path.write_text(dump(content), encoding="utf-8")
     with pytest.raises(UserError) as caught:
         catalogue.load("mine", path)
     assert "\n" not in str(caught.value)
@@ -85,7 +85,7 @@ def test_a_kaggle_slug_is_accepted(kaggle):
 @pytest.mark.parametrize("content", [None, 5, [], "text"])
 def test_an_entry_that_is_no_mapping_is_named(tmp_path, content):
     path = tmp_path / "datasets.yaml"
-    path.write_text(yaml.safe_dump({"mine": content}), encoding="utf-8")
+    path.write_text(dump({"mine": content}), encoding="utf-8")
     with pytest.raises(UserError, match=r"datasets.yaml: mine is .*, but must be "):
         catalogue.load("mine", path)
 
@@ -93,7 +93,7 @@ def test_an_entry_that_is_no_mapping_is_named(tmp_path, content):
 def test_a_mistake_in_another_entry_does_not_matter(tmp_path):
     path = tmp_path / "datasets.yaml"
     good = {"path": "a.zip", "train": "t", "channels": 1, "image_size": 8}
-    path.write_text(yaml.safe_dump({"mine": good, "other": {"nonsense": 1}}), encoding="utf-8")
+    path.write_text(dump({"mine": good, "other": {"nonsense": 1}}), encoding="utf-8")
     assert catalogue.load("mine", path).train == "t"
 
 

@@ -1,17 +1,17 @@
 import math
 
 import pytest
-import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from darkroom.config import params
+from darkroom.config import auto, params
 from darkroom.config.catalogue import Entry
 from darkroom.config.catalogue import load as load_entry
+from darkroom.config.yaml_files import dump, read_yaml
 from tests import make
 from tests.conftest import ROOT
 
-CONTENT = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+CONTENT = read_yaml(ROOT / "params.yaml")
 DATASETS = ROOT / "datasets.yaml"
 
 
@@ -33,7 +33,7 @@ def refusal():
     return sentence
 
 
-@pytest.mark.parametrize("dataset", sorted(yaml.safe_load(DATASETS.read_text(encoding="utf-8"))))
+@pytest.mark.parametrize("dataset", sorted(read_yaml(DATASETS)))
 def test_the_parameters_fit_every_entry_of_the_catalogue(project, dataset):
     project.set(dataset=dataset)
     settings, entry = params.load()
@@ -153,7 +153,7 @@ def test_a_learning_rate_as_dvc_writes_it_is_a_number(project):
 
 
 def test_auto_takes_the_recipe_then_the_rule(project):
-    rule = params.rules(load_entry("digits"))
+    rule = auto.rules(load_entry("digits"))
     project.add(path="a.zip", recipe={"train.epochs": 3, "model.layers": "16P"})
     settings, _ = params.load()
     assert (settings.train.epochs, settings.model.layers) == (3, "16P")
@@ -203,7 +203,7 @@ def test_a_value_that_is_given_wins_over_the_recipe(project):
 def test_every_rule_is_for_a_parameter_that_may_be_auto(project):
     entry = load_entry("digits")
     flat = params.flatten(params.load()[0])
-    assert set(params.rules(entry)) <= set(flat)
+    assert set(auto.rules(entry)) <= set(flat)
 
 
 @pytest.mark.parametrize(
@@ -267,7 +267,7 @@ def told_or_sound(params_file, datasets_file):
 @given(st.sampled_from([*LEAVES, *(key for key in CONTENT if isinstance(CONTENT[key], dict))]), VALUES | st.just(...))
 def test_any_value_in_any_place_is_accepted_or_refused_in_one_line(tmp_path_factory, place, value):
     path = tmp_path_factory.mktemp("params") / "params.yaml"
-    path.write_text(yaml.safe_dump(CONTENT), encoding="utf-8")
+    path.write_text(dump(CONTENT), encoding="utf-8")
     make.edit(path, {place: value})
     told_or_sound(path, DATASETS)
 
@@ -283,7 +283,7 @@ def test_every_key_is_checked(project, key, value):
 def test_any_value_in_an_entry_is_accepted_or_refused_in_one_line(tmp_path_factory, key, value):
     folder = tmp_path_factory.mktemp("params")
     content = {"digits": {"path": "a.zip", "train": "train", "channels": 1, "image_size": 8} | {key: value}}
-    (folder / "datasets.yaml").write_text(yaml.safe_dump(content, allow_unicode=True), encoding="utf-8")
+    (folder / "datasets.yaml").write_text(dump(content), encoding="utf-8")
     told_or_sound(ROOT / "params.yaml", folder / "datasets.yaml")
 
 

@@ -9,7 +9,7 @@ from darkroom.base import paths
 from darkroom.config import stage_files, stage_tables
 from darkroom.config.stage_files import Baselines, ModelFacts, Reached, StageFile, Stats
 from darkroom.config.stage_tables import HISTORY, INDEX, MISTAKES, PER_CLASS, Table
-from stages import extract
+from darkroom.intake import extraction
 from tests import make, models
 
 ODD = ["NA", "1", "cats | dogs", "nan", ""]
@@ -105,7 +105,7 @@ def test_every_file_stands_once():
 
 
 def test_the_index_is_written_with_the_columns_that_are_read():
-    assert extract.INDEX.names == list(INDEX.columns)
+    assert extraction.INDEX.names == list(INDEX.columns)
 
 
 def test_a_list_that_holds_other_things_is_one_sentence(project):

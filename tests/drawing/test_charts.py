@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from darkroom.drawing import charts, style
+from darkroom.drawing import charts, style, training_charts
 from tests import make
 
 
@@ -36,7 +36,9 @@ def per_class(names=("a", "b")):
 
 def curves(**options):
     columns = ("train_loss", "val_loss", "train_accuracy", "val_accuracy", "lr")
-    return charts.curves(pd.DataFrame({"epoch": [1, 2, 3]} | {name: [0.3, 0.2, 0.1] for name in columns}), 2, **options)
+    return training_charts.curves(
+        pd.DataFrame({"epoch": [1, 2, 3]} | {name: [0.3, 0.2, 0.1] for name in columns}), 2, **options
+    )
 
 
 def coverage(accuracies=(0.9, 0.95, 1.0)):
@@ -193,13 +195,6 @@ def test_empty_bins_can_be_drawn(images):
 @pytest.mark.parametrize("accuracy", [0.8, 1.0])
 def test_few_and_many_slices_can_be_drawn(names, quarters, accuracy):
     rendered(slices(quarters, names, accuracy))
-
-
-@pytest.mark.parametrize(
-    ("share", "text"), [(0.5, "50%"), (0.994, "99%"), (0.9987, "99.87%"), (0.999999, "99.9999%"), (1.0, "100%")]
-)
-def test_shares_close_to_all_keep_their_digits(share, text):
-    assert style.percent(share) == text
 
 
 @pytest.mark.parametrize(("augmented", "label"), [(True, "train (augmented)"), (False, "train")])

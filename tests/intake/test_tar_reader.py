@@ -49,7 +49,13 @@ def member(name="a.png", content=b"", kind=tarfile.REGTYPE, size=None, **attribu
 
 def header(data, field, value):
     """The first header of a tar with one field changed and the checksum made right again."""
-    start, end = {"name": (0, 100), "size": (124, 136), "checksum": (148, 156), "kind": (156, 157)}[field]
+    start, end = {
+        "name": (0, 100),
+        "size": (124, 136),
+        "checksum": (148, 156),
+        "kind": (156, 157),
+        "more holes": (482, 483),
+    }[field]
     block = bytearray(data[:512])
     block[start:end] = value.ljust(end - start, b"\0")
     if field != "checksum":
@@ -119,6 +125,40 @@ def test_a_link_is_a_member_that_cannot_be_read(form, kind, size):
         contents[1]()
     with pytest.raises(BadTar, match=r"link\.png: it is a link"):
         read_in_pieces(data)
+
+
+@pytest.mark.parametrize("more", [0, 1, 3])
+def test_a_sparse_file_of_gnu_is_a_member_that_cannot_be_read(more):
+    """The list of its holes goes on in blocks that no size counts."""
+    data = header(make.tar_of({"a.png": b"x" * 700, "b.png": b"2"}, form=FORMATS["gnu"]), "kind", b"S")
+    if more:
+        data = header(data, "more holes", b"\1")
+    blocks = [bytes(504) + bytes([number < more]) + bytes(7) for number in range(1, more + 1)]
+    is_unreadable_but_the_next_is_not(data[:512] + b"".join(blocks) + data[512:])
+
+
+@pytest.mark.parametrize("version", ["0.0", "0.1", "1.0"])
+def test_a_sparse_file_of_pax_is_a_member_that_cannot_be_read(version):
+    fields = {"GNU.sparse.size": "9"} if version < "1" else {"GNU.sparse.realsize": "9", "GNU.sparse.major": "1"}
+    name = {} if version == "0.0" else {"GNU.sparse.name": "a.png"}
+    inner = "a.png" if version == "0.0" else "GNUSparseFile.7/a.png"
+    is_unreadable_but_the_next_is_not(
+        write([member(inner, b"x" * 700, pax_headers=fields | name), member("b.png", b"2")])
+    )
+
+
+def is_unreadable_but_the_next_is_not(data):
+    found = [(one.name, one.content()) for one in tar_reader.members(io.BytesIO(data))]
+    assert [name for name, _ in found] == ["a.png", "b.png"]
+    assert found[1][1]() == b"2"
+    with pytest.raises(BadMember, match="stored without its zeros: pack again without `tar --sparse`"):
+        found[0][1]()
+
+
+def test_an_extended_header_of_many_records_is_read_to_its_end():
+    records = b"".join(b"12 a%04d=xy\n" % number for number in range(5000)) + b"14 path=b.png\n"
+    data = header(make.tar_of({"a": records, "short": b"1"}), "kind", b"x")
+    assert read(data) == [("b.png", b"1")]
 
 
 @pytest.mark.parametrize("form", ["gnu", "ustar"])

@@ -26,7 +26,7 @@ from darkroom.config.stage_files import (
     SuspectCounts,
     TrainingFigures,
 )  # fmt: skip
-from darkroom.report import rendering, sections
+from darkroom.report import rendering, sections, summary
 from tests import make, models
 
 NAMES = ["<script>alert(1)</script>", "bee", "c&d"]
@@ -101,7 +101,7 @@ def content(shown=None):
     }  # fmt: skip
     return {
         "title": "mine",
-        "headline": sections.headline(FIGURES),
+        "headline": summary.headline(FIGURES),
         "sections": sections.SECTIONS,
         "data": sections.data(SOURCE, AUDIT, SPLIT, (8, 8, 1), NAMES),
         "training": training,
@@ -113,7 +113,6 @@ def content(shown=None):
             "commands": "git checkout $(git log)",
             "params": "a: 1",
             "hashes": sections.table(pd.DataFrame({"a": ["b"]})),
-            "versions": sections.table(pd.DataFrame({"a": ["b"]})),
         },
     }  # fmt: skip
 

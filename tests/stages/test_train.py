@@ -3,7 +3,6 @@
 import numpy as np
 import pandas as pd
 import pytest
-import yaml
 from safetensors.numpy import load_file
 
 from darkroom.base import paths
@@ -11,8 +10,8 @@ from darkroom.base.errors import UserError
 from darkroom.config.params import load
 from darkroom.config.stage_files import ModelFacts, Stats, TrainingFigures
 from darkroom.config.stage_tables import HISTORY
-from darkroom.training import loop
-from darkroom.training.checkpoint import fingerprint
+from darkroom.config.yaml_files import read_yaml
+from darkroom.training import checkpoint, loop, outputs, trainer
 from stages import train
 from tests import make, models
 from tests.conftest import ROOT
@@ -40,23 +39,25 @@ def run():
 
 
 def test_the_rooms_of_its_fingerprint_are_those_that_it_depends_on():
-    deps = yaml.safe_load((ROOT / paths.GRAPH).read_text())["stages"]["train"]["deps"]
-    assert [f"darkroom/{room}" for room in train.DECISIVE_ROOMS] == [dep for dep in deps if dep.startswith("darkroom/")]
+    deps = read_yaml(ROOT / paths.GRAPH)["stages"]["train"]["deps"]
+    assert [f"darkroom/{room}" for room in checkpoint.DECISIVE_ROOMS] == [
+        dep for dep in deps if dep.startswith("darkroom/")
+    ]
 
 
 def test_every_file_of_those_rooms_at_any_depth_counts(here):
-    files = train.decisive_files()
+    files = checkpoint.decisive_files()
     assert len(files) == len(set(files))
-    rooms = [ROOT / "darkroom" / room for room in train.DECISIVE_ROOMS]
+    rooms = [ROOT / "darkroom" / room for room in checkpoint.DECISIVE_ROOMS]
     assert {file for room in rooms for file in room.rglob("*.py")} <= set(files)
     assert not [file for file in files if {"drawing", "report", "tracking", "tools"} & set(file.parts)]
     for folder in (ROOT / "darkroom" / "training", ROOT / "own"):
         deep = folder / "deep" / "deeper.py"
-        before = fingerprint([], files)
+        before = checkpoint.fingerprint([], files)
         try:
             deep.parent.mkdir()
             deep.write_text("")
-            assert fingerprint([], train.decisive_files()) != before
+            assert checkpoint.fingerprint([], checkpoint.decisive_files()) != before
         finally:
             deep.unlink()
             deep.parent.rmdir()
@@ -64,7 +65,7 @@ def test_every_file_of_those_rooms_at_any_depth_counts(here):
 
 def test_the_history_is_replaced_whole_after_each_epoch(here, monkeypatch):
     seen = []
-    monkeypatch.setattr(train, "HISTORY", Spied(seen))
+    monkeypatch.setattr(outputs, "HISTORY", Spied(seen))
     run()
     assert seen == [1, 2, 3, 4]
     assert len(HISTORY.read()) == 4
@@ -109,7 +110,7 @@ def test_what_an_interrupted_training_reached_is_told_and_kept_and_it_goes_on_fr
     whole = {file: file.read_bytes() for file in (paths.WEIGHTS, paths.MODEL, paths.TRAIN, paths.HISTORY)}
     for file in whole:
         file.unlink()
-    monkeypatch.setattr(train, "SAVE_SECONDS", 0)
+    monkeypatch.setattr(trainer, "SAVE_SECONDS", 0)
     with monkeypatch.context() as cutting:
         cutting.setattr(loop, "fit", interrupted(2))
         with pytest.raises(KeyboardInterrupt):

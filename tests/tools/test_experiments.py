@@ -140,9 +140,10 @@ def test_the_time_is_the_sum_over_the_epochs_of_the_latest_run(monkeypatch):
 # With DVC
 
 STAGE = """
-import json, yaml
+import json
+from ruamel.yaml import YAML
 
-params = yaml.safe_load(open("params.yaml"))["train"]
+params = YAML(typ="safe").load(open("params.yaml"))["train"]
 print("learning")
 if params["lr"] > 1:
     raise SystemExit("error: training diverged")

@@ -14,7 +14,7 @@ from darkroom.network import architectures
 from darkroom.tools import export
 from darkroom.tools.commands import main
 from tests import make, models
-from tests.classifier.test_inference import MODEL
+from tests.classifier.conftest import MODEL
 
 NAMES = ["ant", "bee & co", 'c"ow', "<b>dög</b>"]
 

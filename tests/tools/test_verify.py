@@ -7,12 +7,12 @@ import subprocess
 import sys
 
 import pytest
-import yaml
 
 from darkroom.base.errors import UserError
 from darkroom.base.files import write_text
 from darkroom.config import params
-from darkroom.tools import verify
+from darkroom.config.yaml_files import dump, read_yaml
+from darkroom.tools import dvc_lock, verify
 from tests import make
 from tests.conftest import ROOT
 from tests.test_pipeline import make_repository, run
@@ -29,8 +29,9 @@ GRAPH = {
     }
 }
 DRAW = """
-import json, pathlib, random, yaml
-draws = random.Random(yaml.safe_load(open("params.yaml"))["train"]["seed"])
+import json, pathlib, random
+from ruamel.yaml import YAML
+draws = random.Random(YAML(typ="safe").load(open("params.yaml"))["train"]["seed"])
 numbers = [draws.randrange(10**6) for _ in range(9)]
 pathlib.Path("drawn.csv").write_text("\\n".join(["number", *map(str, numbers), ""]))
 pathlib.Path("metrics.json").write_text(json.dumps({"largest": max(numbers)}))
@@ -50,7 +51,7 @@ def made(tmp_path_factory):
     folder = tmp_path_factory.mktemp("made")
     for name in ("params.yaml", "datasets.yaml"):
         shutil.copy(ROOT / name, folder)
-    (folder / "dvc.yaml").write_text(yaml.safe_dump(GRAPH))
+    (folder / "dvc.yaml").write_text(dump(GRAPH))
     (folder / "draw.py").write_text(DRAW)
     (folder / "sum.py").write_text(SUM)
     run(folder, "git", "init", "-q")
@@ -133,9 +134,9 @@ def test_a_changed_seed_is_told_with_its_stage_and_figures(repository, tmp_path)
 
 
 def test_a_tampered_lock_is_told_with_its_stage(repository, tmp_path):
-    lock = yaml.safe_load((repository / "dvc.lock").read_text())
+    lock = read_yaml(repository / "dvc.lock")
     lock["stages"]["sum"]["outs"][0]["md5"] = f"{0:032}.dir"
-    (repository / "dvc.lock").write_text(yaml.safe_dump(lock))
+    (repository / "dvc.lock").write_text(dump(lock))
     commit(repository)
     code, printed = verified(repository, tmp_path)
     assert code == 1
@@ -190,7 +191,7 @@ def test_mistakes_are_one_sentence(repository, tmp_path):
 def cached(cache, content):
     """Put bytes into a DVC cache; return their md5."""
     digest = hashlib.md5(content).hexdigest()
-    file = verify.object_of(cache, digest)
+    file = dvc_lock.object_of(cache, digest)
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_bytes(content)
     return digest
@@ -200,7 +201,7 @@ def cached_folder(cache, files):
     listing = [{"md5": cached(cache, content), "relpath": name} for name, content in files.items()]
     content = json.dumps(listing).encode()
     digest = hashlib.md5(content).hexdigest() + ".dir"
-    shutil.move(verify.object_of(cache, cached(cache, content)), verify.object_of(cache, digest))
+    shutil.move(dvc_lock.object_of(cache, cached(cache, content)), dvc_lock.object_of(cache, digest))
     return digest
 
 
@@ -212,7 +213,7 @@ def test_files_of_a_folder_are_told_one_by_one(tmp_path):
         for cache, files in zip(caches, contents, strict=True)
     )
     write_text(tmp_path / "clone" / "made" / "a.json", '{"x": 2}')
-    assert verify.differing_outputs(was, now) == ["made"]
+    assert dvc_lock.differing_outputs(was, now) == ["made"]
     said = list(verify.by_how_much(tmp_path / "clone", ["made"], was, now, caches[0]))
     assert said == ["made/a.json: x was 1, is 2", "made/new: was not there", "made/old: is missing"]
 
@@ -252,15 +253,15 @@ def test_a_download_is_taken_from_the_cache_and_a_source_at_hand_is_read_again(f
     assert fetched("gone") == ["fetch"]
 
 
-def test_reasons_name_the_mode_the_packages_and_the_processor(project, tmp_path):
+def test_likely_causes_name_the_mode_the_packages_and_the_processor(project, tmp_path):
     write_text(tmp_path / "requirements.txt", "numpy==0.1\n")
     project.set(train__portable=False)
     settings, _ = params.load()
     stage = {"outs": [{"path": "models/model.safetensors", "md5": ""}]}
-    said = list(verify.reasons(stage, settings, [" M stages/train.py"]))
+    said = list(verify.likely_causes(stage, settings, [" M stages/train.py"]))
     assert [word for word, line in zip(("portable", "numpy", "stages/train.py", "processor"), said, strict=True)
             if word in line] == ["portable", "numpy", "stages/train.py", "processor"]  # fmt: skip
-    assert "portable" not in "".join(verify.reasons({"outs": []}, settings, []))
+    assert "portable" not in "".join(verify.likely_causes({"outs": []}, settings, []))
 
 
 @pytest.mark.slow

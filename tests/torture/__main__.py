@@ -7,12 +7,11 @@ import sys
 import time
 from datetime import date
 
-from darkroom.base.torch_setup import cores
-from darkroom.tools import machine
+from darkroom.base import processor
 from tests.torture import table
 
 # Of the whole time, the share of each part.
-PARTS = {"inputs": 0.15, "settings": 0.1, "network": 0.15, "kills": 0.4, "faults": 0.2}
+PARTS = {"inputs": 0.15, "settings": 0.1, "network": 0.15, "kills": 0.4, "faults": 0.2, "nodes": 0.2}
 MINUTES = 20.0
 
 
@@ -38,7 +37,7 @@ def main() -> None:
     if not options.parts:
         commit = subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True, text=True, check=True)
         when = f"{date.today():%d %B %Y}, commit {commit.stdout.strip()}, seed {options.seed}"
-        table.write(rows, f"{when}, {options.minutes:g} minutes on {cores()} cores ({machine.processor()}):")
+        table.write(rows, f"{when}, {options.minutes:g} minutes on {processor.cores()} cores ({processor.name()}):")
         print("wrote docs/reliability.md")
     sys.exit(any(row.held < row.tried for row in rows))
 

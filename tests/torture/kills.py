@@ -13,8 +13,8 @@ import time
 from collections import Counter
 from typing import NamedTuple
 
-import yaml
-
+from darkroom.base.errors import UserError
+from darkroom.config.yaml_files import read_yaml
 from tests.repository import run
 from tests.torture import pipeline as pipelines
 from tests.torture.pipeline import STAGES
@@ -131,8 +131,8 @@ def _mend(pipeline, stage):
 def _lock_is_cut(pipeline, stage):
     """Whether dvc.lock is not whole; this stage and those after it are not in it, or anew."""
     try:
-        found = yaml.safe_load((pipeline.folder / "dvc.lock").read_text())["stages"]
-    except (yaml.YAMLError, KeyError, TypeError):
+        found = read_yaml(pipeline.folder / "dvc.lock")["stages"]
+    except (UserError, KeyError, TypeError):
         return True
     changed = [name for name in found if found[name] != pipeline.lock["stages"][name]]
     return bool(changed) or not found.keys() >= set(STAGES[: STAGES.index(stage)])

@@ -22,7 +22,7 @@ import numpy as np
 
 from darkroom.base import paths
 from darkroom.base.errors import UserError
-from darkroom.intake import sources
+from darkroom.intake import download, sources
 from stages import fetch
 from tests import make
 from tests.conftest import ROOT, Project
@@ -62,8 +62,8 @@ def _machine():
         tempfile.TemporaryDirectory() as home,
         mock.patch.dict(os.environ, kept | {"HOME": home, "KAGGLE_CONFIG_DIR": home}, clear=True),
         mock.patch("time.sleep"),
-        mock.patch.object(sources, "TIMEOUT", (STALL, STALL)),
-        mock.patch.object(sources, "PIECE", 100),
+        mock.patch.object(download, "TIMEOUT", (STALL, STALL)),
+        mock.patch.object(download, "PIECE", 100),
         contextlib.redirect_stderr(io.StringIO()),
     ):
         yield

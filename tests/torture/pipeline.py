@@ -14,11 +14,12 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
-import yaml
+from ruamel.yaml import YAML
 
+from darkroom.config.yaml_files import dump, read_yaml
 from tests.repository import ROOT, make_repository, run, surroundings
 
-GRAPH = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+GRAPH = read_yaml(ROOT / "dvc.yaml")["stages"]
 STAGES = list(GRAPH)
 OWN = {".git", ".dvc", "__pycache__", "mlartifacts"}  # folders of git, DVC, Python, MLflow
 
@@ -53,7 +54,7 @@ def finished():
         assert first.code == 0, first.printed
         run(folder, "git", "add", "-A")
         run(folder, "git", "commit", "-qm", "run")
-        lock = yaml.safe_load((folder / "dvc.lock").read_text())
+        lock = read_yaml(folder / "dvc.lock")
         yield Pipeline(folder, contents(folder), first.lasting, around, lock)
 
 
@@ -116,16 +117,16 @@ def _files(folder):
 def digest(path):
     content = path.read_bytes()
     if path.name == "dvc.lock":  # DVC appends what it learns: the order of the stages may differ
-        content = json.dumps(yaml.safe_load(content), sort_keys=True).encode()
+        content = json.dumps(YAML(typ="safe").load(content), sort_keys=True).encode()
     return hashlib.sha256(content).hexdigest()
 
 
 def forget(pipeline, stage):
     """Let DVC know nothing of a stage that has run before, so that it has to run again."""
     path = pipeline.folder / "dvc.lock"
-    lock = yaml.safe_load(path.read_text())
+    lock = read_yaml(path)
     lock["stages"].pop(stage, None)
-    path.write_text(yaml.safe_dump(lock, sort_keys=False))
+    path.write_text(dump(lock))
     shutil.rmtree(pipeline.folder / ".dvc/cache/runs", ignore_errors=True)
 
 

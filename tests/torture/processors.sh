@@ -24,7 +24,7 @@ for out in yaml.safe_load(open("dvc.yaml"))["stages"][sys.argv[1]]["outs"]:
 for stage in $stages; do
     python -m "stages.$stage" >/dev/null
 done
-python -c 'from darkroom.tools import machine; print("here:", machine.processor())'
+python -c 'from darkroom.base import processor; print("here:", processor.name())'
 for cpu in "$@"; do
     cp -r "$folder/here" "$folder/there"
     cd "$folder/there"

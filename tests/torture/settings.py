@@ -13,11 +13,11 @@ import time
 from pathlib import Path
 
 import hypothesis
-import yaml
 from hypothesis import strategies as st
 
 from darkroom.base.paths import DATASETS, PARAMS
 from darkroom.config import params
+from darkroom.config.yaml_files import dump, read_yaml
 from stages import baseline, extract, fetch, split, stats
 from tests import hostile, make
 from tests.conftest import ROOT
@@ -52,13 +52,13 @@ def rows(seconds, seed):
         prepared.mkdir()
         hostile.prepare(prepared)
         good = {path: (prepared / path).read_text(encoding="utf-8") for path in (PARAMS, DATASETS)}
-        content = yaml.safe_load(good[PARAMS])
-        entry = {"mine": yaml.safe_load(good[DATASETS])["mine"]}
+        content = read_yaml(prepared / PARAMS)
+        entry = {"mine": read_yaml(prepared / DATASETS)["mine"]}
         parts = [
             ("params.yaml, any value in any place", PARAMS, with_any(content, list(leaves(content))), read),
             ("datasets.yaml, any value in any place", DATASETS, with_any(entry, places(entry)), read),
             ("params.yaml, changed as text", PARAMS, as_text(good[PARAMS]), read),
-            ("datasets.yaml, changed as text", DATASETS, as_text(yaml.safe_dump(entry)), read),
+            ("datasets.yaml, changed as text", DATASETS, as_text(dump(entry)), read),
             ("settings within their ranges, through the stages", PARAMS, within(content), run),
             ("entries within their ranges, through the stages", DATASETS, sound_entries(entry), run),
         ]
@@ -143,7 +143,7 @@ def with_any(draw, content, where):
                     holder[draw(PLAIN)] = draw(ANY)
                 case _:
                     holder[place[-1]] = draw(ANY)
-    return yaml.safe_dump(content, allow_unicode=draw(st.booleans()), sort_keys=False)
+    return dump(content)
 
 
 @st.composite
@@ -190,7 +190,7 @@ def within(draw, content):
     for key in draw(st.lists(st.sampled_from(list(DATA)), min_size=1, max_size=4, unique=True)):
         section, last = key.split(".")
         content[section][last] = draw(DATA[key])
-    return yaml.safe_dump(content, sort_keys=False)
+    return dump(content)
 
 
 @st.composite
@@ -210,7 +210,7 @@ def sound_entries(draw, entry):
         "classes": st.dictionaries(st.sampled_from(["cat", "dog", "cow"]), text, max_size=2),
     }
     keys = draw(st.lists(st.sampled_from(list(changes)), min_size=1, max_size=4, unique=True))
-    return yaml.safe_dump({"mine": entry["mine"] | {key: draw(changes[key]) for key in keys}}, sort_keys=False)
+    return dump({"mine": entry["mine"] | {key: draw(changes[key]) for key in keys}})
 
 
 # What must come of it

@@ -10,7 +10,6 @@ from darkroom.base import files, paths
 from darkroom.config.params import load
 from darkroom.config.stage_files import ModelFacts
 from darkroom.config.stage_tables import HISTORY
-from darkroom.pictures.decoding import decode
 from darkroom.tracking import recording, registry, store
 from darkroom.tracking.recording import Run
 from tests import make, models
@@ -66,16 +65,6 @@ def test_the_figures_of_an_epoch_go_in_one_request(monkeypatch):
     monkeypatch.setattr(store, "client", Client)
     Run("id").epoch({"epoch": 3, "train_loss": 0.5, "val_loss": 0.25, "lr": 0.1})
     assert asked == [{"train_loss": (0.5, 3), "val_loss": (0.25, 3), "lr": (0.1, 3)}]
-
-
-def test_the_example_beside_the_model_has_the_colours_of_the_image(project, monkeypatch):
-    image = make.pixels(8, 8, 3)
-    make.packed(image[None], [0], ["train"], ["a", "b"])
-    logged, answer = {}, SimpleNamespace(model_uri="")
-    assert callable(mlflow.pyfunc.log_model)  # it is loaded when it is first asked for, and then another object
-    monkeypatch.setattr(mlflow.pyfunc, "log_model", lambda **given: logged.update(given) or answer)
-    registry.log_model()
-    assert np.array_equal(decode(logged["input_example"]["image"][0], (8, 8, 3))[0], image)
 
 
 @pytest.fixture

@@ -21,8 +21,8 @@ from darkroom.config.stage_files import ModelFacts, Stats
 from darkroom.dataset.packed import labels_of, load_index
 from darkroom.network import architectures, torchvision_bodies
 from darkroom.network.normalisation import to_bytes_scale
-from darkroom.tools import checklist, checks, learning_rate_search
-from darkroom.tools.checks import Check
+from darkroom.tools import checklist, learning_rate_search, training_checks
+from darkroom.tools.check import Check
 from darkroom.training import loop, processes
 from darkroom.training.recipe import Recipe
 from stages.train import train as train_stage
@@ -101,7 +101,7 @@ def here(project, monkeypatch):
     images = np.stack([make.pixels(8, 8, 1, seed) // 3 + 60 * label for seed, label in enumerate(labels)])
     make.packed(images, labels, ["train"] * 30 + ["val"] * 12, CLASSES)
     STATS.write(paths.STATS)
-    monkeypatch.setattr(checks, "one_batch", lambda *given: Check("one batch", True, ""))
+    monkeypatch.setattr(training_checks, "one_batch", lambda *given: Check("one batch", True, ""))
     return project
 
 
@@ -194,7 +194,8 @@ def folds(facts):
     images = np.load(paths.IMAGES)
     rows = {"train": np.arange(30), "val": np.arange(30, 42)}
     of_split = {name: labels_of(load_index("label"), rows[name]) for name in rows}
-    held_out.probabilities(facts, images, rows, of_split, np.arange(30), 2, torch.device("cpu"))
+    part = held_out.deal(of_split["train"], np.arange(30), 2, facts.train.seed)
+    held_out.probabilities(facts, images, rows, of_split, part, torch.device("cpu"))
 
 
 def test_every_key_that_changes_a_step_is_tried():

@@ -1,15 +1,12 @@
-"""What this machine is and has: processor, cores granted, installed packages against those of the lock."""
+"""The installed packages against those of the lock."""
 
-import platform
 from importlib.metadata import distributions
 from pathlib import Path
 from typing import NamedTuple
 
 from darkroom.base.errors import UserError
-from darkroom.base.torch_setup import cores
 
-CPUINFO = Path("/proc/cpuinfo")
-QUOTA = Path("/sys/fs/cgroup/cpu.max")  # of cgroup version 2: microseconds of CPU time, in so many of the clock
+REQUIREMENTS = Path("requirements.txt")
 # The lock names PyTorch's CUDA build; its CPU build does without these.
 CUDA_ONLY = ("nvidia-", "cuda-", "triton")
 
@@ -25,34 +22,7 @@ class Package(NamedTuple):
         return f"{self.name} {self.installed or 'missing'} (the lock has {self.locked})"
 
 
-def processor() -> str:
-    """The name of the CPU, as its maker gives it."""
-    return _cpuinfo("model name") or platform.processor() or platform.machine()
-
-
-def can_be_portable() -> bool:
-    """Whether portable mode's bits can be had here: an x86-64 CPU with AVX2; True where that is not known."""
-    flags = _cpuinfo("flags").split()
-    return platform.machine().lower() in ("x86_64", "amd64") and (not flags or "avx2" in flags)
-
-
-def _cpuinfo(key: str) -> str:
-    if not CPUINFO.is_file():
-        return ""
-    lines = (line.partition(":") for line in CPUINFO.read_text(encoding="utf-8", errors="replace").splitlines())
-    return next((value.strip() for name, _, value in lines if name.strip() == key), "")
-
-
-def granted_cores() -> float:
-    """Cores that a container's quota leaves to this process, which may see more of them."""
-    try:
-        quota, period = QUOTA.read_text().split()
-        return min(float(cores()), int(quota) / int(period))
-    except (OSError, ValueError):  # no cgroup of version 2, or `max`: no limit
-        return float(cores())
-
-
-def unlike_lock(lock: Path) -> tuple[int, list[Package]]:
+def differing(lock: Path) -> tuple[int, list[Package]]:
     """How many packages the lock names for this platform, and those that are missing here or have another version."""
     from packaging.requirements import InvalidRequirement, Requirement
     from packaging.utils import canonicalize_name

@@ -1,0 +1,56 @@
+"""The tables that show how good the model is on the test split, a file for each."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from darkroom.analysis import metrics, slices
+from darkroom.analysis.evaluation import Measured
+from darkroom.base import paths
+from darkroom.base.files import write_csv, write_json, write_text
+from darkroom.config.stage_tables import PER_CLASS
+from darkroom.dataset.packed import Images
+
+
+@dataclass(frozen=True)
+class Tables:
+    """All of them; `matrix` counts images by true and predicted class (classes x classes)."""
+
+    report: dict[str, Any]  # scikit-learn's classification report
+    report_text: str
+    per_class: pd.DataFrame
+    coverage: pd.DataFrame
+    calibration: pd.DataFrame
+    slices: pd.DataFrame
+    pairs: pd.DataFrame  # actual and predicted class of each image, by name
+    matrix: NDArray[np.int64]
+
+    def write(self) -> None:
+        """Write the files."""
+        write_json(paths.REPORT_JSON, {"split": "test", **self.report})
+        write_text(paths.REPORT_TEXT, f"test split, {len(self.pairs):,} images\n\n{self.report_text}")
+        PER_CLASS.write(self.per_class)
+        write_csv(paths.COVERAGE, self.coverage)
+        write_csv(paths.CALIBRATION, self.calibration)
+        write_csv(paths.SLICES, self.slices)
+        write_csv(paths.CONFUSION, self.pairs)
+
+
+def of(test: Measured, images: Images, index: pd.DataFrame, classes: list[str]) -> Tables:
+    """The tables of the test split; `images` and `index` are those of the whole data set."""
+    report, text = metrics.report(test.labels, test.probabilities, classes)
+    names = np.array(classes, dtype=object)
+    pairs = pd.DataFrame({"actual": test.labels, "predicted": test.predicted})
+    return Tables(
+        report=report,
+        report_text=text,
+        per_class=metrics.per_class(test.labels, test.probabilities, test.ranking, classes),
+        coverage=metrics.coverage(test.labels, test.probabilities),
+        calibration=test.calibration(),
+        slices=slices.table(slices.properties(images, test.rows, index), test.right),
+        pairs=pairs.sort_values(["actual", "predicted"]).apply(lambda column: names[column]),
+        matrix=metrics.confusion(test.labels, test.probabilities),
+    )

@@ -1,0 +1,25 @@
+"""The picture of images without labels, with what they were taken for."""
+
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from darkroom.dataset.packed import Images, Labels, Rows
+from darkroom.drawing import charts
+
+DOUBTFUL, RANDOM = 24, 16  # images shown
+SEED = 0  # of the images shown at random
+
+
+def draw(images: Images, rows: Rows, best: Labels, confidence: NDArray[np.float32], classes: list[str]) -> Figure:
+    """The least certain of the images at these rows, then some others at random, with class and confidence."""
+    order = np.argsort(confidence, kind="stable")
+    doubtful, rest = order[:DOUBTFUL], np.sort(order[DOUBTFUL:])
+    chosen = np.random.default_rng(SEED).permutation(rest)[:RANDOM]
+    places = np.concatenate([doubtful, chosen])
+    title = (
+        f"Images without labels: the {len(doubtful)} least certain of {len(rows):,}, then {len(chosen)} at random "
+        "(predicted, confidence)"
+    )
+    titles = [f"{classes[best[place]]}\n{confidence[place]:.0%}" for place in places]
+    return charts.image_grid(images[rows[places]], titles, columns=8, title=title)

@@ -1,0 +1,112 @@
+"""What the doctor finds of this repository: code that Git lacks, who commits, what is committed, who holds a lock."""
+
+import fcntl
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+
+from darkroom.base import git
+from darkroom.base.errors import UserError
+from darkroom.base.words import listed
+from darkroom.config import own_code
+from darkroom.config.augmentations import own_functions
+from darkroom.config.params import Params
+from darkroom.tools.dvc_lock import LOCK
+from darkroom.tools.finding import Finding
+
+DVC = Path(".dvc")
+
+
+def code(settings: Params) -> Finding:
+    """Files that Git does not have, so that experiments in a copy of the repository go without them."""
+    changes = [*settings.augment, *(settings.evaluate.tta.changes or [])]
+    functions = {*own_functions([item.model_dump(exclude_none=True) for item in changes])}
+    functions |= {settings.model.name} if settings.model.own else set()
+    try:
+        modules = sorted({file for name in functions for file in own_code.needed(name)})
+    except UserError as error:
+        return Finding("problem", "code", str(error))
+    named = [path for path in (*modules, settings.model.weights or "") if Path(path).is_file()]
+    inside = [path for path in named if not Path(path).is_absolute()]
+    missed = set(inside) - set(git.output_if_any("ls-files", "-z", "--", *inside).split("\0"))
+    untracked = [
+        *filter(None, git.output_if_any("ls-files", "-z", "--others", "--exclude-standard", "--", "*.py").split("\0"))
+    ]
+    without = "which experiments with --temp or --queue go without"
+    if missed:
+        return Finding("problem", "code", f"Git does not have {listed(sorted(missed))}, {without}: git add --force")
+    if untracked:
+        return Finding("warning", "code", f"Git does not have {listed(untracked)}, {without}: git add, or remove")
+    return Finding("ok", "code", "Git has every module")
+
+
+def repository() -> Iterator[Finding]:
+    """Git's identity, for experiments are commits, and whether the last run is committed."""
+    if shutil.which("git") is None:
+        yield Finding("problem", "git", "not installed: DVC and experiments need it")
+        return
+    if not git.output_if_any("rev-parse", "HEAD"):
+        yield Finding("problem", "git", "no commit here: run at the root of the repository, or git commit")
+        return
+    roles = {"name": git.output_if_any("config", "user.name"), "email": git.output_if_any("config", "user.email")}
+    missing = [key for key, value in roles.items() if not (value or os.environ.get(f"GIT_AUTHOR_{key.upper()}"))]
+    if missing:
+        commands = ", ".join(f"git config user.{key} YOURS" for key in missing)
+        yield Finding("problem", "git", f"experiments are commits, and Git does not know who you are: {commands}")
+    else:
+        yield Finding("ok", "git", f"commits are by {roles['name'] or os.environ['GIT_AUTHOR_NAME']}")
+    if git.output_if_any("status", "--porcelain", "--", str(LOCK)):
+        yield Finding("warning", "dvc.lock", f"not as committed: git commit {LOCK} metrics")
+    else:
+        yield Finding("ok", "dvc.lock", "as committed" if LOCK.is_file() else "not there yet: `dvc repro` makes it")
+
+
+def locks() -> Finding:
+    """What a process that was killed, or one at work, holds of DVC and Git."""
+    left = [path for path in [Path(git.output_if_any("rev-parse", "--git-path", "index.lock"))] if path.is_file()]
+    busy = _is_held(DVC / "tmp" / "lock")
+    for file in (DVC / "tmp" / "rwlock", DVC / "tmp" / "exps" / "rwlock"):
+        try:
+            # DVC itself lets go of what a process held that is no more.
+            alive = [*filter(psutil.pid_exists, _holders(file))]
+        except (ValueError, AttributeError, KeyError, TypeError):
+            left.append(file)  # half written
+            continue
+        busy = busy or any(map(_is_dvc, alive))
+        left += [file] if alive and not any(map(_is_dvc, alive)) else []
+    if left:
+        text = f"{listed(map(str, left))} is there, which stops DVC or Git: unless one is at work, remove it"
+        return Finding("problem", "locks", text)
+    if busy:
+        return Finding("warning", "locks", "DVC is at work here: other commands wait for it or fail")
+    return Finding("ok", "locks", "nothing is held")
+
+
+def _holders(file: Path) -> set[int]:
+    """Process ids in DVC's list of who reads and writes which file."""
+    content = json.loads(file.read_bytes()) if file.is_file() else {}
+    infos = [*content.get("write", {}).values(), *(info for many in content.get("read", {}).values() for info in many)]
+    return {int(info["pid"]) for info in infos}
+
+
+def _is_dvc(process: int) -> bool:
+    try:
+        return any("dvc" in part for part in psutil.Process(process).cmdline())
+    except psutil.Error:
+        return False
+
+
+def _is_held(file: Path) -> bool:
+    """Whether another process holds this file's lock, which the system takes back when it ends."""
+    if not file.is_file():
+        return False
+    with file.open("rb") as stream:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return True
+    return False

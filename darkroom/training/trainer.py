@@ -1,0 +1,170 @@
+"""One training, from parameters to files: taken up where a kill had cut it off, told of after each epoch."""
+
+import sys
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import torch
+
+from darkroom.base import paths
+from darkroom.base.console import bar
+from darkroom.base.errors import UserError
+from darkroom.base.files import sha256, write_text
+from darkroom.config.catalogue import Entry
+from darkroom.config.params import Params
+from darkroom.config.stage_files import ModelFacts, Stats
+from darkroom.dataset.packed import Images, labels_of, load_classes, load_images, load_index, load_split
+from darkroom.network import architectures, layer_table
+from darkroom.training import agreement, loop, outputs
+from darkroom.training.batches import Batches
+from darkroom.training.calibration import fit_temperature
+from darkroom.training.checkpoint import Checkpoint, decisive_files, fingerprint
+from darkroom.training.loop import Figures, Result, State
+from darkroom.training.recipe import Recipe, from_parameters
+
+SAVE_SECONDS = 5  # between checkpoints, at least
+
+
+class Record(Protocol):
+    """Takes what a training tells: the record of runs, as far as the training knows it."""
+
+    @property
+    def run_id(self) -> str | None: ...
+    def epoch(self, figures: Figures) -> None: ...
+    def trained(self, digest: str, register_as: str | None) -> None: ...
+
+
+# Opens a record for these facts and this table of layers, or goes on with the one of this name.
+OpenRecord = Callable[[ModelFacts, str, str | None], AbstractContextManager[Record]]
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What came of a training."""
+
+    facts: ModelFacts
+    result: Result
+
+    def in_words(self) -> str:
+        """What was written, in one line."""
+        history, best = self.result.history, self.result.best_epoch
+        return (
+            f"wrote {paths.WEIGHTS} ({self.facts.parameters:,} parameters, best of {len(history)} epochs: {best}, "
+            f"{history[best - 1]['val_accuracy']:.2%} on val) and {paths.MODEL}"
+        )
+
+
+def train(params: Params, entry: Entry, open_record: OpenRecord) -> Trained | None:
+    """Train on the packed data set, write model and figures, and tell the record of it.
+
+    With several processes each runs this; only the first writes, and the others get None. Raises UserError where the
+    packed images do not fit the catalogue, where processes disagree, where the training diverges, and as
+    `from_parameters` does.
+    """
+    # 1. Network, augmentation and data, the same in each process, which they make sure of.
+    images, index, classes = checked_images(entry), load_index("label"), load_classes()
+    recipe, facts = from_parameters(params, entry, classes, Stats.read(paths.STATS))
+    agreement.require(facts, decisive_files())
+    rows = {name: load_split(name) for name in ("train", "val")}
+    data = recipe.data(images, rows, {name: labels_of(index, rows[name]) for name in rows})
+    if not recipe.fabric.is_global_zero:
+        loop.fit(recipe, data["train"], data["val"], resume=recipe.fabric.broadcast(None))
+        return None
+    # 2. What a killed training of the same kind has left.
+    checkpoint = Checkpoint(fingerprint([facts.model_dump(), torch.__version__], decisive_files()))
+    resume = recipe.fabric.broadcast(checkpoint.load())
+    # Several processes have put norms of their own into the network.
+    alone = recipe.fabric.world_size == 1
+    plain = recipe.network if alone else architectures.build(params.model, entry.shape, len(classes))
+    layers = layer_table.table(plain, entry.shape)
+    # 3. The training, and its files.
+    with open_record(facts, layers, resume["run_id"] if resume else None) as record:
+        result = _fitted(recipe, data, checkpoint, record, resume)
+        recipe.network.load_state_dict(result.weights)
+        temperature = fit_temperature(data["val"].labels.cpu().numpy(), loop.logits(recipe, data["val"]).numpy())
+        facts = facts.model_copy(update={"temperature": temperature})
+        outputs.write(facts, result, recipe.network, checkpoint.folder / "epochs")
+        write_text(paths.LAYERS, layers + "\n")
+        record.trained(sha256(paths.WEIGHTS), params.tracking.register_as)
+    checkpoint.clear()
+    return Trained(facts, result)
+
+
+def checked_images(entry: Entry) -> Images:
+    """The packed images. Raises UserError where they are of another shape than the catalogue asks for."""
+    images = load_images()
+    if images.shape[1:] != entry.shape:
+        raise UserError(
+            f"the images in {paths.IMAGES} are {images.shape[1:]} (height, width, channels), but {paths.DATASETS} asks "
+            f"for {entry.shape}: `dvc repro` brings them to it"
+        )
+    return images
+
+
+def _fitted(
+    recipe: Recipe, data: dict[str, Batches], checkpoint: Checkpoint, record: Record, resume: State | None
+) -> Result:
+    """Run the loop, behind a bar; tell what an interrupted or diverged training has reached."""
+    history: list[Figures] = list(resume["history"]) if resume else []
+    if resume:
+        print(f"an earlier run of this training was cut off: going on after epoch {resume['epoch']}")
+        outputs.write_history(history)
+    settings = recipe.settings
+    steps = settings.epochs * -(-len(data["train"]) // settings.batch_size)
+    with bar(what="train", unit="step", total=steps, initial=steps // settings.epochs * len(history)) as shown:
+        after = AfterEpoch(history, recipe, checkpoint, record, shown)
+        try:
+            result = loop.fit(recipe, data["train"], data["val"], resume=resume, on_step=shown.update, on_epoch=after)
+        except KeyboardInterrupt:
+            if history:
+                epochs = f"{len(history)} epoch{'s' * (len(history) > 1)}"
+                shown.write(f"{paths.HISTORY} has what was done: {epochs}", file=sys.stderr)
+            raise
+    if result.diverged:
+        checkpoint.clear()
+        raise UserError(
+            f"training diverged: the loss is no longer a number after epoch {len(history)}. Lower train.lr, "
+            f"or raise train.warmup; {paths.HISTORY} has the epochs up to there, no model was written"
+        )
+    return result
+
+
+@dataclass
+class AfterEpoch:
+    """What is done after each epoch: the history is written, the user and the record are told, the state is saved."""
+
+    history: list[Figures]
+    recipe: Recipe
+    checkpoint: Checkpoint
+    record: Record
+    shown: Any  # the bar
+    saved: float = field(default_factory=time.monotonic)
+
+    def __call__(self, figures: Figures, state: Callable[[], State]) -> None:
+        settings = self.recipe.settings
+        self.history.append(figures)
+        epoch = len(self.history)
+        outputs.write_history(self.history)
+        self.record.epoch(figures)
+        self.shown.write(line_of(figures, settings.epochs))
+        sys.stdout.flush()  # a file or a pipe would get the lines at the end alone
+        if settings.keep_epochs:
+            outputs.save_weights(
+                self.checkpoint.folder / "epochs" / f"epoch-{epoch:03}.safetensors", self.recipe.network
+            )
+        if epoch == settings.epochs or time.monotonic() - self.saved >= SAVE_SECONDS:
+            self.checkpoint.save(state() | {"run_id": self.record.run_id})
+            self.saved = time.monotonic()
+
+
+def line_of(figures: Figures, epochs: int) -> str:
+    """One epoch in words; the losses are in nats, that of train includes augmentation and label smoothing."""
+    number = f"{figures['epoch']:.0f}".rjust(len(str(epochs)))
+    train, val = (
+        f"{name} loss {figures[f'{name}_loss']:.4f}, accuracy {figures[f'{name}_accuracy']:.2%}"
+        for name in ("train", "val")
+    )
+    return f"epoch {number}/{epochs}  {train}  {val}  {figures['seconds']:.1f} s"

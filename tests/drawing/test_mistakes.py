@@ -1,0 +1,41 @@
+from PIL import Image
+
+from darkroom.config.params import load
+from darkroom.drawing import galleries, mistakes
+from tests import models
+from tests.analysis.test_doubts import data, found_in
+
+PICTURES = ["gradcam.png", "neighbours.png", "pairs.png", "suspects.png", "worst.png"]
+
+
+def drawn(folder, given, classifier):
+    few = load()[0].errors.model_copy(update={"worst": 2, "pairs": 1, "per_pair": 1, "explained": 2, "suspects": 2})
+    layer = mistakes.draw(folder, few, given, found_in(given), classifier)
+    return layer, sorted(path.name for path in folder.iterdir())
+
+
+def test_a_picture_of_each_kind_is_written(project, tmp_path):
+    (tmp_path / "made").mkdir()
+    layer, names = drawn(tmp_path / "made", data(right=False), models.classifier())
+    assert names == PICTURES
+    assert layer.startswith("features.")
+    for name in names:
+        with Image.open(tmp_path / "made" / name) as picture:
+            picture.verify()
+
+
+def test_where_there_is_no_mistake_the_pictures_say_so(project, tmp_path, monkeypatch):
+    said = []
+    nothing = galleries.nothing
+    monkeypatch.setattr(galleries, "nothing", lambda title, words: said.append(words) or nothing(title, words))
+    (tmp_path / "made").mkdir()
+    _, names = drawn(tmp_path / "made", data(), models.classifier())
+    assert names == PICTURES
+    assert said == ["no mistakes"] * 3
+
+
+def test_a_network_without_maps_has_no_evidence_to_show(project, tmp_path):
+    (tmp_path / "made").mkdir()
+    layer, names = drawn(tmp_path / "made", data(right=False), models.classifier(name="mlp", hidden=[8]))
+    assert layer is None
+    assert names == [name for name in PICTURES if name != "gradcam.png"]

@@ -1,0 +1,41 @@
+"""What several stages are tested on: a folder in which those before them have run."""
+
+import contextlib
+import shutil
+
+import pytest
+
+from stages import audit, baseline, evaluate, extract, fetch, split, stats, train
+from tests import make
+from tests.conftest import ROOT, Project
+
+QUICK = {"train__epochs": 3, "train__portable": True, "train__threads": 1, "tracking__enabled": False}
+
+
+def files():
+    """Dark and light pictures; a near-copy, and one picture under two labels."""
+    found = {}
+    for number in range(24):
+        for label, level in (("dark", 40), ("light", 170)):
+            image = make.pixels(16, 16, 1, seed=number + 100 * len(label)) // 4 + level
+            found[f"train/{label}/{number:02}.png"] = make.encode(image)
+            if label == "dark":
+                found[f"train/{label}/{number:02}-near.png"] = make.encode(image + 2)
+    found["train/light/dark.png"] = found["train/dark/03.png"]
+    return found
+
+
+@pytest.fixture(scope="module")
+def evaluated(tmp_path_factory):
+    """A folder in which all stages up to `evaluate` have run."""
+    folder = tmp_path_factory.mktemp("evaluated")
+    for name in ("params.yaml", "datasets.yaml"):
+        shutil.copy(ROOT / name, folder)
+    project = Project(folder)
+    project.add(path="x", image_size=16)
+    project.archive(make.zip_of(files()))
+    project.set(model__layers="4P-8", **QUICK)
+    with contextlib.chdir(folder):
+        for stage in (fetch, extract, audit, split, stats, baseline, train, evaluate):
+            stage.main()
+    return folder

@@ -1,0 +1,73 @@
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from darkroom.base.errors import UserError
+from darkroom.config import own_code, params
+from darkroom.tools import repository_findings, verify
+from darkroom.tools.finding import Finding
+from tests.tools.conftest import git
+
+
+def test_without_git_the_list_goes_on(home, project, monkeypatch):
+    monkeypatch.setenv("PATH", str(home))
+    (finding,) = repository_findings.repository()
+    assert (finding.state, "not installed" in finding.text) == ("problem", True)
+    assert repository_findings.locks().state == "ok"
+    with pytest.raises(UserError, match="git is not installed"):
+        verify.run()
+
+
+def test_code_that_an_experiment_in_a_copy_would_miss(home, project, tmp_path, monkeypatch):
+    assert repository_findings.code(params.load()[0]).state == "ok"
+    (tmp_path / "new.py").write_text("")
+    finding = repository_findings.code(params.load()[0])
+    assert (finding.state, "new.py" in finding.text) == ("warning", True)
+    git("add", "new.py")
+    (tmp_path / "own").mkdir()
+    monkeypatch.setattr(own_code, "ROOT", tmp_path)
+    (tmp_path / "own" / "ignored.py").write_text("from own import other")
+    (tmp_path / ".gitignore").write_text("ignored.py")
+    assert repository_findings.code(params.load()[0]).state == "ok"
+    nested = {"apply": {"probability": 0.5, "changes": [{"function": {"name": "own.ignored:change"}}]}}
+    for changes in ({"augment": [nested]}, {"augment": [], "model__name": "own.ignored:net"}):
+        project.set(**changes)
+        finding = repository_findings.code(params.load()[0])
+        assert (finding.state, "own/ignored.py" in finding.text) == ("problem", True)
+    project.set(model__name="own.nowhere:net")
+    finding = repository_findings.code(params.load()[0])
+    assert (finding.state, "there is no own/nowhere.py" in finding.text) == ("problem", True)
+
+
+def test_a_lock_file_that_is_not_committed(home, tmp_path):
+    (*_, finding) = repository_findings.repository()
+    assert finding == Finding("ok", "dvc.lock", "not there yet: `dvc repro` makes it")
+    (tmp_path / "dvc.lock").write_text("schema: '2.0'\n")
+    (*_, finding) = repository_findings.repository()
+    assert finding.state == "warning"
+
+
+def test_what_killed_processes_leave(home, tmp_path):
+    assert repository_findings.locks().state == "ok"
+    held = tmp_path / ".dvc" / "tmp" / "rwlock"
+    held.parent.mkdir(exist_ok=True)
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    for process, state in ((gone.pid, "ok"), (os.getpid(), "problem")):
+        held.write_text(json.dumps({"write": {"data/raw": {"pid": process, "cmd": "dvc repro"}}, "read": {}}))
+        assert repository_findings.locks().state == state
+    at_work = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)", "dvc", "repro"])
+    try:
+        held.write_text(json.dumps({"read": {"data/raw": [{"pid": at_work.pid, "cmd": "dvc repro"}]}}))
+        assert repository_findings.locks().state == "warning"
+    finally:
+        at_work.kill()
+        at_work.wait()
+    held.write_text('{"write": {"da')
+    assert "rwlock is there" in repository_findings.locks().text
+    held.unlink()
+    (tmp_path / ".git" / "index.lock").write_text("")
+    assert "index.lock" in repository_findings.locks().text
