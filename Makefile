@@ -7,6 +7,9 @@ READY := $(VENV)/.installed
 # A file of tests stays on one core: its tests share what takes long to make. tests/conftest.py puts the longest first.
 TESTS := --numprocesses auto --dist loadfile --no-loadscope-reorder
 
+# Of own/, where the user's files lie, these are the project's.
+EXAMPLES := own/augmentation.py own/network.py
+
 # Stage commands call `python`: the environment's comes first.
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 # Compiled modules halve the start of every stage; some shells switch them off.
@@ -50,8 +53,8 @@ torture: $(READY)  ## hostile inputs, faults and kills for 20 minutes; rewrites 
 	python -m tests.torture
 
 lint: $(READY)  ## style and types
-	ruff check .
-	ruff format --check .
+	ruff check . $(EXAMPLES)
+	ruff format --check . $(EXAMPLES)
 	mypy
 
 bench: $(READY)  ## timings side by side; DARKROOM_TEST_ARCHIVES=folder adds real data

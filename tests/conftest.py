@@ -3,6 +3,7 @@
 import os
 import shutil
 import socket
+import sys
 from pathlib import Path
 
 import pytest
@@ -110,3 +111,30 @@ def archives():
     if not folder:
         pytest.skip("DARKROOM_TEST_ARCHIVES names no folder of archives")
     return Path(folder)
+
+
+@pytest.fixture
+def own(tmp_path_factory, monkeypatch):
+    """Writes a file of own/ in a project of their own, from which functions are then loaded; gives its path."""
+    from darkroom.config import own_code
+
+    root = tmp_path_factory.mktemp("with own code")
+    monkeypatch.setattr(own_code, "ROOT", root)
+    monkeypatch.setattr("sys.path", sys.path[:])
+    _forget_own(own_code)
+
+    def write(name, text=""):
+        path = root / "own" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        return path
+
+    write("__init__.py")
+    yield write
+    _forget_own(own_code)
+
+
+def _forget_own(own_code):
+    own_code.load.cache_clear()
+    for name in [name for name in sys.modules if name.partition(".")[0] == "own"]:
+        del sys.modules[name]

@@ -14,7 +14,7 @@ from darkroom.config.yaml_files import dump, read_yaml
 from tests import make
 
 ROOT = Path(__file__).resolve().parent.parent
-SOURCES = ("darkroom", "stages", "dvc.yaml", "data/corrections.csv", ".gitignore", ".dvcignore")
+SOURCES = ("darkroom", "stages", "own", "dvc.yaml", "data/corrections.csv", ".gitignore", ".dvcignore")
 QUICK = {"train.epochs": 2, "model.layers": "8P-8", "train.portable": True, "baseline.max_train": 50}
 
 

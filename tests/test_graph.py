@@ -18,6 +18,7 @@ ROOMS = (
     "base", "config", "pictures", "intake", "dataset", "augment", "network", "training", "classifier", "analysis",
     "drawing", "report", "tracking", "tools",
 )  # fmt: skip
+LOADER = "darkroom/config/own_code.py"  # of a user's own functions
 RECORD = "darkroom/tracking/"  # of runs: it decides no output, and so is no dependency
 
 
@@ -39,6 +40,17 @@ def code(stage):
 def test_a_stage_depends_on_every_room_it_imports_from_and_on_no_other(stage):
     files = imported_files(ROOT / "stages" / f"{stage}.py", ROOT, without=(RECORD,))
     assert code(stage) == {room_of(file) for file in files}
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stage_depends_on_the_users_own_code_where_it_can_load_some(stage):
+    files = imported_files(ROOT / "stages" / f"{stage}.py", ROOT, without=(RECORD,))
+    assert ("own" in STAGES[stage]["deps"]) == (LOADER in files)
+
+
+def test_all_that_changes_images_or_builds_networks_can_load_own_code():
+    for module in ("augment/pipeline.py", "network/architectures.py"):
+        assert LOADER in imported_files(ROOT / "darkroom" / module, ROOT)
 
 
 @pytest.mark.parametrize("stage", STAGES)

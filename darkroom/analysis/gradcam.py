@@ -15,8 +15,9 @@ from torch.nn import functional
 
 from darkroom.classifier.trained_network import TrainedNetwork
 from darkroom.dataset.packed import Images, Labels
-from darkroom.network import architectures, normalisation
+from darkroom.network import normalisation
 from darkroom.network.layer_outputs import watching
+from darkroom.network.shadow import shadow
 
 BATCH = 16
 
@@ -35,12 +36,12 @@ def last_map(network: nn.Module, shape: tuple[int, int, int]) -> str | None:
         elif isinstance(output, Tensor) and output.ndim == 3:
             found.append(None)
 
-    shadow = architectures.shadow(network)
+    empty = shadow(network)
     # The last pool of alexnet and vgg brings any map to one size, a single place of small images too.
-    modules = shadow.named_modules()
+    modules = empty.named_modules()
     names = [name for name, module in modules if name and not isinstance(module, nn.AdaptiveAvgPool2d)]
-    with torch.no_grad(), watching(shadow, names, see):
-        shadow(torch.empty(1, channels, height, width, device="meta"))
+    with torch.no_grad(), watching(empty, names, see):
+        empty(torch.empty(1, channels, height, width, device="meta"))
     return found[-1]
 
 

@@ -18,18 +18,19 @@ LAYERS = 4  # whose activation maps are shown
 ONE_SIDED = (nn.ReLU, nn.ReLU6, nn.GELU, nn.SiLU, nn.Hardswish)
 
 
-def first_filters(classifier: TrainedNetwork) -> tuple[str, NDArray[np.float32]]:
+def first_filters(classifier: TrainedNetwork) -> tuple[str, NDArray[np.float32]] | None:
     """Name and weights of the first layer: N x height x width x channels.
 
-    Of a network that begins with a fully connected layer its templates, of the size of the image.
+    Of a network that begins with a fully connected layer its templates, of the size of the image. No answer where
+    neither a convolution nor a fully connected layer sees the image itself.
     """
+    height, width, channels = classifier.shape
     for name, module in classifier.network.named_modules():
-        if isinstance(module, nn.Conv2d):
+        if isinstance(module, nn.Conv2d) and module.in_channels == channels:
             return name, _weights(module).permute(0, 2, 3, 1).numpy()
-        if isinstance(module, nn.Linear):
-            height, width, channels = classifier.shape
+        if isinstance(module, nn.Linear) and module.in_features == height * width * channels:
             return name, _weights(module).reshape(-1, channels, height, width).permute(0, 2, 3, 1).numpy()
-    raise AssertionError("every network ends in a linear layer")
+    return None
 
 
 def kernels(network: nn.Module, layer: str | None) -> tuple[str, NDArray[np.float32]] | None:

@@ -19,6 +19,7 @@ MAPS_SHOWN = 8  # of each layer
 POINTS = 2000  # images on the map of the features
 Named = tuple[str, NDArray[np.float32]]  # a layer and its weights
 
+NO_FILTERS = "no convolution and no fully connected layer of the network sees the image itself"
 NO_KERNELS = "the network has no convolution after its first layer with kernels above 1x1"
 NO_MAPS = "no activation of the network gives maps with the channels first"
 NO_DEAD = "no activation of the network is one-sided with the channels first"
@@ -50,7 +51,7 @@ class FeatureMap:
 class Findings:
     """What was found; what a network does not have is None or empty."""
 
-    filters: Named
+    filters: Named | None
     kernels: Named | None
     shown: pd.DataFrame  # predictions for the images whose activation maps are shown
     maps: dict[str, NDArray[np.float32]]  # by layer: images x maps x height x width
@@ -63,6 +64,7 @@ class Findings:
     def left_out(self) -> dict[str, str]:
         """Why a picture is not drawn, by its name."""
         missing = {
+            "filters.png": (self.filters, NO_FILTERS),
             "kernels.png": (self.kernels, NO_KERNELS),
             "activations.png": (self.maps, NO_MAPS),
             "dead.png": (self.dead, NO_DEAD),

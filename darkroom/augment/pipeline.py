@@ -6,10 +6,7 @@ draws the same numbers whichever images are its own, so that processes that shar
 """
 
 import dataclasses
-import importlib
-import sys
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -17,7 +14,7 @@ from torch import Tensor
 from darkroom.augment import appearance, geometry
 from darkroom.augment.randomness import Draw, brought
 from darkroom.base.errors import UserError
-from darkroom.config import augmentations
+from darkroom.config import augmentations, own_code
 from darkroom.config.augmentations import Augmentation
 
 Change = Callable[[Tensor, Draw], Tensor]
@@ -146,18 +143,21 @@ def _quarters(times: int) -> Change:
 
 
 def function(name: str) -> Change:
-    """The user's function `module:name` of (images, draw), the module found from the working folder.
+    """The user's function `own.module:function` of (images, draw).
 
     It may draw as much or as little as it likes, for its draw is its own, and it is not called without images. Raises
-    UserError where there is no such function, and where what it returns is of another form than its images.
+    UserError where there is no such function, where it fails, and where what it returns is of another form than its
+    images.
     """
-    called = _load(name)
+    called = own_code.load(name, "images, draw")
 
     def run(images: Tensor, draw: Draw) -> Tensor:
         seed = int(torch.randint(2**62, (), generator=draw.generator))
         if len(images) == 0:
             return images
-        changed = called(images.clone(), dataclasses.replace(draw, generator=torch.Generator().manual_seed(seed)))
+        own_draw = dataclasses.replace(draw, generator=torch.Generator().manual_seed(seed))
+        with own_code.told(name, passing=(torch.OutOfMemoryError,)):
+            changed = called(images.clone(), own_draw)
         if not isinstance(changed, Tensor) or _form(changed) != _form(images):
             raise UserError(
                 f"the function {name} returned {_form(changed)}, but must return images of the form that it was "
@@ -166,24 +166,6 @@ def function(name: str) -> Change:
         return changed.contiguous(memory_format=torch.channels_last)
 
     return run
-
-
-def _load(name: str) -> Callable[[Tensor, Draw], object]:
-    module, _, last = name.partition(":")
-    if str(Path.cwd()) not in sys.path:
-        sys.path.insert(0, str(Path.cwd()))
-    try:
-        found = getattr(importlib.import_module(module), last, None)
-    except ImportError as error:
-        raise UserError(
-            f"the function {name} cannot be imported from {Path.cwd()}: {error}; name it module:function, the module "
-            "as in an import from the root of the repository"
-        ) from None
-    if not callable(found):
-        what = "holds no" if found is None else "has something that is not a function as"
-        raise UserError(f"the module {module} {what} {last}: write there `def {last}(images, draw)`")
-    called: Callable[[Tensor, Draw], object] = found
-    return called
 
 
 def _form(value: object) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 GRAPH = Path("dvc.yaml")
 PARAMS = Path("params.yaml")
 DATASETS = Path("datasets.yaml")
+OWN = Path("own")  # a user's own functions
 
 RAW = Path("data/raw")
 SOURCE = RAW / "source.json"

@@ -51,6 +51,11 @@ class TrainedNetwork:
             network.load_state_dict(load_file(weights_file))
         except Exception as error:  # safetensors and torch each have their own
             reason = str(error).splitlines()[0]
+            if facts.model.own:
+                raise UserError(
+                    f"{weights_file} does not fit the network that {facts.model.name} builds now ({reason}): bring "
+                    "back the code that it was trained with (git checkout own), or `dvc repro train`"
+                ) from None
             raise UserError(f"{weights_file} is damaged or of another model ({reason}): `dvc repro train`") from None
         mean, std = (to_bytes_scale(values).to(device) for values in (facts.mean, facts.std))
         network = network.to(device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
+from darkroom.config.own_names import function_name
 from darkroom.config.yaml_files import Section
 
 Probability = Annotated[float, Field(ge=0, le=1)]
@@ -138,9 +139,9 @@ class Choose(Section):
 
 
 class Function(Section):
-    """A function of your own, `module:name`, from the root of the repository: (images, draw) -> images."""
+    """A function of your own, `own.module:function`, in the folder own/: (images, draw) -> images."""
 
-    name: Annotated[str, Field(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*$")]
+    name: Annotated[str, AfterValidator(function_name)]
 
 
 class Augmentation(Section):
@@ -177,7 +178,7 @@ class Augmentation(Section):
 
 
 def own_functions(changes: Any) -> Iterator[str]:
-    """Names (`module:function`) of the user's own functions in a dumped list of changes, nested ones included."""
+    """Names (`own.module:function`) of the user's own functions in a dumped list of changes, nested ones included."""
     for value in changes if isinstance(changes, list) else changes.values():
         if isinstance(value, dict | list):
             yield from own_functions(value)

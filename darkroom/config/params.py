@@ -4,13 +4,14 @@ import math
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from darkroom.base.errors import UserError
 from darkroom.base.paths import DATASETS, PARAMS
 from darkroom.config import auto, catalogue
 from darkroom.config.augmentations import Augmentation
 from darkroom.config.catalogue import Entry
+from darkroom.config.own_names import network_name
 from darkroom.config.yaml_files import Section, UsersPath, check, keys, read_yaml
 
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
@@ -47,7 +48,7 @@ class Baseline(Section):
 
 
 class Model(Section):
-    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+    name: Annotated[str, AfterValidator(network_name)]
     weights: Annotated[str, Field(min_length=1)] | None
     layers: Annotated[str, Field(pattern=r"^[1-9]\d{0,4}P?(-[1-9]\d{0,4}P?)*$")]
     kernel: Annotated[int, Field(ge=1, le=15)]
@@ -61,8 +62,8 @@ class Model(Section):
 
     @property
     def own(self) -> bool:
-        """Whether the network is one of Darkroom's, not one of torchvision's."""
-        return self.name in ("cnn", "mlp")
+        """Whether a function of the user's own, `own.module:function`, builds the network."""
+        return ":" in self.name
 
     @field_validator("layers", mode="before")
     @classmethod
@@ -78,7 +79,7 @@ class Model(Section):
 
     @model_validator(mode="after")
     def _weights(self) -> "Model":
-        if self.own and self.weights is not None:
+        if (self.own or self.name in ("cnn", "mlp")) and self.weights is not None:
             raise ValueError(
                 f"weights are {self.weights!r}, but must be null where name is {self.name}: only networks of "
                 "torchvision have weights to start from"

@@ -8,8 +8,9 @@ from darkroom.drawing import network_charts, style
 
 def draw(folder: Path, found: Findings, data: Data) -> None:
     """Write to `folder` all pictures for which something was found."""
-    name, weights = found.filters
-    style.save(network_charts.filters(weights, name), folder / "filters.png")
+    if found.filters is not None:
+        name, weights = found.filters
+        style.save(network_charts.filters(weights, name), folder / "filters.png")
     if found.kernels is not None:
         name, weights = found.kernels
         style.save(network_charts.kernels(weights, name), folder / "kernels.png")

@@ -1,6 +1,5 @@
 """The networks: features, then a head that classifies them. Any size of image, channels and classes."""
 
-import copy
 import math
 from collections import OrderedDict
 from typing import Literal
@@ -9,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from darkroom.config.params import Activation, Model
+from darkroom.network import own_body
 
 ACTIVATIONS: dict[Activation, type[nn.Module]] = {
     "relu": nn.ReLU,
@@ -35,7 +35,8 @@ def build(settings: Model, shape: tuple[int, int, int], classes: int) -> nn.Sequ
     `shape` is height, width, channels. The network has two children: `features`, from images to vectors, and `head`,
     from those to logits. Nothing is loaded: pretrained weights come from `torchvision_bodies.load_pretrained`.
 
-    Raises UserError for a name that torchvision does not know either, or a size that its network cannot take.
+    Raises UserError for a name that torchvision does not know either, for a size that its network cannot take, and for
+    a function of the user's own that does not build a network.
     """
     if settings.name == "cnn":
         features, width = _cnn(settings, shape)
@@ -43,6 +44,9 @@ def build(settings: Model, shape: tuple[int, int, int], classes: int) -> nn.Sequ
     elif settings.name == "mlp":
         features, width = _mlp(settings, shape)
         head = nn.Sequential(OrderedDict(classes=nn.Linear(width, classes)))
+    elif settings.own:
+        features, width = own_body.body(settings.name, shape)
+        head = _head(settings, width, classes)
     else:
         from darkroom.network import torchvision_bodies  # torchvision takes seconds to load
 
@@ -134,12 +138,6 @@ def initialise(part: nn.Module, scheme: Literal["default", "kaiming", "xavier"])
             nn.init.xavier_uniform_(module.weight)
         if module.bias is not None:
             nn.init.zeros_(module.bias)
-
-
-def shadow(network: nn.Module) -> nn.Module:
-    """A copy in evaluation mode whose tensors have shapes alone; the parameters' data is never copied."""
-    memo = {id(one): nn.Parameter(one.detach().to("meta"), one.requires_grad) for one in network.parameters()}
-    return copy.deepcopy(network, memo).to("meta").eval()
 
 
 def parameter_count(model: nn.Module) -> int:

@@ -6,7 +6,7 @@ import torch
 import torchinfo
 from torch import nn
 
-from darkroom.network.architectures import shadow
+from darkroom.network.shadow import shadow
 
 
 def table(network: nn.Module, shape: tuple[int, int, int]) -> str:

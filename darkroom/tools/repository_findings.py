@@ -10,7 +10,9 @@ from pathlib import Path
 import psutil
 
 from darkroom.base import git
+from darkroom.base.errors import UserError
 from darkroom.base.words import listed
+from darkroom.config import own_code
 from darkroom.config.augmentations import own_functions
 from darkroom.config.params import Params
 from darkroom.tools.dvc_lock import LOCK
@@ -22,9 +24,13 @@ DVC = Path(".dvc")
 def code(settings: Params) -> Finding:
     """Files that Git does not have, so that experiments in a copy of the repository go without them."""
     changes = [*settings.augment, *(settings.evaluate.tta.changes or [])]
-    functions = own_functions([item.model_dump(exclude_none=True) for item in changes])
-    modules = {name.partition(":")[0].replace(".", "/") + ".py" for name in functions}
-    named = [path for path in (*sorted(modules), settings.model.weights or "") if Path(path).is_file()]
+    functions = {*own_functions([item.model_dump(exclude_none=True) for item in changes])}
+    functions |= {settings.model.name} if settings.model.own else set()
+    try:
+        modules = sorted({file for name in functions for file in own_code.needed(name)})
+    except UserError as error:
+        return Finding("problem", "code", str(error))
+    named = [path for path in (*modules, settings.model.weights or "") if Path(path).is_file()]
     inside = [path for path in named if not Path(path).is_absolute()]
     missed = set(inside) - set(git.output_if_any("ls-files", "-z", "--", *inside).split("\0"))
     untracked = [

@@ -8,11 +8,13 @@ from typing import Any
 import pandas as pd
 
 from darkroom.base import paths
+from darkroom.config import own_code
+from darkroom.config.stage_files import ModelFacts
 from darkroom.tracking import store
-from darkroom.tracking.needs import PACKAGE, needs
+from darkroom.tracking.needs import ROOT, needs
 
 NEWEST = "newest"  # the alias in the registry; MLflow keeps `latest` to itself
-SERVED = Path(__file__).with_name("served_model.py")
+SERVED = Path(__file__).resolve().with_name("served_model.py")
 
 
 def log_model() -> str:
@@ -30,18 +32,18 @@ def log_model() -> str:
         ColSpec(DataType.double, "probability"),
         ColSpec(Array(DataType.double), "probabilities"),
     ]
-    files, requirements = needs(SERVED)
+    own = own_code.files() if ModelFacts.read(paths.MODEL).model.own else []
+    files, requirements = needs([SERVED, *(file for file in own if file.suffix == ".py")])
     with TemporaryDirectory() as folder:
-        code = Path(folder, PACKAGE.name)
-        for file in files:
-            target = code / file.relative_to(PACKAGE)
+        for file in {*files, *own}:
+            target = Path(folder) / file.relative_to(ROOT)
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(file, target)
         logged = mlflow.pyfunc.log_model(
             name="model",
             python_model=str(SERVED),
             artifacts={"facts": str(paths.MODEL.absolute()), "weights": str(paths.WEIGHTS.absolute())},
-            code_paths=[str(code)],
+            code_paths=[str(package) for package in sorted(Path(folder).iterdir())],
             signature=ModelSignature(inputs=Schema([ColSpec(DataType.binary, "image")]), outputs=Schema(answers)),
             input_example=pd.DataFrame({"image": [png(load_images()[0])]}),
             pip_requirements=requirements,

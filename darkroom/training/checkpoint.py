@@ -19,23 +19,20 @@ from filelock import FileLock, Timeout
 
 from darkroom.base import paths
 from darkroom.base.files import remove, replacing
-from darkroom.config.augmentations import own_functions
-from darkroom.config.stage_files import ModelFacts
+from darkroom.config import own_code
 
 KEPT = 8  # checkpoints of other trainings that were killed and never taken up
 # Every file in them counts: a killed training is never taken up by changed code.
 DECISIVE_ROOMS = ("base", "config", "dataset", "augment", "network", "training")
 
 
-def decisive_files(facts: ModelFacts) -> list[Path]:
+def decisive_files() -> list[Path]:
     """Files that decide what a training gives, besides its parameters: data and code."""
     files = [paths.INDEX, paths.CLASSES, paths.SPLIT, paths.STATS]
     package = Path(__file__).parents[1]
     for room in DECISIVE_ROOMS:
         files += (package / room).rglob("*.py")
-    changes = facts.model_dump()["augment"]
-    own = [Path(name.partition(":")[0].replace(".", "/") + ".py") for name in own_functions(changes)]
-    return files + [file for file in own if file.is_file()]
+    return files + own_code.files()
 
 
 def fingerprint(facts: Any, files: Iterable[Path]) -> str:

@@ -67,14 +67,14 @@ def train(params: Params, entry: Entry, open_record: OpenRecord) -> Trained | No
     # 1. Network, augmentation and data, the same in each process, which they make sure of.
     images, index, classes = checked_images(entry), load_index("label"), load_classes()
     recipe, facts = from_parameters(params, entry, classes, Stats.read(paths.STATS))
-    agreement.require(facts, decisive_files(facts))
+    agreement.require(facts, decisive_files())
     rows = {name: load_split(name) for name in ("train", "val")}
     data = recipe.data(images, rows, {name: labels_of(index, rows[name]) for name in rows})
     if not recipe.fabric.is_global_zero:
         loop.fit(recipe, data["train"], data["val"], resume=recipe.fabric.broadcast(None))
         return None
     # 2. What a killed training of the same kind has left.
-    checkpoint = Checkpoint(fingerprint([facts.model_dump(), torch.__version__], decisive_files(facts)))
+    checkpoint = Checkpoint(fingerprint([facts.model_dump(), torch.__version__], decisive_files()))
     resume = recipe.fabric.broadcast(checkpoint.load())
     # Several processes have put norms of their own into the network.
     alone = recipe.fabric.world_size == 1

@@ -1,4 +1,5 @@
 import dataclasses
+from pathlib import Path
 
 import pytest
 import torch
@@ -9,6 +10,11 @@ from darkroom.base.errors import UserError
 from darkroom.config.augmentations import Augmentation
 
 CPU = torch.device("cpu")
+
+
+@pytest.fixture(autouse=True)
+def own_changes(own):
+    own("changes.py", Path(__file__).with_name("own_changes.py").read_text())
 
 
 def draw(count, seed=0, epoch=1):
@@ -52,7 +58,7 @@ CHANGES = [
     {"salt_and_pepper": {"share": 0.5}},
     {"apply": {"changes": [{"shift": {"pixels": 2}}, {"salt_and_pepper": {}}]}},
     {"choose": {"changes": [{"flip": {"probability": 1}}, {"rotate": {"degrees": 20}}, {"elastic": {}}]}},
-    {"function": {"name": "tests.augment.own_changes:dim"}},
+    {"function": {"name": "own.changes:dim"}},
 ]
 each_change = pytest.mark.parametrize("change", CHANGES, ids=lambda change: "-".join(change))
 
@@ -158,7 +164,7 @@ def test_choose_takes_options_by_weight():
         {"erase": {"probability": 1, "scale": [1, 1], "fill": "black"}},
         {"erase": {"probability": 1, "scale": [1, 1], "fill": "mean"}},
         {"flip": {"probability": 0}},
-        {"function": {"name": "tests.augment.own_changes:whiten"}},
+        {"function": {"name": "own.changes:whiten"}},
     ]
     images = torch.full((2000, 1, 2, 2), 100.0)
 
@@ -224,40 +230,17 @@ def test_numbers_stay_the_same_where_positions_are_others():
     assert torch.equal(build(change)(batch(), elsewhere), build(change)(batch(), draw(16)))
 
 
-def own(tmp_path, monkeypatch, text, name="mine:change"):
-    """Build a function out of a module in the working folder."""
-    module = "own_module_" + tmp_path.name
-    (tmp_path / f"{module}.py").write_text(text)
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("sys.path", ["/nowhere"])
-    return build({"function": {"name": name.replace("mine", module)}})
+def function(text, own):
+    """Build the function `change` out of this text."""
+    own("mine.py", text)
+    return build({"function": {"name": "own.mine:change"}})
 
 
-def test_a_function_is_found_in_the_working_folder(tmp_path, monkeypatch):
-    run = own(tmp_path, monkeypatch, "def change(images, draw):\n    return images.flip(3)\n")
-    assert torch.equal(run(batch(), draw(16)), batch().flip(3))
-
-
-def test_a_function_that_works_in_place_does_not_touch_the_input(tmp_path, monkeypatch):
+def test_a_function_that_works_in_place_does_not_touch_the_input(own):
     images = batch()
-    run = own(tmp_path, monkeypatch, "def change(images, draw):\n    return images.zero_()\n")
+    run = function("def change(images, draw):\n    return images.zero_()\n", own)
     assert run(images, draw(16)).max() == 0
     assert torch.equal(images, batch())
-
-
-@pytest.mark.parametrize(
-    ("text", "name", "message"),
-    [
-        ("", "nowhere_at_all:change", r"nowhere_at_all:change cannot be imported from .*: No module named"),
-        ("", "nowhere_at_all.inside:change", r"nowhere_at_all.inside:change cannot be imported from"),
-        ("import nothing_of_the_kind", "mine:change", r"cannot be imported from .* 'nothing_of_the_kind'; name it"),
-        ("", "mine:change", r"holds no change: write there `def change\(images, draw\)`"),
-        ("change = 3", "mine:change", r"has something that is not a function as change"),
-    ],
-)
-def test_a_function_that_is_not_there_is_one_sentence(tmp_path, monkeypatch, text, name, message):
-    with pytest.raises(UserError, match=message):
-        own(tmp_path, monkeypatch, text, name)
 
 
 @pytest.mark.parametrize(
@@ -268,7 +251,29 @@ def test_a_function_that_is_not_there_is_one_sentence(tmp_path, monkeypatch, tex
         ("None", r"change returned a NoneType, but must return images"),
     ],
 )
-def test_a_function_that_returns_something_else_is_one_sentence(tmp_path, monkeypatch, returned, message):
-    run = own(tmp_path, monkeypatch, f"def change(images, draw):\n    return {returned}\n")
+def test_a_function_that_returns_something_else_is_one_sentence(own, returned, message):
+    run = function(f"def change(images, draw):\n    return {returned}\n", own)
     with pytest.raises(UserError, match=message):
+        run(batch(), draw(16))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("def change(images):\n    return images", "own.mine:change failed: TypeError: change.. takes 1 positional"),
+        (
+            "def change(images, draw):\n    return 1 / 0",
+            "failed in own/mine.py, line 2: ZeroDivisionError: division by",
+        ),
+        ("def change(images, draw):\n    return images @ images[:, :, 1:]", "in own/mine.py, line 2: RuntimeError: "),
+    ],
+)
+def test_a_function_that_fails_is_one_sentence(own, text, message):
+    with pytest.raises(UserError, match=message):
+        function(text, own)(batch(), draw(16))
+
+
+def test_a_memory_that_is_too_small_is_not_the_functions_fault(own):
+    run = function("import torch\ndef change(images, draw):\n    raise torch.OutOfMemoryError('full')", own)
+    with pytest.raises(torch.OutOfMemoryError):
         run(batch(), draw(16))

@@ -22,7 +22,7 @@ DEFAULTS = {
     "salt_and_pepper": {},
     "apply": {"changes": [{"turn": {}}]},
     "choose": {"changes": [{"turn": {}}, {"flip": {}}]},
-    "function": {"name": "mine:change"},
+    "function": {"name": "own.mine:change"},
 }
 
 
@@ -108,10 +108,12 @@ def test_a_mistake_is_one_sentence_that_names_its_key_at_any_depth(item, message
         ("choose", {"changes": [{"turn": {}}, {"flip": {}}], "weights": [0, 0]}),
         ("choose", {"changes": [{"turn": {}}, {"flip": {}}], "weights": [-1, 2]}),
         ("choose", {"changes": [{"turn": {}}, {"flip": {}}], "weights": [1, float("inf")]}),
-        ("function", {"name": "mine"}),
-        ("function", {"name": "mine:"}),
-        ("function", {"name": "../mine:change"}),
-        ("function", {"name": "mine:change()"}),
+        ("function", {"name": "own.mine"}),
+        ("function", {"name": "own.mine:"}),
+        ("function", {"name": "../own.mine:change"}),
+        ("function", {"name": "own.mine:change()"}),
+        ("function", {"name": "own..mine:change"}),
+        ("function", {"name": "owner.mine:change"}),
     ],
 )
 def test_what_lies_outside_its_range_is_an_error(name, settings):
@@ -124,8 +126,14 @@ def test_an_item_without_a_change_is_an_error():
 
 
 def test_a_function_may_lie_in_a_package():
-    (item,) = checked({"function": {"name": "my.own_package.changes:add_rain"}})
-    assert item.change.name == "my.own_package.changes:add_rain"
+    (item,) = checked({"function": {"name": "own.package.changes:add_rain"}})
+    assert item.change.name == "own.package.changes:add_rain"
+
+
+def test_a_function_outside_the_folder_own_is_refused_with_the_name_to_write():
+    said = error({"function": {"name": "mine.changes:add_rain"}})
+    assert said.startswith("augment.0.function.name: mine.changes:add_rain lies outside the folder own/")
+    assert said.endswith("move its file into own/, and write own.changes:add_rain")
 
 
 def test_defaults_are_each_one_s_own():

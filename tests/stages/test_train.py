@@ -46,21 +46,21 @@ def test_the_rooms_of_its_fingerprint_are_those_that_it_depends_on():
 
 
 def test_every_file_of_those_rooms_at_any_depth_counts(here):
-    facts = ModelFacts.model_validate(models.facts())
-    files = checkpoint.decisive_files(facts)
+    files = checkpoint.decisive_files()
     assert len(files) == len(set(files))
     rooms = [ROOT / "darkroom" / room for room in checkpoint.DECISIVE_ROOMS]
     assert {file for room in rooms for file in room.rglob("*.py")} <= set(files)
     assert not [file for file in files if {"drawing", "report", "tracking", "tools"} & set(file.parts)]
-    deep = ROOT / "darkroom" / "training" / "deep" / "deeper.py"
-    before = checkpoint.fingerprint([], files)
-    try:
-        deep.parent.mkdir()
-        deep.write_text("")
-        assert checkpoint.fingerprint([], checkpoint.decisive_files(facts)) != before
-    finally:
-        deep.unlink()
-        deep.parent.rmdir()
+    for folder in (ROOT / "darkroom" / "training", ROOT / "own"):
+        deep = folder / "deep" / "deeper.py"
+        before = checkpoint.fingerprint([], files)
+        try:
+            deep.parent.mkdir()
+            deep.write_text("")
+            assert checkpoint.fingerprint([], checkpoint.decisive_files()) != before
+        finally:
+            deep.unlink()
+            deep.parent.rmdir()
 
 
 def test_the_history_is_replaced_whole_after_each_epoch(here, monkeypatch):

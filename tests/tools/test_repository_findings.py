@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from darkroom.base.errors import UserError
-from darkroom.config import params
+from darkroom.config import own_code, params
 from darkroom.tools import repository_findings, verify
 from darkroom.tools.finding import Finding
 from tests.tools.conftest import git
@@ -21,18 +21,25 @@ def test_without_git_the_list_goes_on(home, project, monkeypatch):
         verify.run()
 
 
-def test_code_that_an_experiment_in_a_copy_would_miss(home, project, tmp_path):
+def test_code_that_an_experiment_in_a_copy_would_miss(home, project, tmp_path, monkeypatch):
     assert repository_findings.code(params.load()[0]).state == "ok"
     (tmp_path / "new.py").write_text("")
     finding = repository_findings.code(params.load()[0])
     assert (finding.state, "new.py" in finding.text) == ("warning", True)
     git("add", "new.py")
-    (tmp_path / "ignored.py").write_text("def change(images, draw):\n    return images\n")
+    (tmp_path / "own").mkdir()
+    monkeypatch.setattr(own_code, "ROOT", tmp_path)
+    (tmp_path / "own" / "ignored.py").write_text("from own import other")
+    (tmp_path / ".gitignore").write_text("ignored.py")
     assert repository_findings.code(params.load()[0]).state == "ok"
-    nested = {"apply": {"probability": 0.5, "changes": [{"function": {"name": "ignored:change"}}]}}
-    project.set(augment=[nested])
+    nested = {"apply": {"probability": 0.5, "changes": [{"function": {"name": "own.ignored:change"}}]}}
+    for changes in ({"augment": [nested]}, {"augment": [], "model__name": "own.ignored:net"}):
+        project.set(**changes)
+        finding = repository_findings.code(params.load()[0])
+        assert (finding.state, "own/ignored.py" in finding.text) == ("problem", True)
+    project.set(model__name="own.nowhere:net")
     finding = repository_findings.code(params.load()[0])
-    assert (finding.state, "ignored.py" in finding.text) == ("problem", True)
+    assert (finding.state, "there is no own/nowhere.py" in finding.text) == ("problem", True)
 
 
 def test_a_lock_file_that_is_not_committed(home, tmp_path):

@@ -82,7 +82,7 @@ CHANGES = {
     "color": {"brightness": 0.5, "contrast": 0.5}, "erase": {"fill": "noise"}, "salt_and_pepper": {"share": 0.3},
     "apply": {"probability": 0.5, "changes": [{"flip": {"probability": 1.0}}]},
     "choose": {"changes": [{"shift": {"pixels": 3}}, {"flip": {"probability": 1.0}}]},
-    "function": {"name": "tests.augment.own_changes:dim"},
+    "function": {"name": "own.augmentation:noise"},
 }  # fmt: skip
 STEPS |= {f"augment, {name}": {"augment": [{name: settings}]} for name, settings in CHANGES.items()}
 # What leaves a step as it is: how many there are, at which rate, what is kept, where it runs (tests of their own).

@@ -1,0 +1,70 @@
+"""A network that a user's own function builds: loaded, and tried before it costs a training."""
+
+import copy
+
+import torch
+from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
+
+from darkroom.base.errors import UserError
+from darkroom.config import own_code
+from darkroom.network.shadow import shadow
+
+
+def body(name: str, shape: tuple[int, int, int]) -> tuple[nn.Module, int]:
+    """The network of the function `own.module:function`, without a last layer, and the number of features it gives.
+
+    The function takes the image's height, width, channels, and returns any module that maps images (N x channels x
+    height x width, normalised) to features (N x that number).
+
+    Raises UserError, one sentence, where it does not, or where its weights cannot be kept in a file.
+    """
+    build = own_code.load(name, "shape")
+    with own_code.told(name):
+        network = build(shape)
+    if not isinstance(network, nn.Module):
+        raise UserError(f"{name} returned a {type(network).__name__}, but must return a network, a torch.nn.Module")
+    _check_weights(name, network)
+    return network, _features(name, network, shape)
+
+
+def _check_weights(name: str, network: nn.Module) -> None:
+    """Refuse what would fail when the trained weights are written."""
+    places: dict[int, str] = {}
+    for key, value in network.state_dict().items():
+        if not isinstance(value, Tensor) or is_lazy(value):
+            raise UserError(
+                f"{name} built a network that keeps {key}, which is no tensor yet: give layers their sizes instead of "
+                "lazy ones, and keep tensors alone in a state"
+            )
+        place = value.untyped_storage().data_ptr()
+        if value.numel() and places.setdefault(place, key) != key:
+            raise UserError(
+                f"{name} built a network in which {places[place]} and {key} are one tensor: a file of weights holds "
+                "each under one name, so use the layer twice in `forward` instead of naming it twice"
+            )
+
+
+def _features(name: str, network: nn.Module, shape: tuple[int, int, int]) -> int:
+    """How many features a copy of the network gives of two images.
+
+    It is run as in training, as in use, and as a shadow without data, from which its table of layers is made.
+    """
+    height, width, channels = shape
+    images = torch.zeros(2, height, width, channels).permute(0, 3, 1, 2)  # channels_last in memory, as in a training
+    with own_code.told(f"the network of {name}, on two images of {height}x{width} and {channels} channels,"):
+        trial = copy.deepcopy(network).cpu().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        with torch.random.fork_rng(devices=[]):  # dropout would draw, and the numbers after it would be others
+            found = [trial.train()(images)]
+            if isinstance(found[0], Tensor) and found[0].requires_grad:
+                found[0].sum().backward()  # type: ignore[no-untyped-call]
+            with torch.no_grad():
+                found += [trial.eval()(images), shadow(trial)(images.to("meta"))]
+    for output in found:
+        form = f"{output.dtype} of shape {tuple(output.shape)}" if isinstance(output, Tensor) else type(output).__name__
+        if not isinstance(output, Tensor) or output.dtype != torch.float32 or output.ndim != 2 or len(output) != 2:
+            raise UserError(
+                f"{name} built a network that makes {form} of two images of {height}x{width} and {channels} channels, "
+                "but must make a vector of float32 of each, 2 x features: end it with a pool and nn.Flatten()"
+            )
+    return int(found[0].shape[1])
