@@ -5,7 +5,7 @@ from darkroom.base.console import done, run
 from darkroom.config.params import load
 from darkroom.config.stage_tables import SPLIT, SPLIT_TABLE
 from darkroom.dataset import splits
-from darkroom.dataset.packed import load_classes, load_index
+from darkroom.dataset.packed import SPLITS, load_classes, load_index
 
 
 def main() -> None:
@@ -23,7 +23,7 @@ def main() -> None:
     by_class = splits.table_by_class(index, table, classes)
     SPLIT.write(table)
     SPLIT_TABLE.write(by_class)
-    total = by_class[[*splits.SPLITS, "left_out"]].sum()
+    total = by_class[[*SPLITS, "left_out"]].sum()
     left_out = f"; {total['left_out']} left out, for the given test has their pixels too" if total["left_out"] else ""
     done(
         f"wrote {paths.SPLIT}: {total['train']:,} train, {total['val']:,} val, {total['test']:,} test{left_out}",

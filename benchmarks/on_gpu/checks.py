@@ -13,7 +13,7 @@ import numpy as np
 
 from benchmarks.on_gpu import sets, trained
 from benchmarks.on_gpu.part import LeftOut, Row, Setting
-from darkroom.base.torch_setup import cores
+from darkroom.base.processor import cores
 from darkroom.config.stage_files import ModelFacts
 
 if TYPE_CHECKING:

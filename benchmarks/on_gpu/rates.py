@@ -163,10 +163,10 @@ def _flop(recipe: "Recipe", shape: tuple[int, int, int]) -> int:
     import torch
     from torch.utils.flop_counter import FlopCounterMode
 
-    from darkroom.network import architectures
+    from darkroom.network.shadow import shadow
 
     height, width, channels = shape
-    network: Any = architectures.shadow(recipe.network)
+    network: Any = shadow(recipe.network)
     with FlopCounterMode(display=False) as counted, torch.no_grad():
         network(torch.empty(1, channels, height, width, device="meta"))
     return int(counted.get_total_flops())

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from benchmarks import archives
 from benchmarks.packed import EXTRACT
 from darkroom.base.files import replacing, replacing_folder
-from darkroom.base.torch_setup import cores
+from darkroom.base.processor import cores
 from darkroom.config.catalogue import Entry
 from darkroom.dataset.packed import Images, Labels, Rows
 
@@ -57,14 +57,14 @@ def _extracted(title: str, archive: Path, entry: Entry, *, test: float, val: flo
     """What the stages `extract` and `split` make of an archive, in the working folder."""
     from darkroom.base import paths
     from darkroom.dataset import splits
-    from darkroom.dataset.packed import labels_of, load_classes, load_images, load_index
-    from stages.extract import extract
+    from darkroom.dataset.packed import SPLITS, labels_of, load_classes, load_images, load_index
+    from darkroom.intake.extraction import extract
 
     with replacing_folder(paths.DATA) as folder:
         extract(archive, entry, EXTRACT, folder, "benchmark")
     index = load_index()
     table = splits.split(index, load_classes(), test=test, val=val, seed=42, use_given_test=given)
-    rows = {name: table.loc[table["split"] == name, "row"].to_numpy(np.int64) for name in splits.SPLITS}
+    rows: dict[str, Rows] = {name: table.loc[table["split"] == name, "row"].to_numpy(np.int64) for name in SPLITS}
     return Sides(title, load_images(), labels_of(index, np.arange(len(index))), rows)
 
 

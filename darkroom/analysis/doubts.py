@@ -11,8 +11,7 @@ from darkroom.classifier.trained_network import TrainedNetwork
 from darkroom.config.stage_files import Confused, ErrorFigures, ModelFacts, NearDuplicateCounts, SuspectCounts
 from darkroom.dataset import near_duplicates
 from darkroom.dataset.neighbours import AT_MOST, NEAREST, Nearest, evenly, nearest
-from darkroom.dataset.packed import Images, Labels, Rows, chunks
-from darkroom.dataset.splits import SPLITS
+from darkroom.dataset.packed import SPLITS, Images, Labels, Rows, chunks
 
 
 @dataclass(frozen=True)

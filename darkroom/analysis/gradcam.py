@@ -17,7 +17,6 @@ from darkroom.classifier.trained_network import TrainedNetwork
 from darkroom.dataset.packed import Images, Labels
 from darkroom.network import normalisation
 from darkroom.network.layer_outputs import watching
-from darkroom.network.shadow import shadow
 
 BATCH = 16
 
@@ -36,12 +35,13 @@ def last_map(network: nn.Module, shape: tuple[int, int, int]) -> str | None:
         elif isinstance(output, Tensor) and output.ndim == 3:
             found.append(None)
 
-    empty = shadow(network)
     # The last pool of alexnet and vgg brings any map to one size, a single place of small images too.
-    modules = empty.named_modules()
+    modules = network.named_modules()
     names = [name for name, module in modules if name and not isinstance(module, nn.AdaptiveAvgPool2d)]
-    with torch.no_grad(), watching(empty, names, see):
-        empty(torch.empty(1, channels, height, width, device="meta"))
+    # On a black image: a pass without data, on the meta device, would cost seconds of imports.
+    black = torch.zeros(1, channels, height, width, device=next(network.parameters()).device)
+    with torch.no_grad(), watching(network.eval(), names, see):
+        network(black)
     return found[-1]
 
 

@@ -16,6 +16,7 @@ Images = NDArray[np.uint8]  # N x height x width x channels
 Labels = NDArray[np.int64]
 Rows = NDArray[np.int64]
 SplitName = Literal["train", "val", "test"]
+SPLITS: tuple[SplitName, ...] = ("train", "val", "test")
 
 CHUNK_BYTES = 2**25
 

@@ -7,9 +7,7 @@ import pandas as pd
 from sklearn.model_selection import train_test_split
 
 from darkroom.base.errors import UserError
-from darkroom.dataset.packed import Labels, Rows
-
-SPLITS = ("train", "val", "test")
+from darkroom.dataset.packed import SPLITS, Labels, Rows
 
 
 def split(

@@ -113,7 +113,7 @@ def fit(
             place.epoch += 1
             started, worked = time.perf_counter(), time.process_time()
             # 2. A step on every batch of the training images.
-            rate = _epoch(recipe, train, step, average, phase, place, on_step)
+            rate = _epoch(step, average, phase, place, on_step)
             # 3. Validation of the weights that would be kept.
             average.swap()
             val_loss, val_accuracy = validate(recipe, step.model, val)
@@ -158,11 +158,9 @@ def _state(recipe: Recipe, result: Result, place: State, step: Step, average: Av
     }
 
 
-def _epoch(
-    recipe: Recipe, train: Batches, step: Step, average: Average, phase: Phase, place: Place,
-    on_step: Callable[[], object],
-) -> float:  # fmt: skip
+def _epoch(step: Step, average: Average, phase: Phase, place: Place, on_step: Callable[[], object]) -> float:
     """A step on every batch; gives the last learning rate. The sums of loss and right answers stay with `step`."""
+    recipe, train = step.recipe, step.train
     settings = recipe.settings
     steps_each = math.ceil(len(train) / settings.batch_size)
     steps, done = steps_each * (phase.last - phase.first + 1), steps_each * (place.epoch - phase.first)

@@ -38,7 +38,7 @@ class Step:
         settings, network, fabric = recipe.settings, recipe.network, recipe.fabric
         for parameter in network.get_submodule("features").parameters():
             parameter.requires_grad_(not frozen)
-        self._recipe, self._train, self._frozen, self._classes = recipe, train, frozen, recipe.classes
+        self.recipe, self.train, self._frozen, self._classes = recipe, train, frozen, recipe.classes
         self._device, self._world = fabric.device, fabric.world_size  # asked of Fabric, each costs microseconds
         self.optimizer = make_optimizer(network, settings, scaled=fabric.strategy.precision.precision == "16-mixed")
         compiled: nn.Module = torch.compile(network) if settings.compile else network  # type: ignore[assignment]
@@ -51,21 +51,21 @@ class Step:
 
         The sums stay on the device: asking for a number would wait for every step.
         """
-        training_mode(self._recipe.network, self._recipe.settings, frozen=self._frozen)
+        training_mode(self.recipe.network, self.recipe.settings, frozen=self._frozen)
         self.loss_sum = torch.zeros((), device=self._device)
         self.right = torch.zeros_like(self.loss_sum)
 
     def batches(self, positions: Sequence[Tensor]) -> Iterator[Batch]:
         """The batches at these positions, in their order, to be stepped on one after another."""
-        fabric, accumulate = self._recipe.fabric, self._recipe.settings.accumulate
+        fabric, accumulate = self.recipe.fabric, self.recipe.settings.accumulate
         parts = [own_parts(len(batch), self._world, fabric.global_rank, accumulate) for batch in positions]
-        images = self._train.read([batch[part] for batch, own in zip(positions, parts, strict=True) for part in own])
+        images = self.train.read([batch[part] for batch, own in zip(positions, parts, strict=True) for part in own])
         for batch, own in zip(positions, parts, strict=True):
             yield Batch(batch, own, images)
 
     def __call__(self, batch: Batch, generator: Generator, epoch: int) -> None:
         """Take one step, at the optimiser's present rate; all that is random is drawn from `generator`."""
-        fabric, network, settings = self._recipe.fabric, self._recipe.network, self._recipe.settings
+        fabric, network, settings = self.recipe.fabric, self.recipe.network, self.recipe.settings
         before = generator.get_state() if len(batch.parts) > 1 else None
         for part in batch.parts:
             if before is not None:
@@ -82,8 +82,8 @@ class Step:
 
     def _learn(self, stored: Tensor, draw: Draw, *, last: bool) -> None:
         """Add the gradient of some images (uint8, N x height x width x channels); `last` of the step's parts."""
-        recipe, settings, fabric = self._recipe, self._recipe.settings, self._recipe.fabric
-        labels = self._train.labels[draw.ours()]
+        recipe, settings, fabric = self.recipe, self.recipe.settings, self.recipe.fabric
+        labels = self.train.labels[draw.ours()]
         # Float before augmentation; normalised after it, in place.
         images = recipe.change(stored.permute(0, 3, 1, 2).to(recipe.mean.dtype), draw)
         images, targets = mix(images, labels, draw, settings, self._classes)

@@ -42,7 +42,7 @@ def test_dvc_writes_the_file_as_it_stands(after):
         ("train.nesterov", "false", "  nesterov: false         # of sgd"),
         ("train.class_weights", "true", "  class_weights: true     # weigh the loss of a class by the inverse of its"),
         ("extract.max_bytes", "5", "  max_bytes: 5              # bytes to unpack at most, nested archives included"),
-        ("model.name", "resnet18", "  name: resnet18          # cnn, mlp, or a classifier of torchvision: resnet18,"),
+        ("model.name", "resnet18", "  name: resnet18          # cnn, mlp, a classifier of torchvision (resnet18, "),
         ("model.hidden", "[]", "  hidden: []              # widths of fully connected layers before the last one: []"),
         ("augment", "[]", "augment: []               # list of changes drawn anew for each training image, in order;"),
         ("evaluate.tta.copies", "8", "    copies: 8             # changed copies of each image that vote with it"),

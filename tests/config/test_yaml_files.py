@@ -102,9 +102,9 @@ def test_what_is_dumped_is_read_back_here_and_by_dvc(tmp_path_factory, content):
     assert list(read(folder, text)) == list(content)
 
 
-def test_an_anchor_may_be_used_again_without_a_word(tmp_path):
-    with warnings.catch_warnings(action="error"):
-        assert read(tmp_path, "a: [&x 1, *x, &x 2, *x]") == {"a": [1, 1, 2, 2]}
+def test_an_anchor_that_comes_again_is_refused_as_dvc_refuses_it(tmp_path):
+    with warnings.catch_warnings(action="error"), pytest.raises(UserError, match=r"line 1, column 15: the name of an"):
+        read(tmp_path, "a: [&x 1, *x, &x 2, *x]")
 
 
 def test_a_merge_key_takes_over_what_is_not_overridden(tmp_path):

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from darkroom.base.errors import UserError
 from darkroom.dataset import splits
+from darkroom.dataset.packed import SPLITS
 from tests import make
 
 DEFAULT = {"test": 0.2, "val": 0.25, "seed": 42, "use_given_test": False}
@@ -25,7 +26,7 @@ def by_class(index, table):
     """Images of each class in train, val and test."""
     joined = table.merge(index[["row", "label"]], on="row")
     counts = pd.crosstab(joined["label"], joined["split"])
-    return counts.reindex(columns=list(splits.SPLITS), fill_value=0).to_numpy()
+    return counts.reindex(columns=list(SPLITS), fill_value=0).to_numpy()
 
 
 def needed(test, val):
