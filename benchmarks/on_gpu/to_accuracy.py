@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 MNIST_TARGET, TARGET = 0.99, 0.94
 SIZES, SMALL_SIZES = (48_000, 2_000, 10_000), (256, 64, 128)
-LENGTHS, SMALL_LENGTHS = (2, 4, 8, 16, 32), (1, 2)  # epochs, until one is enough
+LENGTHS, SMALL_LENGTHS = (1, 2, 3, 4, 6, 8, 12, 16, 24), (1, 2)  # epochs, until one is enough
 WARM_IMAGES = 1_000
 PRECISION = {"cuda": "bf16-mixed", "cpu": "32"}  # what `auto` would most likely choose there
 
