@@ -97,7 +97,7 @@ def _drawn(count: int, generator: np.random.Generator) -> tuple[Images, Labels]:
     distance, direction = np.hypot(across, along), np.arctan2(along, across)
     # 2. The outline, softened over a pixel; a ring has a hole of the same outline.
     lobes = (2 + labels % 5).astype(np.float32)[:, None, None]
-    outline = uniform(6, 11) * (1 + uniform(0.16, 0.34) * np.cos(lobes * direction + uniform(0, 2 * np.pi)))
+    outline = uniform(6, 11) * (1 + uniform(0.14, 0.32) * np.cos(lobes * direction + uniform(0, 2 * np.pi)))
     shape = _inside(outline - distance)
     hole = _inside(outline * uniform(0.45, 0.6) - distance) * (labels >= CLASSES // 2)[:, None, None]
     # 3. Colours: a ground that changes slowly, the shape, a disc in front of it.
@@ -105,11 +105,11 @@ def _drawn(count: int, generator: np.random.Generator) -> tuple[Images, Labels]:
     down_share, right_share = (np.linspace(0, 1, SIDE, dtype=np.float32),) * 2
     sides = corners[:, 0, None] * (1 - down_share[:, None, None]) + corners[:, 1, None] * down_share[:, None, None]
     image = sides[:, :, :1] * (1 - right_share[:, None]) + sides[:, :, 1:] * right_share[:, None]
-    away = np.where(uniform(0, 1, 1, 1, 3) < 0.5, -1, 1) * uniform(30, 110, 1, 1, 3)
+    away = np.where(uniform(0, 1, 1, 1, 3) < 0.5, -1, 1) * uniform(25, 110, 1, 1, 3)
     image += (shape * (1 - hole))[..., None] * away
     disc = _inside(uniform(2, 5) - np.hypot(rows - uniform(0, SIDE), columns - uniform(0, SIDE)))
     image += disc[..., None] * (uniform(0, 255, 1, 1, 3) - image)
-    image += uniform(5, 27, 1, 1, 1) * generator.standard_normal(image.shape, np.float32)
+    image += uniform(5, 30, 1, 1, 1) * generator.standard_normal(image.shape, np.float32)
     return (image + 20).clip(0, 255).astype(np.uint8), labels
 
 

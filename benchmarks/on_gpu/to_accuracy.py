@@ -1,4 +1,4 @@
-"""Seconds until a training reaches an accuracy: 99 % on MNIST, 94 % on a set of CIFAR-10's size."""
+"""Seconds until a training reaches an accuracy: 99 % on MNIST, 94 % on CIFAR-10 or 98 % on a made set of its size."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -15,9 +15,10 @@ if TYPE_CHECKING:
     from darkroom.training.loop import Result
     from darkroom.training.recipe import Recipe
 
-MNIST_TARGET, TARGET = 0.99, 0.94
+MNIST_TARGET, CIFAR_TARGET = 0.99, 0.94
+MADE_TARGET = 0.98  # the made set is the easier one: 5 epochs of the catalogue's recipe gave 98.2 % on val
 SIZES, SMALL_SIZES = (48_000, 2_000, 10_000), (256, 64, 128)
-LENGTHS, SMALL_LENGTHS = (2, 4, 8, 16, 32), (1, 2)  # epochs, until one is enough
+LENGTHS, SMALL_LENGTHS = (1, 2, 3, 4, 6, 8, 12, 16, 24), (1, 2)  # epochs, until one is enough
 WARM_IMAGES = 1_000
 PRECISION = {"cuda": "bf16-mixed", "cpu": "32"}  # what `auto` would most likely choose there
 
@@ -128,7 +129,7 @@ def airbench(setting: Setting) -> Iterator[Row]:
 
 def _longer(setting: Setting, side: sets.Sides, way: str, fit: Callable[[int], Row]) -> Iterator[Row]:
     """A row for each length of the training, up to the first whose accuracy on the test images is the target's."""
-    target = 0.0 if setting.small else TARGET
+    target = 0.0 if setting.small else CIFAR_TARGET if setting.cifar else MADE_TARGET
     last = 0.0
     for epochs in SMALL_LENGTHS if setting.small else LENGTHS:
         if 2.2 * last > setting.left:
