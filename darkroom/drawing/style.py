@@ -7,6 +7,7 @@ from pathlib import Path
 import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
@@ -20,9 +21,11 @@ matplotlib.rcParams["text.parse_math"] = False  # a class may be called «$5 or 
 
 def save(figure: Figure, path: Path) -> None:
     """Write a figure as PNG, without date and program version."""
+    figure.set_dpi(DPI)
     with replacing(path) as partial, warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # a letter that the font lacks becomes a box
-        figure.savefig(partial, format="png", dpi=DPI, metadata={"Software": None})
+        # The canvas itself, for `savefig` draws everything twice.
+        FigureCanvasAgg(figure).print_png(partial, metadata={"Software": None})  # type: ignore[no-untyped-call]
 
 
 def new_figure(width: float, height: float) -> Figure:

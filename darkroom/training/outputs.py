@@ -1,17 +1,24 @@
-"""The files that a training leaves: history, weights, facts, figures, and the epochs that were kept."""
+"""The files that a training leaves: history, weights, facts, figures, some augmented images, epochs that were kept."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
+import torch
 from safetensors.torch import save_file
 from torch import nn
 
+from darkroom.augment import pipeline
+from darkroom.augment.randomness import seed_of, whole
 from darkroom.base import paths
 from darkroom.base.files import replacing, replacing_folder, write_csv
 from darkroom.config.stage_files import ModelFacts, TrainingFigures
 from darkroom.config.stage_tables import HISTORY
+from darkroom.dataset.packed import Images, Rows
 from darkroom.training.loop import Figures, Result
+
+SHOWN = 32  # images that show what the augmentation does
 
 
 def write_history(history: Sequence[Figures]) -> None:
@@ -49,6 +56,24 @@ def write(facts: ModelFacts, result: Result, network: nn.Module, kept: Path) -> 
         write_csv(folder / "index.csv", history if facts.train.keep_epochs else history.head(0))
         for file in kept.glob("*.safetensors") if facts.train.keep_epochs else []:
             (folder / file.name).write_bytes(file.read_bytes())
+
+
+def write_augmented(facts: ModelFacts, images: Images, rows: Rows) -> None:
+    """Write some training images (at `rows`) as they are stored, then as the network gets them.
+
+    One array, uint8, 2 x N x height x width x channels. The stage `curves` draws it without importing torch.
+    """
+    generator = torch.Generator().manual_seed(seed_of(facts.train.seed, 0))
+    positions = torch.randperm(len(rows), generator=generator)[:SHOWN]
+    chosen = images[rows[positions.numpy()]]
+    # On the CPU whatever the training ran on, so that the file is the same.
+    border, mean = (torch.tensor(values).mul(255) for values in (facts.border, facts.mean))  # the scale of the bytes
+    change = pipeline.build(facts.augment, border, mean)
+    stored = torch.from_numpy(chosen).permute(0, 3, 1, 2).float()
+    changed = change(stored, whole(generator, positions, torch.device("cpu"))).permute(0, 2, 3, 1)
+    after = changed.round().clamp(0, 255).to(torch.uint8).numpy()
+    with replacing(paths.AUGMENTED) as partial, partial.open("wb") as file:
+        np.save(file, np.stack([chosen, after]))
 
 
 def save_weights(path: Path, network: nn.Module) -> None:

@@ -87,6 +87,7 @@ def train(params: Params, entry: Entry, open_record: OpenRecord) -> Trained | No
         temperature = fit_temperature(data["val"].labels.cpu().numpy(), loop.logits(recipe, data["val"]).numpy())
         facts = facts.model_copy(update={"temperature": temperature})
         outputs.write(facts, result, recipe.network, checkpoint.folder / "epochs")
+        outputs.write_augmented(facts, images, rows["train"])
         write_text(paths.LAYERS, layers + "\n")
         record.trained(sha256(paths.WEIGHTS), params.tracking.register_as)
     checkpoint.clear()
