@@ -43,7 +43,7 @@ def test_a_second_run_is_up_to_date_until_a_file_of_own_changes(repository):
         changed = json.loads(run(repository, "dvc", "status", "--json"))
     finally:
         new.unlink()
-    assert set(changed) == {"train", "curves", "evaluate", "errors", "inside", "predict"}
+    assert set(changed) == {"train", "evaluate", "errors", "inside", "predict"}
 
 
 @pytest.mark.slow
