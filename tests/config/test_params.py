@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from darkroom.config import auto, params
+from darkroom.config import params
 from darkroom.config.catalogue import Entry
 from darkroom.config.catalogue import load as load_entry
 from darkroom.config.yaml_files import dump, read_yaml
@@ -152,14 +152,6 @@ def test_a_learning_rate_as_dvc_writes_it_is_a_number(project):
     assert params.load()[0].train.lr == 1e-05
 
 
-def test_auto_takes_the_recipe_then_the_rule(project):
-    rule = auto.rules(load_entry("digits"))
-    project.add(path="a.zip", recipe={"train.epochs": 3, "model.layers": "16P"})
-    settings, _ = params.load()
-    assert (settings.train.epochs, settings.model.layers) == (3, "16P")
-    assert (settings.train.batch_size, settings.model.dropout) == (rule["train.batch_size"], rule["model.dropout"])
-
-
 @pytest.mark.parametrize(
     ("images", "batch", "epochs", "lr"),
     [
@@ -192,50 +184,6 @@ def test_adam_has_a_rate_of_its_own(project, optimizer):
     project.add(path="a.zip")
     project.set(train__optimizer=optimizer)
     assert params.load()[0].train.lr == 0.002
-
-
-def test_a_value_that_is_given_wins_over_the_recipe(project):
-    project.add(path="a.zip", recipe={"train.epochs": 3})
-    project.set(train__epochs=5)
-    assert params.load()[0].train.epochs == 5
-
-
-def test_every_rule_is_for_a_parameter_that_may_be_auto(project):
-    entry = load_entry("digits")
-    flat = params.flatten(params.load()[0])
-    assert set(auto.rules(entry)) <= set(flat)
-
-
-@pytest.mark.parametrize(
-    ("recipe", "says"),
-    [
-        ({"train.epochz": 3}, "datasets.yaml: mine.recipe.train.epochz is not a key that may be auto"),
-        ({"train.seed": 3}, "datasets.yaml: mine.recipe.train.seed is not a key that may be auto"),
-        ({"train.epochs": "ten"}, "datasets.yaml: mine.recipe.train.epochs is 'ten', but must be integer"),
-        ({"model.layers": "P"}, "datasets.yaml: mine.recipe.model.layers is 'P', but must "),
-        ({"model.layers": "0-64"}, "datasets.yaml: mine.recipe.model.layers"),
-        ({"augment": [{"flop": {}}]}, "datasets.yaml: mine.recipe.augment.0.flop is not a known key"),
-        ({"augment": [{"shift": {"pixels": 0}}]}, "datasets.yaml: mine.recipe.augment.0.shift.pixels is 0, but must"),
-        ({"augment": [{}]}, "datasets.yaml: mine.recipe.augment.0: each item must name exactly one change"),
-        (5, "datasets.yaml: mine.recipe is 5, but must be "),
-        ({5: 5}, "datasets.yaml: mine.recipe.5"),
-    ],
-)
-def test_a_bad_recipe_names_the_catalogue(project, recipe, says):
-    project.add(path="a.zip", recipe=recipe)
-    assert refusal().startswith(says)
-
-
-def test_a_recipe_cannot_itself_say_auto(project):
-    project.add(path="a.zip", recipe={"train.epochs": "auto"})
-    assert refusal() == "datasets.yaml: mine.recipe.train.epochs is 'auto', but must be integer"
-
-
-@pytest.mark.parametrize("side", [1, 8, 15, 16, 28, 32, 64, 224, 225, 1024, 4096])
-def test_the_rule_for_layers_fits_every_image_size(project, side):
-    project.add(path="a.zip", image_size=side)
-    layers = params.load()[0].model.layers
-    assert 1 <= side >> layers.count("P") <= 9 or (side < 16 and layers.count("P") == 1)
 
 
 SIMPLE = st.one_of(

@@ -65,14 +65,6 @@ def test_an_entry_with_an_address(project):
     assert names() == ["a.tar.gz", "source.json"]
 
 
-def test_a_password_in_the_address_is_used_and_not_written_down(project):
-    with serve(file(ARCHIVE)) as server:
-        project.add(url=server.url.replace("://", "://me:secret@") + "/a.zip")
-        fetch.main()
-        assert server.requests[0].headers["Authorization"].startswith("Basic ")
-    assert source()["origin"] == f"url: {server.url.replace('://', '://...@')}/a.zip"
-
-
 def test_the_name_of_the_users_folder_is_not_written_down(project):
     """source.json is part of what DVC hashes: it must be the same on every machine."""
     project.add(path="x")
@@ -81,39 +73,12 @@ def test_the_name_of_the_users_folder_is_not_written_down(project):
     assert str(project.folder) not in paths.SOURCE.read_text(encoding="utf-8")
 
 
-def test_a_wrong_checksum_is_refused_and_nothing_is_kept(project):
-    (project.folder / "a.zip").write_bytes(ARCHIVE)
-    project.add(path="a.zip", sha256="0" * 64)
-    with pytest.raises(UserError) as caught:
-        fetch.main()
-    assert f"a.zip has sha256 {DIGEST}, but datasets.yaml wants {'0' * 64}" in str(caught.value)
-    assert make.is_one_line(str(caught.value))
-    assert names() == []
-
-
 def test_an_archive_named_in_the_parameters_wins_over_the_source(project):
     project.add(kaggle="owner/set", sha256="0" * 64)
     project.archive(ARCHIVE, "other.zip")
     fetch.main()
     assert names() == ["other.zip", "source.json"]
     assert source()["origin"] == "file: other.zip"
-
-
-def test_a_folder_may_be_named_in_the_parameters(project):
-    (project.folder / "set" / "train" / "a").mkdir(parents=True)
-    (project.folder / "set" / "train" / "a" / "1.png").write_bytes(make.picture(1))
-    project.set(fetch__archive=str(project.folder / "set"))
-    fetch.main()
-    assert names() == ["set.zip", "source.json"]
-
-
-def test_what_an_earlier_data_set_left_is_removed(project):
-    paths.RAW.mkdir(parents=True)
-    (paths.RAW / "old.zip").touch()
-    (paths.RAW / "unpacked" / "deep").mkdir(parents=True)
-    (paths.RAW / "unpacked" / "deep" / "1.png").touch()
-    fetch.main()
-    assert names() == ["digits.zip", "source.json"]
 
 
 def test_a_source_that_is_missing_leaves_what_was_there(project):

@@ -4,7 +4,6 @@ import pytest
 import darkroom
 from darkroom.base import paths
 from darkroom.base.errors import UserError
-from darkroom.dataset import packed
 from stages import predict
 from tests.stages.test_inside import prepare
 
@@ -21,16 +20,6 @@ def test_a_sheet_of_predictions_and_a_table(project, capsys):
     assert table["Class"].tolist() == wanted
     assert (paths.PREDICT_PICTURES / "contact_sheet.png").is_file()
     assert "50 images" in capsys.readouterr().out
-
-
-def test_it_goes_by_parts_and_the_parts_do_not_matter(project, monkeypatch):
-    prepare(project, unlabeled=50)
-    predict.main()
-    whole = paths.SUBMISSION.read_bytes()
-    monkeypatch.setattr(packed, "CHUNK_BYTES", 64 * 7)
-    predict.main()
-    assert paths.SUBMISSION.read_bytes() == whole
-    assert whole.count(b"\n") == 51
 
 
 def test_a_set_without_unlabelled_images_gets_a_header(project, capsys):
