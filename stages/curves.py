@@ -1,4 +1,4 @@
-"""Draw the curves of the training and its augmented images, and say in words what the curves show."""
+"""Draw the training's curves and some augmented images, and say in words what the curves show."""
 
 import numpy as np
 
@@ -11,7 +11,7 @@ from darkroom.config.stage_tables import HISTORY
 from darkroom.dataset.packed import Images, load_images, load_split
 from darkroom.drawing import galleries, style, training_charts
 
-SHOWN = 32  # images in the picture of the augmentation
+SHOWN = 32  # images in the picture of augmented images
 
 
 def main() -> None:
@@ -30,9 +30,9 @@ def main() -> None:
 
 
 def augmented(facts: ModelFacts) -> tuple[Images, Images]:
-    """Some training images as they are stored, and as the network gets them (uint8, N x H x W x C)."""
+    """Some training images as stored, and as augmented (both uint8, N x height x width x channels)."""
     images, rows = load_images(), load_split("train")
-    if not facts.augment:  # and so without torch, which takes seconds to load
+    if not facts.augment:  # torch is not needed; its import would take seconds
         chosen = images[np.random.default_rng(facts.train.seed).permutation(rows)[:SHOWN]]
         return chosen, chosen
     torch = torch_setup.torch_for_model(facts.train)
@@ -42,7 +42,7 @@ def augmented(facts: ModelFacts) -> tuple[Images, Images]:
     generator = torch.Generator().manual_seed(seed_of(facts.train.seed, 0))
     positions = torch.randperm(len(rows), generator=generator)[:SHOWN]
     chosen = images[rows[positions.numpy()]]
-    border, mean = (torch.tensor(values).mul(255) for values in (facts.border, facts.mean))  # the scale of the bytes
+    border, mean = (torch.tensor(values).mul(255) for values in (facts.border, facts.mean))  # on the scale of the bytes
     change = pipeline.build(facts.augment, border, mean)
     stored = torch.from_numpy(chosen).permute(0, 3, 1, 2).float()
     changed = change(stored, whole(generator, positions, torch.device("cpu"))).permute(0, 2, 3, 1)
