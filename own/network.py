@@ -1,12 +1,12 @@
-"""Networks of your own: functions that build one, to be named as `model.name`. This one is an example."""
+"""Your own networks: functions that build one, which the parameter `model.name` names. This one is an example."""
 
 from torch import Tensor, nn
 
 
 def residual(shape: tuple[int, int, int]) -> nn.Module:
-    """A small residual network (He et al. 2015, arXiv:1512.03385): images in, a vector of 64 features of each out.
+    """A small residual network (He et al. 2015, arXiv:1512.03385) from images to 64 features each.
 
-    `shape` is the image's height, width, channels. Darkroom puts the last layer, from features to classes, on top.
+    `shape` is height, width, channels of an image. Darkroom adds the last layer, from features to classes.
     """
     _, _, channels = shape
     return nn.Sequential(
@@ -24,7 +24,7 @@ def residual(shape: tuple[int, int, int]) -> nn.Module:
 
 
 class Block(nn.Module):
-    """Two convolutions, whose result is added to what came in."""
+    """Two convolutions, whose result is added to their input."""
 
     def __init__(self, width: int) -> None:
         super().__init__()

@@ -3,7 +3,7 @@
 import signal
 import sys
 
-# As Python names itself while it looks for the stage; a process in the background may ignore the signal, and shall.
+# `sys.argv[0]` is "-m" while Python looks for the stage. A background process that ignores SIGINT keeps doing so.
 if sys.argv[0] == "-m" and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-    # Until `console.run` takes over, Ctrl+C would end in a page of traceback.
+    # Before `console.run` takes over, Ctrl+C ends the process at once: Python's own handler would print a traceback.
     signal.signal(signal.SIGINT, signal.SIG_DFL)

@@ -1,4 +1,4 @@
-"""Look at the data before training on it: balance, copies, contradictions, sizes, samples."""
+"""Audit the data before training: balance, copies, contradicting labels, sizes, samples."""
 
 from darkroom.base import paths
 from darkroom.base.console import done, run
@@ -10,7 +10,7 @@ from darkroom.drawing import charts, galleries, style
 
 SAMPLES_PER_CLASS = 2
 CLASSES_SHOWN = 100  # a picture of more would take minutes to draw, and nobody could read it
-SEED = 0  # of the samples shown; nothing else depends on it
+SEED = 0  # decides which samples are shown, and nothing else
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""Measure what simple methods reach on the same split."""
+"""Measure the accuracy of simple methods on the same split."""
 
 import numpy as np
 import pandas as pd
@@ -13,22 +13,25 @@ from darkroom.dataset.packed import chunks, labels_of, load_images, load_index, 
 
 
 def main() -> None:
+    # 1. Fit each method to (at most so many) training images.
     settings = load()[0].baseline
     images, index = load_images(), load_index("label")
     tested = {name: load_split(name) for name in ("val", "test")}
     rows = load_split("train")
-    chosen = baselines.choose(rows, labels_of(index, rows), settings.max_train, settings.seed)
-    pixels = np.concatenate([baselines.features(part) for _, part in chunks(images, chosen)])
+    chosen = baselines.sample(rows, labels_of(index, rows), settings.max_train, settings.seed)
+    pixels = np.concatenate([baselines.pixel_features(part) for _, part in chunks(images, chosen)])
     train = pixels, labels_of(index, chosen)
     shown = progress(baselines.MODELS, what="baselines", unit="model", total=len(baselines.MODELS))
     models = {name: baselines.fit(name, settings.seed, *train) for name in shown}
-    found = {name: baselines.predictions(models, images, rows) for name, rows in tested.items()}
+    # 2. Predict val and test, and compare with the labels.
+    found = {name: baselines.predict(models, images, rows) for name, rows in tested.items()}
     labels = {name: labels_of(index, rows) for name, rows in tested.items()}
     right = {name: {model: float(np.mean(of == labels[name])) for model, of in found[name].items()} for name in tested}
     results = {
         model: Reached(val_accuracy=round(right["val"][model], 4), test_accuracy=round(right["test"][model], 4))
         for model in models
     }
+    # 3. Write.
     BASELINE_PREDICTIONS.write(pd.DataFrame({"row": tested["test"]} | found["test"]))
     Baselines(train_images=len(chosen), **results).write(paths.BASELINE)
     reached = ", ".join(f"{name} {figures.test_accuracy:.2%}" for name, figures in results.items())

@@ -1,4 +1,4 @@
-"""Show the mistakes on the test split and what they come from, and name labels that are probably wrong."""
+"""Show the mistakes on the test split and what explains them, and list labels that are probably wrong."""
 
 import numpy as np
 
@@ -17,7 +17,7 @@ def main() -> None:
     torch_setup.torch_for_model(facts.train)
     from darkroom.analysis import doubts
     from darkroom.classifier.trained_network import TrainedNetwork
-    from darkroom.drawing import mistakes
+    from darkroom.drawing import mistake_pictures
     from darkroom.network import devices
 
     index, duplicates = load_index(), DUPLICATES.read()
@@ -33,10 +33,10 @@ def main() -> None:
     classifier = TrainedNetwork.load(paths.MODEL.parent, devices.place_again(facts.train))
     found = doubts.find(data, facts, classifier, settings.train_folds)
     with replacing_folder(paths.ERRORS_PICTURES) as folder:
-        layer = mistakes.draw(folder, settings, data, found, classifier)
+        layer = mistake_pictures.write(folder, settings, data, found, classifier)
     MISTAKES.write(found.mistakes)
     SUSPECTS.write(found.suspects)
-    NEAR_DUPLICATES.write(found.copies)
+    NEAR_DUPLICATES.write(found.near_duplicates)
     no_map = "" if layer else f"{facts.model.name} has no spatial feature map"
     figures = found.figures(len(data.tested()), settings.pairs, layer or f"left out: {no_map}")
     figures.write(paths.ERRORS)

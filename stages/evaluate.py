@@ -1,4 +1,4 @@
-"""Measure the model on validation and test, and keep every prediction."""
+"""Measure the model on the splits val and test, and keep every prediction."""
 
 import pandas as pd
 
@@ -24,16 +24,16 @@ def main() -> None:
     images, index, classes = load_images(), load_index(), load_classes()
     val = evaluation.measure(classifier, images, index, "val", facts, settings)
     val_figures, predictions = val.figures(), [val.predictions("val")]
-    del val  # of many images and classes it takes much memory
+    del val  # with many images and classes it holds much memory
     test = evaluation.measure(classifier, images, index, "test", facts, settings)
-    beside = evaluation.beside_baselines(test, Baselines.read(paths.BASELINE), BASELINE_PREDICTIONS.read())
+    beside = evaluation.compare_with_baselines(test, Baselines.read(paths.BASELINE), BASELINE_PREDICTIONS.read())
     figures = Evaluation(val=val_figures, test=test.figures(), baselines=beside)
-    tables = evaluation_tables.of(test, images, index, classes)
+    tables = evaluation_tables.make(test, images, index, classes)
     figures.write(paths.EVALUATE)
     PREDICTIONS.write(pd.concat([*predictions, test.predictions("test")], ignore_index=True))
     tables.write()
     with replacing_folder(paths.EVALUATE_PICTURES) as folder:
-        evaluation_pictures.draw(folder, tables, classes)
+        evaluation_pictures.write(folder, tables, classes)
     reached, worse = figures.test, shortfall(beside)
     done(
         f"wrote {paths.EVALUATE} (test accuracy {reached.accuracy:.2%}, 95 % interval {reached.accuracy_low:.2%} to "

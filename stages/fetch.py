@@ -1,4 +1,4 @@
-"""Bring the archive of the chosen data set to data/raw/, and write down what it is."""
+"""Fetch the archive of the chosen data set to data/raw/, and record where it came from."""
 
 from darkroom.base import paths
 from darkroom.base.console import done, run

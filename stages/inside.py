@@ -1,4 +1,4 @@
-"""Look inside the model: its filters, activations, dead channels and features; learn how training images look to it."""
+"""Look inside the model (filters, activations, dead channels, features), and fit what tells unlike pictures."""
 
 from darkroom.base import paths, torch_setup
 from darkroom.base.console import done, run
@@ -28,10 +28,10 @@ def main() -> None:
         tested=predictions[predictions["split"] == "test"],
     )
     found = network_findings.find(classifier, data, settings)
-    familiar = network_findings.familiarity(classifier, data, facts, settings)
+    familiarity = network_findings.familiarity(classifier, data, facts, settings)
     with replacing_folder(paths.INSIDE_PICTURES) as folder:
-        inside_pictures.draw(folder, found, data)
-    familiar.save(paths.FAMILIARITY)
+        inside_pictures.write(folder, found, data)
+    familiarity.save(paths.FAMILIARITY)
     found.figures().write(paths.INSIDE)
     for picture, why in found.left_out.items():
         print(f"left out {picture}: {why}")

@@ -1,4 +1,4 @@
-"""Classify the images without labels, as a competition wants it."""
+"""Classify the images without labels, and write the table that a competition wants."""
 
 import numpy as np
 
@@ -17,10 +17,10 @@ def main() -> None:
     images, index, classes = load_images(), load_index(), load_classes()
     unlabelled = index[index["subset"] == "unlabeled"]
     rows = unlabelled["row"].to_numpy(np.int64)
-    # The names of the files are looked at before any work.
+    # File names without a valid id must fail before the long work.
     ids = submission.ids(unlabelled["path"].astype(str).tolist(), entry.submission)
     best, confidence = np.zeros(0, np.int64), np.zeros(0, np.float32)
-    if len(rows):  # else without torch, which takes seconds to load
+    if len(rows):  # without images torch is not needed; its import would take seconds
         training = ModelFacts.read(paths.MODEL).train
         torch_setup.torch_for_model(training)
         from darkroom.classifier.trained_network import TrainedNetwork
@@ -32,7 +32,7 @@ def main() -> None:
     names = np.array(submission.labels(classes, entry), dtype=object)
     write_csv(paths.SUBMISSION, submission.table(ids, names[best], entry.submission))
     with replacing_folder(paths.PREDICT_PICTURES) as folder:
-        style.save(contact_sheet.draw(images, rows, best, confidence, classes), folder / "contact_sheet.png")
+        style.save(contact_sheet.figure(images, rows, best, confidence, classes), folder / "contact_sheet.png")
     if not len(rows):
         done(
             f"{params.dataset} has no images without labels: {paths.SUBMISSION} has a header alone",

@@ -1,7 +1,7 @@
-"""Write the report, one page with everything in it, and the model's card; say what the run reached.
+"""Write the report (one page with everything in it) and the model card, and print what the run reached.
 
-It comes last, so it also adds to the record of the run what the stages after `train` have made, each of which would
-spend seconds on the import of MLflow.
+As the last stage it also adds the results of all stages after `train` to MLflow's record of the run: each of them
+would otherwise spend seconds on the import of MLflow.
 """
 
 from darkroom.base import paths
@@ -11,7 +11,7 @@ from darkroom.config.params import load
 from darkroom.config.stage_files import ErrorFigures, Evaluation, InsideFigures
 from darkroom.dataset.packed import load_split
 from darkroom.report import page, summary
-from darkroom.tracking import recorded, recording
+from darkroom.tracking import recording, results
 
 
 def main() -> None:
@@ -20,10 +20,10 @@ def main() -> None:
     text = page.page(content)
     write_text(paths.REPORT, text)
     write_text(paths.CARD, page.card(content))
-    figures = recorded.figures(
+    figures = results.figures(
         Evaluation.read(paths.EVALUATE), ErrorFigures.read(paths.ERRORS), InsideFigures.read(paths.INSIDE)
     )
-    recording.evaluated(params, figures, recorded.FILES)
+    recording.add_results(params, figures, results.FILES)
     print(f"wrote {paths.REPORT} ({len(text.encode()) / 1e6:.1f} MB, all in one page) and {paths.CARD}")
     print(summary.in_words())
     summary.note_shown()

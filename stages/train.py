@@ -1,4 +1,4 @@
-"""Train the network, and keep the weights of the epoch that is best on validation."""
+"""Train the network, and keep the weights of the epoch that is best on the split val."""
 
 from functools import partial
 
@@ -12,7 +12,7 @@ from darkroom.dataset.packed import load_split
 def main() -> None:
     params, entry = load(images=len(load_split("train")))
     settings = params.train
-    # Before any import of torch: some settings are read when it loads.
+    # This comes before any import of torch, which reads some settings when it loads.
     torch_setup.torch_for(threads=settings.threads, portable=settings.portable, processes=settings.devices)
     from darkroom.training.peers import together
 
@@ -21,7 +21,7 @@ def main() -> None:
 
 
 def train(params: Params, entry: Entry) -> None:
-    """Train on the packed data set, write model and figures, record the run; of several processes one tells it."""
+    """Train on the packed data set, write model and figures, record the run. One of several processes reports it."""
     from darkroom.tracking import recording
     from darkroom.training import trainer
 

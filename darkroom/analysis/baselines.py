@@ -1,4 +1,4 @@
-"""What a model has to beat: the most frequent class, a random forest, and logistic regression on pixels."""
+"""Simple methods that a network has to beat: the majority class, and two models on pixels."""
 
 import warnings
 from collections.abc import Callable
@@ -27,8 +27,8 @@ MODELS: dict[str, Callable[[int], Any]] = {
 }
 
 
-def features(images: Images) -> NDArray[np.float32]:
-    """Pixels in [0, 1] as one row an image, after shrinking to at most 32x32."""
+def pixel_features(images: Images) -> NDArray[np.float32]:
+    """The pixels of each image (uint8, N x height x width x channels) as one row: float32 in [0, 1], at most 32x32."""
     height, width = min(images.shape[1], SIDE), min(images.shape[2], SIDE)
     flat = np.empty((len(images), height * width * images.shape[3]), np.float32)
     for at, image in enumerate(images):
@@ -39,30 +39,33 @@ def features(images: Images) -> NDArray[np.float32]:
     return flat
 
 
-def choose(rows: Rows, labels: Labels, at_most: int, seed: int) -> Rows:
-    """At most so many rows, drawn at random, with one of each class among them as far as there is room."""
+def sample(rows: Rows, labels: Labels, at_most: int, seed: int) -> Rows:
+    """All rows, or `at_most` of them drawn at random, one of each class first; `labels` are those of `rows`."""
     if len(rows) <= at_most:
         return rows
     order = np.random.default_rng(seed).permutation(len(rows))
-    first = np.unique(labels[order], return_index=True)[1]  # of each class
+    first = np.unique(labels[order], return_index=True)[1]  # the first of each class
     others = np.delete(order, first)
     return np.sort(rows[np.concatenate([order[np.sort(first)], others])[:at_most]])
 
 
 def fit(name: str, seed: int, images: NDArray[np.float32], labels: Labels) -> Any:
-    """One baseline, fitted to features and labels: a classifier of scikit-learn."""
+    """Fit one baseline, a scikit-learn classifier, to pixel features (N x width) and their labels."""
     model = MODELS[name](seed)
     with warnings.catch_warnings():
-        # A baseline that stopped at its number of iterations is still a bar to beat.
+        # A baseline that has not converged is still a bar to beat.
         warnings.simplefilter("ignore", ConvergenceWarning)
         return model.fit(images, labels)
 
 
-def predictions(models: dict[str, Any], images: Images, rows: Rows) -> dict[str, Labels]:
-    """The class numbers that each model predicts, worked out piece by piece: features take four times the pixels."""
+def predict(models: dict[str, Any], images: Images, rows: Rows) -> dict[str, Labels]:
+    """The class numbers that each model predicts for the images at `rows`.
+
+    The images come in chunks, as float32 features take four times the memory of the pixels.
+    """
     found: dict[str, list[Labels]] = {name: [np.empty(0, np.int64)] for name in models}
     for _, part in chunks(images, rows):
-        pixels = features(part)
+        pixels = pixel_features(part)
         for name, model in models.items():
             found[name].append(model.predict(pixels))
     return {name: np.concatenate(parts) for name, parts in found.items()}

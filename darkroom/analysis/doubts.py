@@ -1,4 +1,4 @@
-"""What the model got wrong on the test split, and which labels are doubted."""
+"""The model's mistakes on the test split, and the labels that may be wrong."""
 
 from dataclasses import dataclass
 
@@ -24,14 +24,14 @@ class Data:
     classes: list[str]
     splits: "pd.Series[str]"  # by row
     predictions: pd.DataFrame
-    conflicts: pd.DataFrame  # of metrics/duplicates.csv
+    conflicts: pd.DataFrame  # rows of metrics/duplicates.csv: equal pixels under two labels
 
     def rows(self, split: str) -> Rows:
         """The rows of one split, ascending."""
         return self.splits.index[self.splits == split].to_numpy(np.int64)
 
     def tested(self) -> pd.DataFrame:
-        """The predictions of the test split."""
+        """The predictions for the test split."""
         return self.predictions[self.predictions["split"] == "test"]
 
 
@@ -41,14 +41,18 @@ class Doubts:
 
     mistakes: pd.DataFrame
     pairs: pd.DataFrame  # how often each class is taken for another
-    nearest: Nearest  # training images to each mistake
-    copies: pd.DataFrame
-    reasons: dict[str, dict[int, int]]  # the suggested label by row, for each reason
+    nearest: Nearest  # the training images nearest to each mistake
+    near_duplicates: pd.DataFrame
+    suggestions: dict[str, dict[int, int]]  # by reason, then by row: the suggested label
     suspects: pd.DataFrame
-    compared: tuple[int, int]  # how many images of val and test were compared with how many training images
+    compared: tuple[int, int]  # number of val and test images, and of training images that they were compared with
 
     def figures(self, tested: int, pairs: int, grad_cam: str) -> ErrorFigures:
-        """In numbers: `tested` is the number of test images, `pairs` how many pairs of classes are named."""
+        """The content of metrics/errors.json.
+
+        `tested` is the number of test images, `pairs` the number of class pairs to list, `grad_cam` the explained
+        layer or why there is none.
+        """
         return ErrorFigures(
             split="test",
             images=tested,
@@ -59,11 +63,11 @@ class Doubts:
             suspects=SuspectCounts(
                 images=len(self.suspects),
                 by_split={name: int((self.suspects["split"] == name).sum()) for name in SPLITS},
-                by_reason={why: len(rows) for why, rows in self.reasons.items()},
+                by_reason={reason: len(rows) for reason, rows in self.suggestions.items()},
             ),
             near_duplicates=NearDuplicateCounts(
-                pairs=len(self.copies),
-                under_two_labels=int((~self.copies["same_label"].astype(bool)).sum()),
+                pairs=len(self.near_duplicates),
+                under_two_labels=int((~self.near_duplicates["same_label"].astype(bool)).sum()),
                 val_and_test_images=self.compared[0],
                 training_images=self.compared[1],
             ),
@@ -71,37 +75,41 @@ class Doubts:
 
 
 def find(data: Data, facts: ModelFacts, classifier: TrainedNetwork, folds: int) -> Doubts:
-    """All doubts; with `folds`, also about the labels of the training images, by models that did not see them."""
+    """Look for mistakes, near-duplicates and wrong labels.
+
+    With `folds` above 0, training labels are doubted too: so many models each predict the part that they did not see.
+    """
     training, asked = evenly(data.rows("train")), evenly(np.sort(data.predictions["row"].to_numpy(np.int64)))
-    # 1. The mistakes, each with the training images that look most like it to the network.
+    # 1. The mistakes, each with the training images that are nearest in the network's features.
     wrong = mistakes.table(data.tested(), data.index, data.classes)
     near = _nearest(classifier, data.images, wrong["row"].to_numpy(np.int64)[:AT_MOST], training)
     wrong = mistakes.with_neighbours(wrong, near, data.labels, data.classes)
-    # 2. Images of val and test that are nearly those of train.
+    # 2. Images of val and test that are nearly equal to a training image.
     small = [near_duplicates.versions(data.images, rows) for rows in (asked, training)]
     copies = near_duplicates.pairs(asked, small[0], training, small[1], near_duplicates.scale(data.images))
-    # 3. Labels that the model, an equal image or a nearly equal one contradicts.
-    learned = [suspects.by_learning(data.predictions)]
+    # 3. Labels that contradict the model, an equal image or a nearly equal one.
+    learned = [suspects.by_confident_learning(data.predictions)]
     if folds:
-        learned.append(suspects.by_learning(_held_out(data, facts, classifier, folds)))
+        out_of_sample = _predict_training_images(data, facts, classifier, folds)
+        learned.append(suspects.by_confident_learning(out_of_sample))
     by_model = pd.concat(learned, ignore_index=True)
     groups = [group.tolist() for _, group in data.conflicts.groupby("group")["row"]]
     contradicted = suspects.by_copies(groups, data.labels), suspects.by_near_copies(copies, data.labels)
-    reasons = suspects.by_reason(by_model, *contradicted)
+    suggestions = suspects.by_reason(by_model, *contradicted)
     quality = by_model.set_index("row")["quality"]
     return Doubts(
         mistakes=wrong,
-        pairs=mistakes.pairs(wrong),
+        pairs=mistakes.confused_pairs(wrong),
         nearest=near,
-        copies=near_duplicates.table(copies, data.index, data.splits, data.labels, data.classes),
-        reasons=reasons,
-        suspects=suspects.table(reasons, quality, data.index, data.splits, data.classes, facts.dataset),
+        near_duplicates=near_duplicates.table(copies, data.index, data.splits, data.labels, data.classes),
+        suggestions=suggestions,
+        suspects=suspects.table(suggestions, quality, data.index, data.splits, data.classes, facts.dataset),
         compared=(len(asked), len(training)),
     )
 
 
 def _nearest(classifier: TrainedNetwork, images: Images, asked: Rows, training: Rows) -> Nearest:
-    """The training images nearest to these rows, by the features that the last layer sees."""
+    """The training images nearest to the images at `asked`, by cosine distance of the last layer's inputs."""
     if not len(asked):
         return nearest(np.zeros((0, 1), np.float32), [], NEAREST, "cosine")
     parts = progress(chunks(images, training), what="nearest", unit="part")
@@ -113,13 +121,13 @@ def _nearest(classifier: TrainedNetwork, images: Images, asked: Rows, training: 
     )
 
 
-def _held_out(data: Data, facts: ModelFacts, classifier: TrainedNetwork, count: int) -> pd.DataFrame:
-    """Predictions for the training images, by models that did not see them."""
+def _predict_training_images(data: Data, facts: ModelFacts, classifier: TrainedNetwork, folds: int) -> pd.DataFrame:
+    """Predictions for the training images, each by a model that did not see it."""
     rows = {name: data.rows(name) for name in ("train", "val")}
     pixels = data.index["sha256"].to_numpy()[rows["train"]]
     labels = {name: data.labels[rows[name]] for name in rows}
-    # Copies are held out together.
-    part = held_out.deal(labels["train"], pixels, count, facts.train.seed)
+    # Copies share a fold: a model must not have seen a copy of what it predicts.
+    part = held_out.assign_folds(labels["train"], pixels, folds, facts.train.seed)
     found = held_out.probabilities(facts, data.images, rows, labels, part, classifier.mean.device)
     return pd.DataFrame(
         {

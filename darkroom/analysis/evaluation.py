@@ -1,4 +1,4 @@
-"""How good the model is on one split, and beside the simple methods."""
+"""Measure the model on one split, and compare it with the baselines."""
 
 import math
 from dataclasses import dataclass
@@ -17,18 +17,18 @@ from darkroom.config.stage_files import Baselines, Comparison, Figures, McNemar,
 from darkroom.dataset.packed import Images, Labels, Rows, SplitName, labels_of, load_split
 from darkroom.network.normalisation import to_bytes_scale
 
-READ_BYTES = 2**26  # of images that are read at a time
+READ_BYTES = 2**26  # images are read in parts of about this size
 
 
 @dataclass(frozen=True)
 class Measured:
-    """One split: its rows, their labels, and what the model makes of them (N x classes)."""
+    """One split: its rows, their labels, and the model's probabilities (N x classes)."""
 
     rows: Rows
     labels: Labels
-    uncalibrated: NDArray[np.float32]  # mean probabilities of an image and its changed copies
-    probabilities: NDArray[np.float32]  # after the temperature
-    ranking: pd.DataFrame
+    uncalibrated: NDArray[np.float32]  # means over an image and its changed copies
+    probabilities: NDArray[np.float32]  # the same after temperature scaling
+    ranking: pd.DataFrame  # from `metrics.ranking`
 
     @property
     def predicted(self) -> Labels:
@@ -38,17 +38,17 @@ class Measured:
 
     @property
     def right(self) -> NDArray[np.bool_]:
-        """Whether that is the label."""
+        """Whether each prediction equals the label."""
         same: NDArray[np.bool_] = self.predicted == self.labels
         return same
 
     def figures(self) -> Figures:
-        """The figures of merit."""
+        """All figures of merit, as metrics/evaluate.json holds them."""
         found = metrics.summary(self.labels, self.probabilities, self.uncalibrated, self.ranking)
         return Figures.model_validate(found)
 
     def predictions(self, split: str) -> pd.DataFrame:
-        """A line for each image, as data/predictions.parquet holds them."""
+        """One row an image, as data/predictions.parquet holds them."""
         return pd.DataFrame(
             {
                 "row": self.rows,
@@ -62,15 +62,15 @@ class Measured:
         )
 
     def calibration(self) -> pd.DataFrame:
-        """Reliability before and after the temperature, in the same bins."""
+        """Reliability before and after temperature scaling, in the same bins."""
         before, after = (metrics.reliability(self.labels, each) for each in (self.uncalibrated, self.probabilities))
         return before.merge(after, on=["low", "high"], suffixes=("_uncalibrated", "")).round(4)
 
 
 def vote_of(facts: ModelFacts, settings: Evaluate, classifier: TrainedNetwork) -> voting.Vote:
-    """How the images are voted on: copies are changed by the list of the settings, else by that of the training.
+    """The settings of test-time augmentation: changes from `evaluate.tta.changes`, else those of the training.
 
-    Raises UserError where there are to be copies, and nothing to change them by.
+    Raises UserError where copies are wanted, but both lists of changes are empty.
     """
     changes = facts.augment if settings.tta.changes is None else settings.tta.changes
     if settings.tta.copies and not changes:
@@ -91,15 +91,15 @@ def measure(
     facts: ModelFacts,
     settings: Evaluate,
 ) -> Measured:
-    """Classify one split."""
+    """Classify the images of one split. Raises UserError as `vote_of` does."""
     rows = load_split(split)
     labels = labels_of(index, rows)
     vote = vote_of(facts, settings, classifier)
-    # Whole blocks, so that what is drawn for an image does not depend on how much is read at a time.
+    # Parts are whole blocks, so that an image's random changes do not depend on the size of a part.
     step = voting.BLOCK * math.ceil(max(settings.batch_size, READ_BYTES // images[0].nbytes) / voting.BLOCK)
     votes = np.concatenate(
         [
-            voting.votes(classifier, images[rows[start : start + step]], rows[start : start + step], vote)
+            voting.mean_probabilities(classifier, images[rows[start : start + step]], rows[start : start + step], vote)
             for start in bar(what=split, unit="part", items=range(0, len(rows), step))
         ]
     )
@@ -107,10 +107,10 @@ def measure(
     return Measured(rows, labels, votes, probabilities, metrics.ranking(labels, probabilities))
 
 
-def beside_baselines(measured: Measured, reached: Baselines, predictions: pd.DataFrame) -> Comparison:
-    """Test accuracy of each baseline beside the network's, and McNemar's test against the one that is best on val.
+def compare_with_baselines(measured: Measured, reached: Baselines, predictions: pd.DataFrame) -> Comparison:
+    """The test accuracy of network and baselines, and McNemar's test against the baseline that is best on val.
 
-    `measured` is the test split, `predictions` those of the baselines for it, a column for each.
+    `measured` is the test split; `predictions` has a column of class numbers for each baseline, in the same order.
     """
     methods = reached.methods
     best = max(methods, key=lambda name: methods[name].val_accuracy)

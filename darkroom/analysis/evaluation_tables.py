@@ -1,4 +1,4 @@
-"""The tables that show how good the model is on the test split, a file for each."""
+"""The tables of the evaluation on the test split, one file each."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +17,7 @@ from darkroom.dataset.packed import Images
 
 @dataclass(frozen=True)
 class Tables:
-    """All of them; `matrix` counts images by true and predicted class (classes x classes)."""
+    """All tables of the test split."""
 
     report: dict[str, Any]  # scikit-learn's classification report
     report_text: str
@@ -26,10 +26,10 @@ class Tables:
     calibration: pd.DataFrame
     slices: pd.DataFrame
     pairs: pd.DataFrame  # actual and predicted class of each image, by name
-    matrix: NDArray[np.int64]
+    matrix: NDArray[np.int64]  # confusion matrix: images by true class (rows) and predicted class (columns)
 
     def write(self) -> None:
-        """Write the files."""
+        """Write each table to its file in metrics/; `matrix` is only drawn."""
         write_json(paths.REPORT_JSON, {"split": "test", **self.report})
         write_text(paths.REPORT_TEXT, f"test split, {len(self.pairs):,} images\n\n{self.report_text}")
         PER_CLASS.write(self.per_class)
@@ -39,8 +39,8 @@ class Tables:
         write_csv(paths.CONFUSION, self.pairs)
 
 
-def of(test: Measured, images: Images, index: pd.DataFrame, classes: list[str]) -> Tables:
-    """The tables of the test split; `images` and `index` are those of the whole data set."""
+def make(test: Measured, images: Images, index: pd.DataFrame, classes: list[str]) -> Tables:
+    """Make the tables of the test split; `images` and `index` are those of the whole data set."""
     report, text = metrics.report(test.labels, test.probabilities, classes)
     names = np.array(classes, dtype=object)
     pairs = pd.DataFrame({"actual": test.labels, "predicted": test.predicted})

@@ -1,4 +1,4 @@
-"""What the training images look like to the layers of the network: the fit of `darkroom.classifier.familiarity`."""
+"""Fit `darkroom.classifier.familiarity`: learn what the training images look like to the layers of the network."""
 
 from collections.abc import Sequence
 
@@ -7,27 +7,32 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from darkroom.classifier.familiarity import Layer, Vectors
+from darkroom.classifier.familiarity import Layer, LayerVectors
 from darkroom.classifier.trained_network import TrainedNetwork
 from darkroom.dataset.packed import Images, Labels, Rows, chunks
 from darkroom.network import layer_outputs
 
-LAYERS = 4  # activations looked at, besides the features before the last layer
-SHRINKAGE = 1e-3  # of the covariance towards a multiple of the identity, so that dead channels do not make it singular
-QUANTILE = 0.995  # of the validation images: what lies beyond is unlike the training images
+LAYERS = 4  # activations that are watched, besides the input of the last layer
+SHRINKAGE = 1e-3  # mean variances added to the covariance's diagonal, which dead channels would make singular
+QUANTILE = 0.995  # of the validation images' distances: a picture beyond it is unlike the training images
 
 
-def names(network: nn.Module, shape: tuple[int, int, int]) -> list[str]:
-    """The layers that are looked at: some activations from the first to the last, and what the last layer takes."""
+def watched_layers(network: nn.Module, shape: tuple[int, int, int]) -> list[str]:
+    """The names of the watched layers: activations spread over the depth, then the input of the last layer.
+
+    `shape` is height, width, channels.
+    """
     return [*layer_outputs.spread(list(layer_outputs.activations(network, shape)), LAYERS), layer_outputs.LAST]
 
 
 def fit(classifier: TrainedNetwork, images: Images, train: Rows, labels: Labels, val: Rows) -> dict[str, Layer]:
-    """Class means, whitening and limits of each layer from all training images (`labels` are theirs) and validation's.
+    """Fit class means and whitening of each layer to the images at `train`, and the limits to those at `val`.
 
-    All training images, for the distance of unlike pictures grows with the number of images behind the covariance.
+    `labels` are those of the training images. All of them are used, because the distance of unlike pictures grows with
+    the number of images behind the covariance.
     """
-    watched = names(classifier.network, classifier.shape)
+    # 1. Over all training images: in each layer the sum of the vectors of each class, and of the outer products.
+    watched = watched_layers(classifier.network, classifier.shape)
     sums: dict[str, Tensor] = {}
     squares: dict[str, Tensor] = {}
     counts = torch.from_numpy(np.bincount(labels, minlength=len(classifier.classes))).double()
@@ -36,19 +41,21 @@ def fit(classifier: TrainedNetwork, images: Images, train: Rows, labels: Labels,
     for _, part in chunks(images, train):
         chosen = numbers[at : at + len(part)]
         at += len(part)
-        for name, vectors in _gathered(classifier, part, watched).items():
+        for name, vectors in _vectors_of(classifier, part, watched).items():
             sums.setdefault(name, torch.zeros(len(counts), vectors.shape[1], dtype=torch.float64))
             sums[name].index_add_(0, chosen, vectors)
             squares[name] = squares.get(name, 0) + vectors.T @ vectors
+    # 2. Class means and whitening, from the classes that have images; the limits are 1 for now.
     known = counts > 0
-    layers = {name: Layer(*_whitened(sums[name][known], squares[name], counts[known, None]), 1.0) for name in watched}
+    layers = {name: Layer(*_whiten(sums[name][known], squares[name], counts[known, None]), 1.0) for name in watched}
+    # 3. The limit of each layer, from the distances of the validation images.
     measured = [
-        torch.stack([layers[name].ratios(vectors) for name, vectors in _gathered(classifier, part, watched).items()])
+        torch.stack([layers[name].ratios(vectors) for name, vectors in _vectors_of(classifier, part, watched).items()])
         for _, part in chunks(images, val)
     ]
     distances = torch.cat(measured, 1)
     limits = torch.tensor([_quantile(row) for row in distances], dtype=torch.float64)
-    # Each limit alone lets through its share; together they would stop more, so all are raised alike.
+    # Each limit alone stops 0.5 % of the images, but all together stop more: one factor raises them all.
     limits *= _quantile((distances / limits[:, None]).amax(0))
     return {
         name: Layer(layer.means, layer.whitening, float(limit))
@@ -56,16 +63,21 @@ def fit(classifier: TrainedNetwork, images: Images, train: Rows, labels: Labels,
     }
 
 
-def _gathered(classifier: TrainedNetwork, images: Images, watched: Sequence[str]) -> dict[str, Tensor]:
-    vectors = Vectors()
-    with layer_outputs.watching(classifier.network, watched, vectors.see):
+def _vectors_of(classifier: TrainedNetwork, images: Images, watched: Sequence[str]) -> dict[str, Tensor]:
+    """The vectors (N x width) of images in each watched layer."""
+    vectors = LayerVectors()
+    with layer_outputs.watching(classifier.network, watched, vectors.add):
         classifier.probabilities(images)
-    found = vectors.get()
+    found = vectors.by_layer()
     return {name: found[name] for name in watched}
 
 
-def _whitened(sums: Tensor, squares: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
-    """Whitened class means and the whitening matrix: a root of the inverse of the shrunken covariance."""
+def _whiten(sums: Tensor, squares: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
+    """Whitened class means, and the whitening matrix: a square root of the inverse of the shrunken covariance.
+
+    `sums` (classes x width) are those of the vectors, `squares` (width x width) those of their outer products, and
+    `counts` (classes x 1) the numbers of images.
+    """
     means = sums / counts
     covariance = (squares - (means * counts).T @ means) / counts.sum()
     width = len(covariance)
@@ -80,23 +92,23 @@ def _quantile(values: Tensor) -> float:
     return max(float(values.quantile(QUANTILE)), 1e-12)
 
 
-def extent(images: Images, rows: Rows, border: Sequence[float]) -> float:
-    """The median, over images, of the longer side of what differs from the ground, as a share of the image's side.
+def foreground_extent(images: Images, rows: Rows, border: Sequence[float]) -> float:
+    """The longer side of an image's foreground as a share of the image's side, the median over the images at `rows`.
 
-    `images` are uint8, N x height x width x channels, of which those at `rows` count; `border` is the ground per
-    channel, in [0, 1].
+    `images` are uint8, N x height x width x channels; `border` is the background, one value a channel, 0 to 1. An
+    image whose pixels are all background does not count.
     """
     ground = np.round(255 * np.array(border)).astype(np.int16)
     found = []
     for _, part in chunks(images, rows):
-        apart = (np.abs(part.astype(np.int16) - ground) > 48).any(axis=3)
-        found.append(np.maximum(_span(apart.any(axis=2)), _span(apart.any(axis=1))))
+        apart = (np.abs(part.astype(np.int16) - ground) > 48).any(axis=3)  # foreground
+        found.append(np.maximum(_extent_of(apart.any(axis=2)), _extent_of(apart.any(axis=1))))
     longer = np.concatenate(found)
     return float(np.median(longer[longer > 0])) if (longer > 0).any() else 1.0
 
 
-def _span(flags: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """For each line of flags, the share of it from the first to the last that is set."""
+def _extent_of(flags: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """For each row of flags: the share of the row that lies between the first and the last set flag."""
     count = flags.shape[1]
     first, last = flags.argmax(axis=1), count - 1 - flags[:, ::-1].argmax(axis=1)
     return np.where(flags.any(axis=1), (last - first + 1) / count, 0.0)

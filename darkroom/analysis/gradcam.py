@@ -1,7 +1,7 @@
-"""Where in an image the network found its evidence for a class: Grad-CAM on the last spatial feature map.
+"""Grad-CAM: heat maps of where in an image the network finds evidence for a class, from its last feature map.
 
 Selvaraju et al. (2017), "Grad-CAM: Visual Explanations from Deep Networks via Gradient-based Localization",
-arXiv:1610.02391, by way of captum.
+arXiv:1610.02391, computed by captum.
 """
 
 import copy
@@ -18,11 +18,11 @@ from darkroom.dataset.packed import Images, Labels
 from darkroom.network import normalisation
 from darkroom.network.layer_outputs import watching
 
-BATCH = 16
+BATCH = 16  # images
 
 
-def last_map(network: nn.Module, shape: tuple[int, int, int]) -> str | None:
-    """The name of the module that gives the last feature map: N x channels x height x width, more than one place.
+def last_feature_map(network: nn.Module, shape: tuple[int, int, int]) -> str | None:
+    """The name of the module that gives the last feature map: N x channels x height x width, larger than 1x1.
 
     None for networks that have none (mlp), or that turn it into tokens (vit). `shape` is height, width, channels.
     """
@@ -33,27 +33,27 @@ def last_map(network: nn.Module, shape: tuple[int, int, int]) -> str | None:
         if isinstance(output, Tensor) and output.ndim == 4 and output.shape[2] * output.shape[3] > 1:
             found.append(name)
         elif isinstance(output, Tensor) and output.ndim == 3:
-            found.append(None)
+            found.append(None)  # tokens follow: earlier maps no longer decide
 
-    # The last pool of alexnet and vgg brings any map to one size, a single place of small images too.
+    # The last pool of alexnet and vgg enlarges even a 1x1 map to its fixed size: its output is not the network's map.
     modules = network.named_modules()
     names = [name for name, module in modules if name and not isinstance(module, nn.AdaptiveAvgPool2d)]
-    # On a black image: a pass without data, on the meta device, would cost seconds of imports.
+    # One black image goes through: a pass on the meta device, without data, would cost seconds of imports.
     black = torch.zeros(1, channels, height, width, device=next(network.parameters()).device)
     with torch.no_grad(), watching(network.eval(), names, see):
         network(black)
     return found[-1]
 
 
-def evidence(classifier: TrainedNetwork, layer: str, images: Images, labels: Labels) -> NDArray[np.float32]:
-    """How much each place of each image speaks for a class: N x height x width, 0 to 1, the strongest place being 1.
+def heat_maps(classifier: TrainedNetwork, layer: str, images: Images, labels: Labels) -> NDArray[np.float32]:
+    """The evidence for one class at each pixel of each image: float32, N x height x width, scaled to a maximum of 1.
 
-    `images` are as stored (uint8, N x height x width x channels), `labels` the class asked about in each. All 0 where
-    nothing speaks for it. `layer` is the name that `last_map` gives.
+    `images` are as stored (uint8, N x height x width x channels); `labels` says which class to ask about in each
+    image. An image without evidence for its class gets zeros. `layer` is the name that `last_feature_map` gives.
     """
     from captum.attr import LayerGradCam
 
-    network = copy.deepcopy(classifier.network).eval()  # captum hangs hooks on it
+    network = copy.deepcopy(classifier.network).eval()  # a copy, because captum adds hooks
     explain = LayerGradCam(network, network.get_submodule(layer))
     found = []
     for start in range(0, len(images), BATCH):

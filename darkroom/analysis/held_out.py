@@ -1,4 +1,4 @@
-"""Probabilities for the training images from models that did not see them: k models, each trained without one part."""
+"""Cross-validation on the training images: k models each predict the fold that they were trained without."""
 
 import math
 from typing import Any
@@ -17,10 +17,11 @@ from darkroom.training import loop
 from darkroom.training.recipe import from_facts
 
 
-def deal(labels: Labels, groups: NDArray[Any], folds: int, seed: int) -> NDArray[np.int64]:
-    """The fold of each image, 0 to `folds` - 1: by class as even as can be, equal `groups` (copies) in the same one.
+def assign_folds(labels: Labels, groups: NDArray[Any], folds: int, seed: int) -> NDArray[np.int64]:
+    """Assign each image to a fold, 0 to `folds` - 1; classes are spread evenly, and equal `groups` share a fold.
 
-    Raises UserError where there are fewer groups than folds.
+    `labels` and `groups` have one entry an image; copies of a picture are a group. Raises UserError where there are
+    fewer groups than folds.
     """
     _, first, member = np.unique(groups, return_index=True, return_inverse=True)
     if len(first) < folds:
@@ -30,9 +31,9 @@ def deal(labels: Labels, groups: NDArray[Any], folds: int, seed: int) -> NDArray
         )
     order = np.random.default_rng(seed).permutation(len(first))
     order = order[np.argsort(labels[first][order], kind="stable")]
-    dealt = np.empty(len(first), np.int64)
-    dealt[order] = np.arange(len(first)) % folds
-    return dealt[member]
+    fold = np.empty(len(first), np.int64)
+    fold[order] = np.arange(len(first)) % folds
+    return fold[member]
 
 
 def probabilities(
@@ -46,8 +47,8 @@ def probabilities(
     """Out-of-sample probabilities (N x classes) of the training images, in their order.
 
     Network, training and augmentation are those of the model, by its `facts`. `rows` and `labels` have the keys train
-    and val; `part` is the fold of each training image, as from `deal`. The epoch that each model keeps is chosen on
-    val, so that the part that is held out has no say in it. Raises UserError where a training diverges.
+    and val; `part` is the fold of each training image, from `assign_folds`. Each model keeps the epoch that is best on
+    val, so that the held-out fold has no say in it. Raises UserError where a training diverges.
     """
     settings = facts.train
     sizes = np.bincount(part)
@@ -57,19 +58,20 @@ def probabilities(
     with bar(what="folds", unit="step", total=steps) as shown:
         for fold in range(folds):
             shown.set_description(f"fold {fold + 1}/{folds}")
+            # 1. Train without this fold.
             recipe = from_facts(facts, device, seed_of(settings.seed, fold))
             held = part == fold
             kept, known = ({"train": every["train"][~held]} for every in (rows, labels))
             data = recipe.data(images, rows | kept, labels | known)
             result = loop.fit(recipe, data["train"], data["val"], on_step=shown.update)
-            del data  # before the next ones take its memory
+            del data  # free its memory before the next fold needs it
             if result.diverged:
                 raise UserError(
                     f"training without part {fold + 1} of {folds} diverged: lower train.lr, raise train.warmup, or "
                     "set errors.train_folds to 0"
                 )
+            # 2. Predict the fold, with the model's own temperature: val and test are judged by it too.
             recipe.network.load_state_dict(result.weights)
-            # By the model's own temperature, so that these images are judged by the measure of val and test.
             classifier = TrainedNetwork(
                 recipe.network, facts.classes, facts.shape, recipe.mean, recipe.std, temperature=facts.temperature
             )

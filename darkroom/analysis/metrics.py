@@ -18,16 +18,16 @@ Figures = dict[str, float | None]
 TOP_K = 3
 BINS = 15  # of the confidence, as in Guo et al. 2017
 RESAMPLES = 10_000
-POINTS = 50  # of the curve of coverage
+POINTS = 50  # of the coverage curve
 
 
 def summary(
     labels: Labels, probabilities: Probabilities, uncalibrated: Probabilities, ranking: pd.DataFrame
 ) -> Figures:
-    """All figures of one split in numbers, with four digits; None where one is undefined.
+    """All figures of one split, rounded to four digits; None where one is undefined.
 
-    `uncalibrated` are the probabilities before temperature scaling, whose calibration error is told beside ours;
-    `ranking` is what the function of that name gives, which takes long with many classes.
+    `uncalibrated` are the probabilities before temperature scaling; their calibration error is among the figures.
+    `ranking` is the result of the function `ranking`, which the caller needs too and which is slow with many classes.
     """
     classes, present = np.arange(probabilities.shape[1]), np.unique(labels)
     predicted = probabilities.argmax(axis=1)
@@ -56,8 +56,8 @@ def summary(
 def accuracy_interval(right: int, images: int, seed: int = 0) -> tuple[float, float]:
     """The 95 % interval of an accuracy: percentile bootstrap over images (Efron 1979, doi:10.1214/aos/1176344552).
 
-    An image is right or wrong, so the number of right ones in a resample is drawn from a binomial distribution. Where
-    all images are right, or none, all resamples are equal and say nothing: Wilson's interval stands instead.
+    The number of right images in a resample has a binomial distribution, so it is drawn from that. Where all images
+    are right, or none, all resamples are equal: the result is then Wilson's interval.
     """
     if right in (0, images):
         return wilson_interval(right, images)
@@ -73,9 +73,9 @@ def wilson_interval(right: int, images: int) -> tuple[float, float]:
 
 
 def ranking(labels: Labels, probabilities: Probabilities) -> pd.DataFrame:
-    """How well the probability of each class tells its images from all others: roc_auc and average_precision.
+    """ROC AUC and average precision of each class against all others: columns roc_auc and average_precision.
 
-    One row a class; nan for a class without images, or without images of others.
+    One row a class, NaN where the class has no images, or all of them.
     """
     table = pd.DataFrame(np.nan, index=range(probabilities.shape[1]), columns=["roc_auc", "average_precision"])
     for label in np.unique(labels):
@@ -87,13 +87,13 @@ def ranking(labels: Labels, probabilities: Probabilities) -> pd.DataFrame:
 
 
 def reliability(labels: Labels, probabilities: Probabilities) -> pd.DataFrame:
-    """Images by the confidence of the predicted class, in 15 bins of equal width: (low, high].
+    """The reliability diagram: images in 15 bins (low, high] of equal width by the predicted class's probability.
 
-    Columns: low, high, images, confidence and accuracy (means over the bin; nan where it is empty).
+    Columns: low, high, images, confidence and accuracy (means over the bin; NaN where it is empty).
     """
     confidence = probabilities.max(axis=1).astype(np.float64)
     edges = np.linspace(0, 1, BINS + 1)
-    # The largest of a row is above 0, and may be above 1 by a rounding.
+    # A confidence is above 0, but rounding may lift it above 1.
     places = (np.searchsorted(edges, confidence, side="left") - 1).clip(0, BINS - 1)
     counts = np.bincount(places, minlength=BINS)
     right = probabilities.argmax(axis=1) == labels
@@ -105,7 +105,7 @@ def reliability(labels: Labels, probabilities: Probabilities) -> pd.DataFrame:
 
 
 def calibration_error(reliability: pd.DataFrame) -> float:
-    """Expected calibration error: the mean distance of confidence and accuracy over the bins, weighted by images.
+    """Expected calibration error: the mean of |confidence - accuracy| over the bins, weighted by their images.
 
     Naeini et al. 2015, doi:10.1609/aaai.v29i1.9602, with the bins of Guo et al. 2017, arXiv:1706.04599.
     """
@@ -114,11 +114,11 @@ def calibration_error(reliability: pd.DataFrame) -> float:
 
 
 def coverage(labels: Labels, probabilities: Probabilities) -> pd.DataFrame:
-    """What is gained by leaving unsure images to a person: accuracy on those at least as sure as a threshold.
+    """Selective classification: the accuracy on the images whose confidence reaches a threshold.
 
-    El-Yaniv and Wiener 2010, "On the Foundations of Noise-free Selective Classification", JMLR 11. Columns: threshold
-    (of the confidence, 6 digits), coverage (share of images kept), accuracy; at most 50 rows, about equally far apart
-    in coverage, the first one with all images.
+    It shows what is gained if a person decides the other images. El-Yaniv and Wiener 2010, "On the Foundations of
+    Noise-free Selective Classification", JMLR 11. Columns: threshold (6 digits), coverage (share of images kept),
+    accuracy; at most 50 rows, evenly spaced in coverage, the first one with all images.
     """
     order = np.argsort(probabilities.max(axis=1), kind="stable")
     confidence = probabilities.max(axis=1)[order].astype(np.float64)
@@ -133,10 +133,10 @@ def coverage(labels: Labels, probabilities: Probabilities) -> pd.DataFrame:
 
 
 def mcnemar(ours: NDArray[np.bool_], other: NDArray[np.bool_]) -> dict[str, float]:
-    """Whether two classifiers differ, from the images (flags: right) on which one alone is right.
+    """McNemar's test of whether two classifiers differ, from the images on which only one of them is right.
 
-    McNemar 1947, doi:10.1007/BF02295996, as an exact binomial test: p is how often a difference at least as large
-    comes by chance, if both are right equally often.
+    `ours` and `other` flag the images that each gets right. McNemar 1947, doi:10.1007/BF02295996, as an exact binomial
+    test: p is the probability of a difference at least as large, if both are right equally often.
     """
     ahead, behind = int((ours & ~other).sum()), int((other & ~ours).sum())
     p = binomtest(ahead, ahead + behind).pvalue if ahead + behind else 1.0
@@ -152,9 +152,9 @@ def report(labels: Labels, probabilities: Probabilities, classes: list[str]) -> 
 
 
 def per_class(labels: Labels, probabilities: Probabilities, ranking: pd.DataFrame, classes: list[str]) -> pd.DataFrame:
-    """Precision, recall, F1 and number of images of each class, beside what `ranking` gives.
+    """Precision, recall, F1 and number of images of each class, joined with the columns of `ranking`.
 
-    Not from `report`, where a class called accuracy gives way to the accuracy of all.
+    It does not read `report`, where the overall accuracy would overwrite a class called accuracy.
     """
     predicted = probabilities.argmax(axis=1)
     figures = sk.precision_recall_fscore_support(labels, predicted, labels=range(len(classes)), zero_division=0)
@@ -163,7 +163,7 @@ def per_class(labels: Labels, probabilities: Probabilities, ranking: pd.DataFram
 
 
 def confusion(labels: Labels, probabilities: Probabilities) -> NDArray[np.int64]:
-    """Images by true class (rows) and predicted class (columns)."""
+    """The confusion matrix: numbers of images by true class (rows) and predicted class (columns)."""
     classes = np.arange(probabilities.shape[1])
     matrix: NDArray[np.int64] = sk.confusion_matrix(labels, probabilities.argmax(axis=1), labels=classes)
     return matrix
@@ -177,7 +177,7 @@ def losses(labels: Labels, probabilities: Probabilities) -> NDArray[np.float64]:
 
 
 def _proper(probabilities: Probabilities) -> NDArray[np.float64]:
-    """Probabilities in double precision that sum to one and are never zero."""
+    """The probabilities as float64, clipped above zero and scaled to sum to one."""
     clipped = probabilities.astype(np.float64).clip(1e-12)
     result: NDArray[np.float64] = clipped / clipped.sum(axis=1, keepdims=True)
     return result

@@ -10,8 +10,8 @@ from darkroom.dataset.packed import Labels
 if TYPE_CHECKING:
     from darkroom.dataset.neighbours import Nearest
 
-BETWEEN = " | "  # names of neighbours: they may hold spaces, commas and semicolons
-LINE = 20  # characters of two names that stand on one line over a small picture
+BETWEEN = " | "  # separates neighbours' names, which may hold spaces, commas and semicolons
+LINE = 20  # characters of two names that fit on one line over a small picture
 
 
 def table(predictions: pd.DataFrame, index: pd.DataFrame, classes: list[str]) -> pd.DataFrame:
@@ -35,11 +35,11 @@ def table(predictions: pd.DataFrame, index: pd.DataFrame, classes: list[str]) ->
 
 
 def with_neighbours(mistakes: pd.DataFrame, found: "Nearest", labels: Labels, classes: list[str]) -> pd.DataFrame:
-    """The mistakes with the training images that the network finds nearest, nearest first: picture or label?
+    """The mistakes, each with its nearest training images, which tell a hard picture from a wrong label.
 
-    New columns: neighbours (their labels, between bars), neighbour_distances (cosine), neighbour_rows, and
-    neighbours_agree, how many of them bear the predicted label. `labels` are those of all rows. `found` may end
-    before the table does: the last mistakes then have no neighbours.
+    New columns: neighbours (their labels, nearest first, separated by bars), neighbour_distances (cosine),
+    neighbour_rows, and neighbours_agree (how many of them have the predicted label). `labels` are those of all rows.
+    `found` may be shorter than the table: the last mistakes then have no neighbours.
     """
     without: list[list[int]] = [[]] * (len(mistakes) - len(found.rows))
     rows = [[int(row) for row in near if row >= 0] for near in found.rows] + without
@@ -55,14 +55,14 @@ def with_neighbours(mistakes: pd.DataFrame, found: "Nearest", labels: Labels, cl
     )
 
 
-def pairs(mistakes: pd.DataFrame) -> pd.DataFrame:
-    """How often each true class is taken for each other one, most often first: true, predicted, mistakes."""
+def confused_pairs(mistakes: pd.DataFrame) -> pd.DataFrame:
+    """How often a true class is taken for another, most often first. Columns: true, predicted, mistakes."""
     counts = mistakes.groupby(["true", "predicted"]).size().reset_index(name="mistakes")
     return counts.sort_values(["mistakes", "true", "predicted"], ascending=[False, True, True], ignore_index=True)
 
 
-def of_pairs(mistakes: pd.DataFrame, chosen: pd.DataFrame, per_pair: int) -> dict[str, pd.DataFrame]:
-    """The worst mistakes of each chosen pair, under a heading that names the pair and its number."""
+def by_pair(mistakes: pd.DataFrame, chosen: pd.DataFrame, per_pair: int) -> dict[str, pd.DataFrame]:
+    """The worst mistakes of each chosen pair of classes, by a heading that names the pair and counts its mistakes."""
     groups = {}
     for true, predicted, count in chosen.itertuples(index=False):
         of_pair = mistakes[(mistakes["true"] == true) & (mistakes["predicted"] == predicted)]

@@ -1,4 +1,4 @@
-"""Accuracy on parts of a split that differ in how their images look: a mean over all may hide a weak part."""
+"""Accuracy on slices of a split, by how the images look: the overall accuracy may hide a weak slice."""
 
 import numpy as np
 import pandas as pd
@@ -9,18 +9,18 @@ from darkroom.dataset.packed import Images, Rows, chunks
 
 
 def properties(images: Images, rows: Rows, index: pd.DataFrame) -> pd.DataFrame:
-    """Brightness, contrast and size of the images at these rows, one row each.
+    """Brightness, contrast and size of the images at `rows`, one row each.
 
-    Brightness is the mean and contrast the standard deviation of all values of the stored image, scaled to [0, 1]
-    (Peli 1990, doi:10.1364/JOSAA.7.002032); size is the root of the original width times height, in pixels, and is
-    left out where all images were of one size.
+    Brightness is the mean of all values of the stored image, contrast their standard deviation, both scaled to [0, 1]
+    (Peli 1990, doi:10.1364/JOSAA.7.002032). Size is the square root of the original width times height, in pixels;
+    the column is left out where all images had the same size.
     """
     brightness, contrast = np.empty(len(rows)), np.empty(len(rows))
     place = 0
     for _, part in chunks(images, rows):
         flat = part.reshape(len(part), -1)
         number = flat.shape[1]
-        # In whole numbers up to the last steps, so that every machine finds the same.
+        # Sums of whole numbers are exact, so that every machine gets the same result.
         total = flat.sum(axis=1, dtype=np.int64)
         squares = np.square(flat, dtype=np.uint16).sum(axis=1, dtype=np.int64)
         here = slice(place, place + len(part))
@@ -35,17 +35,17 @@ def properties(images: Images, rows: Rows, index: pd.DataFrame) -> pd.DataFrame:
 
 
 def quarters(values: NDArray[np.float64]) -> NDArray[np.int64]:
-    """The quarter, 0 to 3, that each value belongs to; equal values share one, so that some may be empty."""
+    """The quarter, 0 to 3, that each value belongs to; equal values share a quarter, so that some may be empty."""
     edges = np.quantile(values, [0.25, 0.5, 0.75], method="inverted_cdf")
     places: NDArray[np.int64] = np.searchsorted(edges, values, side="left")
     return places
 
 
 def table(properties: pd.DataFrame, right: NDArray[np.bool_]) -> pd.DataFrame:
-    """Accuracy by quarters of each property, with Wilson's 95 % interval; `right` says which images were.
+    """Accuracy by quarters of each property, with Wilson's 95 % interval.
 
-    Columns: property, quarter (1 to 4), low and high (of the values in it), images, accuracy, accuracy_low,
-    accuracy_high.
+    `right` flags the images that are classified right. Columns: property, quarter (1 to 4), low and high (of the
+    values in the quarter), images, accuracy, accuracy_low, accuracy_high.
     """
     rows = []
     for name in properties:

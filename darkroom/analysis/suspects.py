@@ -1,7 +1,7 @@
-"""Labels that are probably wrong: those that contradict the model, their copies, or their near-copies.
+"""Labels that are probably wrong: those that contradict the model, a copy of the image, or a near-duplicate.
 
 Confident learning: Northcutt, Jiang and Chuang (2021), "Confident Learning: Estimating Uncertainty in Dataset
-Labels", JAIR 70, arXiv:1911.00068, by way of cleanlab.
+Labels", JAIR 70, arXiv:1911.00068, computed by cleanlab.
 """
 
 import warnings
@@ -18,33 +18,35 @@ from darkroom.dataset.packed import Labels
 LEARNED, COPY, NEAR = "confident learning", "same pixels with another label", "near-duplicate with another label"
 
 
-def learned(labels: Labels, probabilities: NDArray[np.floating[Any]]) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
+def confident_learning(
+    labels: Labels, probabilities: NDArray[np.floating[Any]]
+) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
     """Which labels are suspect, and the quality of each (0 to 1; the probability that the model gives the label).
 
-    `probabilities` (N x classes) must be of models that did not see these images in training. A label is suspect
-    where the image is among the least probable of its class, as many as the estimated joint distribution of given and
-    true labels says are wrong (prune by noise rate).
+    `probabilities` (N x classes) must come from models that did not see these images in training. cleanlab estimates
+    the joint distribution of given and true labels, and from it how many labels of each class are wrong; so many of
+    the least probable ones are suspect (prune by noise rate).
     """
     from cleanlab.filter import find_label_issues
     from cleanlab.rank import get_self_confidence_for_each_label
 
     exact = probabilities.astype(np.float64)
-    exact /= exact.sum(axis=1, keepdims=True)  # half precision and averages leave sums a little off 1
+    exact /= exact.sum(axis=1, keepdims=True)  # after half precision or averaging, sums are not quite 1
     if len(labels) == 0 or exact.shape[1] < 2:
         return np.zeros(len(labels), bool), np.ones(len(labels))
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # classes with few images, of which little can be said
+        warnings.simplefilter("ignore", UserWarning)  # cleanlab warns of classes with few images
         suspect: NDArray[np.bool_] = find_label_issues(labels, exact, filter_by="prune_by_noise_rate", n_jobs=1)
     return suspect, get_self_confidence_for_each_label(labels, exact).astype(np.float64)
 
 
-def by_learning(predictions: pd.DataFrame) -> pd.DataFrame:
-    """Suspects among predictions (row, label, predicted, probabilities) of one kind of model: row, suggested, quality.
+def by_confident_learning(predictions: pd.DataFrame) -> pd.DataFrame:
+    """Confident learning on a table of predictions (row, label, predicted, probabilities) of one kind of model.
 
-    One line for each prediction; `suggested` is -1 for labels above suspicion.
+    One row for each prediction, with the columns row, suggested (-1 where the label is not suspect) and quality.
     """
     labels = predictions["label"].to_numpy(np.int64)
-    suspect, quality = learned(labels, np.stack(predictions["probabilities"].tolist()))
+    suspect, quality = confident_learning(labels, np.stack(predictions["probabilities"].tolist()))
     return pd.DataFrame(
         {
             "row": predictions["row"].to_numpy(np.int64),
@@ -55,10 +57,10 @@ def by_learning(predictions: pd.DataFrame) -> pd.DataFrame:
 
 
 def by_copies(groups: list[list[int]], labels: Labels) -> dict[int, int]:
-    """Suspects among groups of rows with equal pixels, and the label that the others suggest.
+    """The suggested label by row, for suspects among groups of rows with equal pixels.
 
-    Where more than half of a group agree, the rest are suspect; else all, and the most frequent label of the others
-    is suggested (of equally frequent ones the first). Unlabelled rows (-1) have no say.
+    Where more than half of a group agree, the others are suspect; else all are. A suspect gets the most frequent of
+    the other labels in its group; of equally frequent ones, the lowest number. Unlabelled rows (-1) do not count.
     """
     found = {}
     for group in groups:
@@ -72,7 +74,10 @@ def by_copies(groups: list[list[int]], labels: Labels) -> dict[int, int]:
 
 
 def by_near_copies(pairs: pd.DataFrame, labels: Labels) -> dict[int, int]:
-    """Suspects among near-duplicates (row, train_row): both of a pair with two labels; the nearest pair suggests."""
+    """The suggested label by row, for suspects among near-duplicates (columns row and train_row, nearest pair first).
+
+    Both images of a pair with two labels are suspect; each gets the label of its first such partner.
+    """
     found: dict[int, int] = {}
     for row, train_row in pairs[["row", "train_row"]].itertuples(index=False):
         if labels[row] != labels[train_row]:
@@ -82,9 +87,9 @@ def by_near_copies(pairs: pd.DataFrame, labels: Labels) -> dict[int, int]:
 
 
 def by_reason(learned: pd.DataFrame, copies: dict[int, int], near: dict[int, int]) -> dict[str, dict[int, int]]:
-    """The suggested label by row, for each reason: where they differ, the model comes before copies, then near-copies.
+    """The suggested label by reason and row; of several reasons for a row, the first one in this order decides.
 
-    `learned` is what `by_learning` gives, of one kind of model or of several.
+    `learned` is the result of `by_confident_learning`, or several of them joined.
     """
     doubted = learned[learned["suggested"] >= 0]
     by_model = dict(zip(doubted["row"].tolist(), doubted["suggested"].tolist(), strict=True))
@@ -92,20 +97,20 @@ def by_reason(learned: pd.DataFrame, copies: dict[int, int], near: dict[int, int
 
 
 def table(
-    reasons: dict[str, dict[int, int]],
+    suggestions: dict[str, dict[int, int]],
     quality: "pd.Series[float]",
     index: pd.DataFrame,
     splits: "pd.Series[str]",
     classes: list[str],
     dataset: str,
 ) -> pd.DataFrame:
-    """All suspects, worst (lowest quality) first, one line each; those whose quality is unknown come last.
+    """All suspects, one row each, lowest quality first; those without a quality come last.
 
-    The first four fields of a line are those of a correction; what is suggested is what the first of its `reasons`
-    says. `quality` is by row, as is `splits`.
+    The first four columns form a line of data/corrections.csv. `suggestions` comes from `by_reason`; `quality` and
+    `splits` are indexed by row.
     """
     known = quality.to_dict()
-    rows = sorted(set().union(*reasons.values()))
+    rows = sorted(set().union(*suggestions.values()))
     labels = index["label"].to_numpy(np.int64, na_value=-1)
     paths = index["path"].to_numpy()
     found = pd.DataFrame(
@@ -113,12 +118,12 @@ def table(
             "dataset": dataset,
             "path": [paths[row] for row in rows],
             "action": "relabel",
-            "suggested": [classes[next(r[row] for r in reasons.values() if row in r)] for row in rows],
+            "suggested": [classes[next(r[row] for r in suggestions.values() if row in r)] for row in rows],
             "label": [classes[labels[row]] for row in rows],
             "row": rows,
             "split": [splits.get(row, "") for row in rows],
             "quality": np.round([known.get(row, np.nan) for row in rows], 4),
-            "why": ["; ".join(why for why, found in reasons.items() if row in found) for row in rows],
+            "why": ["; ".join(why for why, found in suggestions.items() if row in found) for row in rows],
         },
         columns=list(SUSPECTS.columns),
     )

@@ -1,4 +1,4 @@
-"""What a training and its model came to, in words. The rule about curves stands in docs/parameters.md."""
+"""Verdicts in words: on the curves of a training (docs/parameters.md), and on a model that the baselines beat."""
 
 import math
 from statistics import mean
@@ -7,20 +7,20 @@ import pandas as pd
 
 from darkroom.config.stage_files import Comparison
 
-LOW = 0.9  # training accuracy under which the network is said not to have learned its images
-GAP = 0.05  # training accuracy above validation's
-RISE, RISE_NATS = 0.05, 0.02  # of the validation loss over its lowest value, as a share, and at least
-FALL = 0.02  # of the validation loss from one tenth of the epochs to the next, as a share
+LOW = 0.9  # training accuracy; a network below it may be under-fitting
+GAP = 0.05  # training accuracy minus val accuracy; a network with a larger gap is not under-fitting
+RISE, RISE_NATS = 0.05, 0.02  # rise of the val loss over its minimum that counts: as a share, and in nats
+FALL = 0.02  # fall of the val loss, from one tenth of the epochs to the next, that counts: as a share
 
 
 def fit_in_words(history: pd.DataFrame) -> str:
-    """One sentence from train_loss, train_accuracy, val_loss and val_accuracy by epoch.
+    """One sentence on the curves; `history` has train_loss, train_accuracy, val_loss and val_accuracy by epoch.
 
-    Over-fitting from epoch n: the validation loss was lowest at n, ended at least 5 % and 0.02 nats higher, and the
-    training loss fell further. Unstable: the same, but the training loss fell no further, or the validation loss is no
-    number at the end. Under-fitting: training accuracy ended below 90 % and less than 5 points above validation's.
-    Still improving: neither of the first two, and the mean validation loss of the last tenth of the epochs is at least
-    2 % under that of the tenth before.
+    Over-fitting from epoch n: the val loss was lowest at n and ended more than 5 % and 0.02 nats higher, while the
+    training loss fell further. Unstable: the same, but the training loss fell no further, or the val loss ended as no
+    finite number. Under-fitting: the training accuracy ended below 90 % and less than 5 points above val's. Still
+    improving: neither over-fitting nor unstable, and the mean val loss of the last tenth of the epochs is more than
+    2 % below that of the tenth before.
     """
     column = {name: history[name].tolist() for name in ("train_loss", "train_accuracy", "val_loss", "val_accuracy")}
     losses = [loss if math.isfinite(loss) else math.inf for loss in column["val_loss"]]
@@ -46,7 +46,7 @@ def fit_in_words(history: pd.DataFrame) -> str:
 
 
 def shortfall(baselines: Comparison) -> str:
-    """Says so where the network is worse than the best simple method; nothing where it is not.
+    """A sentence where the network is worse than the best baseline on test; else an empty text.
 
     `baselines` is that part of metrics/evaluate.json.
     """

@@ -1,4 +1,4 @@
-"""Voting at test time: an image and changed copies of it are classified, and their probabilities averaged.
+"""Test-time augmentation: the network classifies an image and changed copies of it; their probabilities are averaged.
 
 Krizhevsky et al. 2012 (section 4.1, ten crops); here with any list of changes that training knows.
 """
@@ -16,14 +16,14 @@ from darkroom.classifier.trained_network import TrainedNetwork
 from darkroom.dataset.packed import Images, Rows
 from darkroom.network.normalisation import normalise
 
-BLOCK = 512  # images whose changes are drawn together, however many go through the network at once
+BLOCK = 512  # images whose random changes are drawn together, whatever the batch size
 
 
 def tempered(probabilities: NDArray[np.float32], temperature: float) -> NDArray[np.float32]:
-    """Probabilities (N x classes) after dividing their logarithms, which are logits, by `temperature`.
+    """Temperature scaling of probabilities (N x classes), whose logarithms are divided by `temperature` as logits.
 
-    Votes are averaged before, as Rahaman and Thiery 2021 do, arXiv:2007.08792; the temperature is that of images
-    without copies.
+    Averaging comes first, then scaling, as in Rahaman and Thiery 2021, arXiv:2007.08792. The temperature is the one
+    that was fitted without copies.
     """
     result: NDArray[np.float32] = torch.from_numpy(probabilities).log().div(temperature).softmax(1).numpy()
     return result
@@ -31,10 +31,9 @@ def tempered(probabilities: NDArray[np.float32], temperature: float) -> NDArray[
 
 @dataclass(frozen=True)
 class Vote:
-    """How images are voted on: each as it is, and so many copies of it, changed at random from a seed.
+    """The settings: the vote is on each image as it is, and on `copies` of it, changed at random from `seed`.
 
-    `batch_size` images, of those with copies at most 512, go through the network at once; it does not change what is
-    drawn.
+    `batch_size` images (with copies, at most 512) go through the network at once; it does not change what is drawn.
     """
 
     change: Change
@@ -44,15 +43,15 @@ class Vote:
 
 
 @torch.inference_mode()
-def votes(classifier: TrainedNetwork, images: Images, rows: Rows, vote: Vote) -> NDArray[np.float32]:
-    """Mean probabilities (N x classes), not calibrated, of each image and its changed copies.
+def mean_probabilities(classifier: TrainedNetwork, images: Images, rows: Rows, vote: Vote) -> NDArray[np.float32]:
+    """Mean probabilities (N x classes, float32, not calibrated) over each image and its changed copies.
 
-    `images` are uint8, N x height x width x channels, at these `rows` of the data set.
+    `images` are uint8, N x height x width x channels, those at `rows` of the data set.
     """
     classifier.network.eval()
     device, copies, batch_size = classifier.mean.device, vote.copies, vote.batch_size
     means = []
-    # The changes of a block are drawn together; the network works the block off batch by batch.
+    # The changes of a block are drawn together; the network takes the block batch by batch.
     block = BLOCK if copies else batch_size
     for first in range(0, len(images), block):
         positions = torch.tensor(rows[first : first + block])
@@ -60,7 +59,9 @@ def votes(classifier: TrainedNetwork, images: Images, rows: Rows, vote: Vote) ->
             part = torch.arange(start, min(start + batch_size, len(positions)))
             chosen = np.ascontiguousarray(images[first + start : first + start + len(part)])
             stored = torch.from_numpy(chosen).to(device)
+            # 1. The images as they are.
             total = _softmax(classifier, normalise(stored, classifier.mean, classifier.std))
+            # 2. Copies, each changed by a random generator of its own for the block.
             for copy in range(1, copies + 1):
                 generator = torch.Generator().manual_seed(seed_of(vote.seed, copy, int(positions[0])))
                 changed = vote.change(

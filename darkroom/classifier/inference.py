@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 from darkroom.base.errors import UserError
 from darkroom.classifier.familiarity import FILE, Familiarity
 from darkroom.classifier.trained_network import TrainedNetwork
-from darkroom.classifier.unlike import coloured as is_coloured
-from darkroom.classifier.unlike import reasons
+from darkroom.classifier.unlike import explain_unlikeness, is_coloured
 from darkroom.dataset.packed import Images
 from darkroom.pictures import cutout
 from darkroom.pictures.decoding import BadImage, png, resize
@@ -28,9 +27,9 @@ Invert = Literal["never", "always", "auto"]
 class Prediction:
     """The most probable classes of one picture, best first.
 
-    `unlike` above 1: the picture lies further from the training images than 99.5 % of the validation images; `reasons`
-    then says why it may be. None where the folder of the model says nothing of it. `inverted`: the negative was
-    classified.
+    `unlike` above 1 means that the picture lies farther from the training images than 99.5 % of the validation images;
+    `reasons` then says why. `unlike` is None where familiarity.safetensors is missing. `inverted` means that the
+    negative was classified.
     """
 
     classes: list[str]
@@ -41,7 +40,7 @@ class Prediction:
 
 
 class Opened(NamedTuple):
-    """One picture, ready for the network, and what is known of it as it was."""
+    """One picture as the network wants it, and properties of the original."""
 
     stored: NDArray[np.uint8]  # height x width x channels, as the network wants it
     aspect: float  # width over height
@@ -51,7 +50,7 @@ class Opened(NamedTuple):
 
 @dataclass(frozen=True)
 class Classifier(TrainedNetwork):
-    """A trained network that reads pictures, and says whether they look like those that it was trained on."""
+    """A trained network that reads pictures, and says whether they look like its training images."""
 
     familiarity: Familiarity | None = None
 
@@ -70,9 +69,9 @@ class Classifier(TrainedNetwork):
     ) -> list[Prediction]:
         """Classify pictures of any size: paths, the bytes of picture files, or uint8 arrays.
 
-        An array is height x width (grey) or height x width x 3 (RGB). `invert` takes the negatives of all ("always")
-        or of those whose negative looks much more like the training images ("auto"); `fit` cuts out the sign that
-        stands on a ground (`darkroom.pictures.cutout`). Raises UserError for one that cannot be used.
+        An array is height x width (grey) or height x width x 3 (RGB). `invert` classifies the negative of every picture
+        ("always"), or only where it looks much more like the training images ("auto"). `fit` cuts out a sign from its
+        background (`darkroom.pictures.cutout`). Raises UserError for a picture that cannot be used.
         """
         if isinstance(pictures, str | Path | bytes | np.ndarray):
             pictures = [pictures]
@@ -84,13 +83,14 @@ class Classifier(TrainedNetwork):
     ) -> list[Prediction]:
         """Classify pictures that `open` has read, and say of each whether it looks like the training images.
 
-        With `choose_negatives`, the negative is classified where it looks much more like them; UserError where the
-        folder of the model does not tell what they look like.
+        With `choose_negatives`, a negative that looks much more like them is classified instead. Raises UserError
+        for this where familiarity.safetensors is missing.
         """
         if choose_negatives and self.familiarity is None:
             raise UserError(f"--invert auto needs {FILE} beside the model: `dvc repro inside` makes it")
         if not pictures:
             return []
+        # 1. The probabilities, and how unlike the training images each picture is.
         stored = np.stack([picture.stored for picture in pictures])
         unlike: list[float | None] = [None] * len(pictures)
         why: list[list[str]] = [[] for _ in pictures]
@@ -98,19 +98,20 @@ class Classifier(TrainedNetwork):
         if self.familiarity is None:
             probabilities = self.probabilities(stored)
         else:
-            probabilities, ratios = self._judged(self.familiarity, stored)
+            probabilities, ratios = self._classify_and_judge(self.familiarity, stored)
+            # 2. For each unlike picture: would its negative be more like them, and why is it unlike?
             strange = np.flatnonzero(ratios > 1)
             if len(strange):
                 negatives = cutout.negative(stored[strange])
-                answers, of_negatives = self._judged(self.familiarity, negatives)
+                negative_probabilities, negative_ratios = self._classify_and_judge(self.familiarity, negatives)
                 for number, at in enumerate(strange.tolist()):
                     picture = pictures[at]
-                    nearer = bool(of_negatives[number] < 0.5 * ratios[at])
+                    nearer = bool(negative_ratios[number] < 0.5 * ratios[at])
                     if nearer and choose_negatives:
-                        probabilities[at], ratios[at] = answers[number], of_negatives[number]
+                        probabilities[at], ratios[at] = negative_probabilities[number], negative_ratios[number]
                         inverted[at] = not picture.inverted
                         picture = picture._replace(stored=negatives[number])
-                    why[at] = reasons(
+                    why[at] = explain_unlikeness(
                         self.familiarity,
                         picture.stored,
                         nearer_negative=nearer and not choose_negatives,
@@ -118,26 +119,29 @@ class Classifier(TrainedNetwork):
                         coloured=picture.coloured,
                     )
             unlike = ratios.tolist()
+        # 3. The most probable classes.
         order = np.argsort(-probabilities, axis=1, kind="stable")[:, :top_k]
         return [
             Prediction([self.classes[at] for at in best], [float(row[at]) for at in best], *judged)
             for row, best, judged in zip(probabilities, order, zip(unlike, why, inverted, strict=True), strict=True)
         ]
 
-    def _judged(self, judge: Familiarity, images: Images) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
-        """Probabilities, and how unlike the training images each image is, from one pass."""
+    def _classify_and_judge(
+        self, judge: Familiarity, images: Images
+    ) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+        """Probabilities (N x classes), and the ratios of `Familiarity.ratios`, from one pass."""
         with judge.watching(self.network) as seen:
             probabilities = self.probabilities(images)
-        return probabilities, judge.ratios(seen.get())
+        return probabilities, judge.ratios(seen.by_layer())
 
     def read(self, picture: Picture) -> NDArray[np.uint8]:
         """One picture as the network wants it: uint8, height x width x channels."""
         return self.open(picture).stored
 
     def open(self, picture: Picture, *, invert: bool = False, fit: bool = False, name: str | None = None) -> Opened:
-        """Read one picture, as its negative with `invert`, cut out with `fit`.
+        """Read one picture; `invert` takes its negative, `fit` cuts out a sign from its background.
 
-        Raises UserError where it cannot, which calls the picture by `name`, or by its path.
+        Raises UserError for a picture that cannot be used; the error calls it by `name`, else by its path.
         """
         name = name or (str(picture) if isinstance(picture, str | Path) else "the picture")
         if isinstance(picture, np.ndarray):

@@ -1,4 +1,4 @@
-"""The table of predictions as a competition wants it: an id taken from the name of each file, and a label."""
+"""The table of predictions that a competition wants: an id, taken from each file's name, and a label."""
 
 import re
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ PLAIN = Submission(id="path", label="label", id_from="path")  # where the entry 
 
 
 def ids(paths: Sequence[str], form: Submission | None) -> list[int] | list[str]:
-    """The id of each file. Raises UserError where a name holds no number, or two files have one id."""
+    """The id of each file. Raises UserError for a name without a needed number, and for two files with the same id."""
     found: list[int] | list[str]
     if form is None or form.id_from == "path":
         found = list(paths)
@@ -46,7 +46,7 @@ def _number(path: str) -> int:
 
 
 def labels(classes: Sequence[str], entry: Entry) -> list[str]:
-    """What the table calls the classes: with `submission` by the folders of the makers, else by their names."""
+    """The names of the classes in the table: with `submission` the makers' folder names, else the classes' own."""
     if entry.submission is None:
         return list(classes)
     folders = {name: folder for folder, name in entry.classes.items()}
@@ -54,6 +54,6 @@ def labels(classes: Sequence[str], entry: Entry) -> list[str]:
 
 
 def table(ids: list[int] | list[str], labels: NDArray[np.object_], form: Submission | None) -> pd.DataFrame:
-    """Two columns, sorted by id: numbers as numbers, all else as text."""
+    """Two columns, id and label, sorted by id: numbers as numbers, other ids as text."""
     form = form or PLAIN
     return pd.DataFrame({form.id: ids, form.label: labels}).sort_values(form.id, ignore_index=True)

@@ -1,4 +1,4 @@
-"""The trained network with what it needs, at work on images as the data set stores them."""
+"""The trained network, which classifies images of the packed data set."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,11 +20,11 @@ from darkroom.network.normalisation import normalise, to_bytes_scale
 
 @dataclass(frozen=True)
 class TrainedNetwork:
-    """A network with what it needs to classify: size, channels, mean, deviation, class names.
+    """A network with all that it needs to classify stored images.
 
-    `shape` is height, width, channels; `mean` and `std` (channels x 1 x 1) have the scale of the stored bytes. The
-    logits are divided by `temperature` before the softmax. `border` is the ground of the training images per channel,
-    in [0, 1].
+    `shape` is height, width, channels. `mean` and `std` (channels x 1 x 1) are on the scale of the bytes, 0 to 255. The
+    softmax is taken of logits over `temperature`. `border` is the background of the training images, one value a
+    channel, 0 to 1.
     """
 
     network: nn.Module
@@ -49,7 +49,7 @@ class TrainedNetwork:
         network = architectures.build(facts.model, facts.shape, len(facts.classes))
         try:
             network.load_state_dict(load_file(weights_file))
-        except Exception as error:  # safetensors and torch each have their own
+        except Exception as error:  # safetensors and torch each raise their own kinds
             reason = str(error).splitlines()[0]
             if facts.model.own:
                 raise UserError(
@@ -62,17 +62,14 @@ class TrainedNetwork:
         return cls(network, facts.classes, facts.shape, mean, std, facts.temperature, facts.border)
 
     def probabilities(self, images: Images, batch_size: int = 512) -> NDArray[np.float32]:
-        """Calibrated probabilities (N x classes) of images as the data set stores them.
-
-        `images` are uint8, N x height x width x channels.
-        """
+        """Calibrated probabilities (N x classes, float32) of stored images (uint8, N x height x width x channels)."""
         stored = torch.from_numpy(np.ascontiguousarray(images))
         logits = predict(self.network, stored, self.mean, self.std, batch_size)
         result: NDArray[np.float32] = (logits.float() / self.temperature).softmax(1).cpu().numpy()
         return result
 
     def features(self, images: Images, batch_size: int = 512) -> NDArray[np.float32]:
-        """What the last layer sees of images as the data set stores them: vectors, N x its inputs."""
+        """Inputs of the last layer (N x width, float32) for stored images (uint8, N x height x width x channels)."""
         features, head = self.network.get_submodule("features"), self.network.get_submodule("head")
         before_last = nn.Sequential(features, *list(head.children())[:-1])
         stored = torch.from_numpy(np.ascontiguousarray(images))
@@ -84,7 +81,7 @@ class TrainedNetwork:
 
 @torch.inference_mode()
 def predict(network: nn.Module, images: Tensor, mean: Tensor, std: Tensor, batch_size: int) -> Tensor:
-    """What `network`, in evaluation mode, makes of stored images (uint8, N x height x width x channels)."""
+    """Outputs of `network`, in evaluation mode, for stored images (uint8, N x height x width x channels)."""
     network.eval()
     parts = torch.split(images, batch_size)
     return torch.cat([network(normalise(part.to(mean.device), mean, std)) for part in parts])

@@ -1,4 +1,4 @@
-"""The classes of images without labels, a part of the data set."""
+"""Classify the images of the data set that have no label."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,7 +9,7 @@ from darkroom.dataset.packed import Images, Labels, Rows, chunks
 
 
 def classify(classifier: TrainedNetwork, images: Images, rows: Rows) -> tuple[Labels, NDArray[np.float32]]:
-    """The number of the most probable class of the images at these rows, and its calibrated probability."""
+    """For the images at `rows`: the number of the most probable class (int64), and its calibrated probability."""
     best, confidence = np.zeros(len(rows), np.int64), np.zeros(len(rows), np.float32)
     at = 0
     with bar(what="predict", unit="image", total=len(rows)) as shown:

@@ -1,4 +1,4 @@
-"""Charts of the data and of the evaluation. Every function returns a figure."""
+"""Charts of the data and of the evaluation. Every public function returns a Matplotlib figure."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -19,11 +19,11 @@ from darkroom.drawing.style import (
     short,
 )
 
-BESIDE = 300  # names that can be read beside the largest confusion matrix
+BESIDE = 300  # class names that are readable beside the largest confusion matrix
 
 
 def class_balance(counts: NDArray[np.int64], classes: Sequence[str], title: str) -> Figure:
-    """Images of each class, as bars."""
+    """Bars: the number of images of each class."""
     figure = new_figure(7, 1.2 + 0.24 * len(classes))
     axis = figure.subplots()
     places = np.arange(len(classes))
@@ -41,7 +41,10 @@ def class_balance(counts: NDArray[np.int64], classes: Sequence[str], title: str)
 
 
 def sizes(widths: Sequence[int], heights: Sequence[int], stored: tuple[int, int], title: str) -> Figure:
-    """Width against height as found; the area of a dot is the number of images."""
+    """Width against height of the files, in pixels; the area of a dot grows with the number of images.
+
+    `stored` is height, width of the stored images.
+    """
     figure = new_figure(5, 4.6)
     axis = figure.subplots()
     found = pd.DataFrame({"width": widths, "height": heights}).value_counts().reset_index()
@@ -91,7 +94,7 @@ def confusion(matrix: NDArray[np.int64], classes: Sequence[str], *, normalised: 
 
 
 def per_class(table: pd.DataFrame, split: str) -> Figure:
-    """Precision, recall and F1 of each class, as dots on one line a class."""
+    """Dots: precision, recall and F1 of each class, one line a class. `table` has these columns and class."""
     figure = new_figure(6.5, 1.4 + 0.24 * len(table))
     axis = figure.subplots()
     places = np.arange(len(table))
@@ -110,7 +113,7 @@ def per_class(table: pd.DataFrame, split: str) -> Figure:
 
 
 def coverage(table: pd.DataFrame, split: str) -> Figure:
-    """Accuracy on the images that are surest, by their share; some thresholds of the confidence stand beside."""
+    """Accuracy against coverage, with some confidence thresholds; `table` is the one of `metrics.coverage`."""
     figure = new_figure(6.5, 4.2)
     axis = figure.subplots()
     shares, accuracies = 100 * table["coverage"], 100 * table["accuracy"]
@@ -121,7 +124,7 @@ def coverage(table: pd.DataFrame, split: str) -> Figure:
     axis.ticklabel_format(axis="y", useOffset=False)
     last = float("inf")
     for share, accuracy, threshold in zip(shares, accuracies, table["threshold"], strict=True):
-        if last - share >= 12:  # apart enough to be read
+        if last - share >= 12:  # far enough from the last label to be readable
             axis.annotate(
                 percent(threshold), (share, accuracy), (3, 4), textcoords="offset points", fontsize=7, color=GREY
             )
@@ -134,7 +137,7 @@ def coverage(table: pd.DataFrame, split: str) -> Figure:
 
 
 def reliability(table: pd.DataFrame, split: str) -> Figure:
-    """Accuracy over confidence with the images of each bin, before and after temperature scaling."""
+    """Reliability diagrams before and after temperature scaling, each above a histogram of the confidence."""
     figure = new_figure(9.5, 4.8)
     figure.suptitle(f"Reliability, {split} split", fontsize=10)
     axes = figure.subplots(2, 2, sharex=True, sharey="row", height_ratios=[3, 1])
@@ -148,7 +151,9 @@ def reliability(table: pd.DataFrame, split: str) -> Figure:
         upper.set_title(f"{when} temperature scaling", fontsize=10)
         lower.bar(centres, table[f"images{suffix}"], 0.94 * width, color=GREY)
         lower.set_yscale("symlog", linthresh=1)
-        lower.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")  # powers of ten would need math text
+        lower.yaxis.set_major_formatter(
+            lambda value, _: f"{value:,.0f}"
+        )  # Matplotlib writes powers of ten in math text, which is off
         upper.set_ylabel("accuracy, %")
         lower.set_ylabel("images")
         lower.set_xlabel("confidence, %")
@@ -162,7 +167,10 @@ def reliability(table: pd.DataFrame, split: str) -> Figure:
 
 
 def slices(table: pd.DataFrame, split: str) -> Figure:
-    """Accuracy with its interval by quarters of each property of the images; the line is the accuracy of all."""
+    """Accuracy with its interval by quarters of each property; the dashed line is the accuracy of all images.
+
+    `table` is the one of `analysis.slices`.
+    """
     names = list(table["property"].unique())
     figure = new_figure(3.1 * len(names) + 0.6, 3.4)
     figure.suptitle(f"Accuracy by looks of the image, {split} split (95 % intervals)", fontsize=10)

@@ -1,4 +1,4 @@
-"""The picture of images without labels, with what they were taken for."""
+"""The picture of images without labels, each with its predicted class."""
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -7,12 +7,15 @@ from numpy.typing import NDArray
 from darkroom.dataset.packed import Images, Labels, Rows
 from darkroom.drawing import galleries
 
-DOUBTFUL, RANDOM = 24, 16  # images shown
-SEED = 0  # of the images shown at random
+DOUBTFUL, RANDOM = 24, 16  # images shown: the least certain, and others
+SEED = 0  # decides which others
 
 
-def draw(images: Images, rows: Rows, best: Labels, confidence: NDArray[np.float32], classes: list[str]) -> Figure:
-    """The least certain of the images at these rows, then some others at random, with class and confidence."""
+def figure(images: Images, rows: Rows, best: Labels, confidence: NDArray[np.float32], classes: list[str]) -> Figure:
+    """The least certain of the images at `rows`, then others at random, each with its class and confidence.
+
+    `best` (class numbers) and `confidence` have one entry a row.
+    """
     order = np.argsort(confidence, kind="stable")
     doubtful, rest = order[:DOUBTFUL], np.sort(order[DOUBTFUL:])
     chosen = np.random.default_rng(SEED).permutation(rest)[:RANDOM]

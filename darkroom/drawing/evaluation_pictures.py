@@ -1,4 +1,4 @@
-"""The pictures of how good the model is on the test split, a file for each."""
+"""The pictures of the evaluation on the test split, one file each."""
 
 from pathlib import Path
 
@@ -6,8 +6,8 @@ from darkroom.analysis.evaluation_tables import Tables
 from darkroom.drawing import charts, style
 
 
-def draw(folder: Path, tables: Tables, classes: list[str]) -> None:
-    """Write all pictures to `folder`."""
+def write(folder: Path, tables: Tables, classes: list[str]) -> None:
+    """Write one PNG file to `folder` for each table."""
     figures = {
         "confusion": charts.confusion(tables.matrix, classes, normalised=False, split="test"),
         "confusion_normalised": charts.confusion(tables.matrix, classes, normalised=True, split="test"),

@@ -1,4 +1,7 @@
-"""Images in rows with words: samples, mistakes, their nearest neighbours, the evidence that decided."""
+"""Images in rows, with text: samples, mistakes, nearest neighbours, heat maps. All functions return a figure.
+
+`images` is always the whole packed array, or a part of it: uint8, N x height x width x channels.
+"""
 
 from collections.abc import Sequence
 from typing import Any
@@ -12,46 +15,49 @@ from darkroom.dataset.packed import Images, Rows
 from darkroom.drawing.sheet import Layout, Sheet
 from darkroom.drawing.style import BLUE, GREY, RED, short, wrapped
 
-LONGEST = 16  # characters of a name over a small picture
-LONGEST_LINE = 20  # over one of a grid
-PER_LINE = 2  # images that stand with their company on one line
+LONGEST = 16  # characters of a class name over an image
+LONGEST_LINE = 20  # characters of a line over an image of a grid
+PER_LINE = 2  # mistakes on one line, each beside its neighbours or heat maps
 
 
-def nothing(title: str, words: str) -> Figure:
-    """A picture that says that there is nothing to show."""
+def placeholder(title: str, words: str) -> Figure:
+    """A figure that says in `words` that there is nothing to show."""
     sheet = Sheet(title, Layout((1.0,), 1, 0.8))
-    sheet.nothing(words)
-    return sheet.done()
+    sheet.placeholder(words)
+    return sheet.finish()
 
 
 def grid(images: Images, titles: Sequence[str], *, columns: int, title: str) -> Figure:
-    """Images in rows, each under its own title; `title` stands over them all."""
+    """Images in rows, each under its entry of `titles`; `title` stands over the whole figure."""
     lines = max((text.count("\n") + 1 for text in titles if text), default=0)
-    height = min(1.0, 1.15 * images.shape[1] / images.shape[2])  # of wide images
+    height = min(1.0, 1.15 * images.shape[1] / images.shape[2])  # wide images need less
     sheet = Sheet(title, Layout((1.25,) * columns, max(1, -(-len(images) // columns)), height, lines))
     if not len(images):
-        sheet.nothing("none")
+        sheet.placeholder("none")
     for at, (image, text) in enumerate(zip(images, titles, strict=True)):
         words = "\n".join(short(line, LONGEST_LINE) for line in text.split("\n"))
         sheet.image(*divmod(at, columns), image, words)
-    return sheet.done()
+    return sheet.finish()
 
 
-def groups(images: Images, groups: dict[str, pd.DataFrame], *, columns: int, title: str) -> Figure:
-    """One row of images for each group of mistakes (tables with the columns row and confidence), beside its heading."""
+def by_group(images: Images, groups: dict[str, pd.DataFrame], *, columns: int, title: str) -> Figure:
+    """One row of images for each group of mistakes, beside its heading.
+
+    `groups` gives by heading a table with the columns row and confidence.
+    """
     if not groups:
-        return nothing(title, "no mistakes")
+        return placeholder(title, "no mistakes")
     sheet = Sheet(title, Layout((2.2, *[1.1] * columns), len(groups), 1.0, 1))
     for row, (heading, group) in enumerate(groups.items()):
         sheet.words(row, 0, wrapped(heading))
         shown = group[["row", "confidence"]].head(columns)
         for column, (place, confidence) in enumerate(shown.itertuples(index=False), start=1):
             sheet.image(row, column, images[place], f"{confidence:.0%}")
-    return sheet.done()
+    return sheet.finish()
 
 
 def before_after(before: Images, after: Images, *, columns: int, title: str) -> Figure:
-    """Rows of images, each with the row of what became of them under it."""
+    """Rows of images, each above the row of the same images after a change."""
     sheet = Sheet(title, Layout((0.5, *[0.9] * columns), 2 * -(-len(before) // columns), 0.82))
     for at, (one, other) in enumerate(zip(before, after, strict=True)):
         row, column = divmod(at, columns)
@@ -59,15 +65,15 @@ def before_after(before: Images, after: Images, *, columns: int, title: str) -> 
             sheet.image(2 * row + below, column + 1, image)
             if not column:
                 sheet.words(2 * row + below, 0, word, size=7)
-    return sheet.done()
+    return sheet.finish()
 
 
 def neighbours(
     images: Images, mistakes: pd.DataFrame, rows: Rows, names: Sequence[Sequence[str]], title: str
 ) -> Figure:
-    """Each mistake (columns row, true, predicted, confidence) and its nearest training images, with their labels.
+    """Each mistake (columns row, true, predicted, confidence) beside its nearest training images and their labels.
 
-    `rows` (N x k) are those of the training images, -1 for none, and `names` their labels.
+    `rows` (N x k) holds the rows of the training images, -1 for none; `names` holds their labels.
     """
     sheet, blocks = _blocks(len(mistakes), 1 + rows.shape[1], title)
     for (row, column), mistake, near, labels in zip(blocks, _lines(mistakes), rows, names, strict=True):
@@ -75,13 +81,16 @@ def neighbours(
         for at, (place, label) in enumerate(zip(near, labels, strict=False), start=1):
             colour = {mistake["predicted"]: RED, mistake["true"]: BLUE}.get(label, GREY)
             sheet.image(row, column + at, images[place], short(label, LONGEST), colour)
-    return sheet.done()
+    return sheet.finish()
 
 
-def evidence(
+def with_heat_maps(
     images: Images, mistakes: pd.DataFrame, predicted: NDArray[np.float32], true: NDArray[np.float32], title: str
 ) -> Figure:
-    """Each mistake, and over it the evidence (N x height x width, 0 to 1) for the predicted and for the true class."""
+    """Each mistake beside two heat maps over it: the evidence for the predicted class, and for the true one.
+
+    `predicted` and `true` are N x height x width, 0 to 1.
+    """
     sheet, blocks = _blocks(len(mistakes), 3, title, right=0.9)
     for at, ((row, column), mistake) in enumerate(zip(blocks, _lines(mistakes), strict=True)):
         image = images[mistake["row"]]
@@ -90,7 +99,7 @@ def evidence(
             words = f"for {short(mistake[name], LONGEST - 2)}\n({name})"
             sheet.image(row, column + beside, image, words)
             shown = sheet.heat(row, column + beside, share)
-    figure = sheet.done()
+    figure = sheet.finish()
     width = figure.get_figwidth()
     bar = figure.colorbar(shown, cax=figure.add_axes((1 - 0.75 / width, 0.2, 0.1 / width, 0.6)), ticks=[0, 0.5, 1])
     bar.set_label("evidence (strongest: 1)", fontsize=7)
@@ -99,9 +108,9 @@ def evidence(
 
 
 def _blocks(count: int, cells: int, title: str, right: float = 0.0) -> tuple[Sheet, list[tuple[int, int]]]:
-    """A sheet with so many blocks, each of so many cells in a row; row and first column of each.
+    """A sheet of `count` blocks, each of `cells` cells in a row; and the row and first column of each block.
 
-    A gap stands between blocks that share a line.
+    A gap separates blocks that share a line.
     """
     across = min(count, PER_LINE)
     widths = [1.15] * cells + ([0.25] + [1.15] * cells) * (across - 1)

@@ -1,4 +1,4 @@
-"""The pictures of what the network has learned, a file for each."""
+"""The pictures of the stage `inside`, one file each."""
 
 from pathlib import Path
 
@@ -6,8 +6,8 @@ from darkroom.analysis.network_findings import Data, Findings
 from darkroom.drawing import network_charts, style
 
 
-def draw(folder: Path, found: Findings, data: Data) -> None:
-    """Write to `folder` all pictures for which something was found."""
+def write(folder: Path, found: Findings, data: Data) -> None:
+    """Write a PNG file to `folder` for each finding that is not empty."""
     if found.filters is not None:
         name, weights = found.filters
         style.save(network_charts.filters(weights, name), folder / "filters.png")

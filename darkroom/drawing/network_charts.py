@@ -1,4 +1,4 @@
-"""Pictures of the inside of a network; as those of `plots`, each function returns a figure."""
+"""Charts of the inside of a network. Every public function returns a Matplotlib figure."""
 
 from collections.abc import Mapping, Sequence
 
@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from darkroom.dataset.packed import Images
 from darkroom.drawing.style import BLUE, GREEN, GREY, ORANGE, RED, new_figure, open_frame, short, show_image
 
-SHOWN = 64  # filters
-KERNELS = 16  # rows and columns of kernels
+SHOWN = 64  # filters, at most
+KERNELS = 16  # rows and columns of kernels, at most
 COLOURS = (BLUE, ORANGE, GREEN, "#CC79A7", "#56B4E9", "#000000", "#F0E442")  # Okabe and Ito's, without the red
 BESIDE = 20  # points between a name on the map and the images of the class
-NAMED = 10  # classes that get a name on the map
+NAMED = 10  # up to so many classes, all get a name on the map
 DIVERGING = "RdBu_r"  # red and blue are told apart with every kind of colour vision
 
 
@@ -45,7 +45,7 @@ def filters(weights: NDArray[np.float32], name: str) -> Figure:
 
 
 def kernels(weights: NDArray[np.float32], name: str) -> Figure:
-    """Kernels of a convolution (outputs x inputs x height x width): a row for each output, on one scale."""
+    """Kernels of a convolution (outputs x inputs x height x width): one row an output, all on one scale."""
     shown = weights[:KERNELS, :KERNELS]
     rows, columns, height, width = shown.shape
     if columns == 1:  # a depthwise convolution: one kernel for each channel
@@ -70,7 +70,7 @@ def kernels(weights: NDArray[np.float32], name: str) -> Figure:
 
 
 def activations(images: Images, names: Sequence[str], maps: dict[str, NDArray[np.float32]]) -> Figure:
-    """A row for each image with its name; for each layer its strongest maps (N x maps x height x width)."""
+    """One row an image, with its class in `names`; `maps` gives by layer what is shown: N x maps x height x width."""
     widths = [1.0, *(float(found.shape[1]) for found in maps.values())]
     figure = new_figure(1.6 + 0.42 * sum(widths), 0.9 + 0.45 * len(images))
     figure.suptitle("Strongest activation maps of one image of each class, test split; black: 0, white: its largest",
@@ -97,7 +97,7 @@ def activations(images: Images, names: Sequence[str], maps: dict[str, NDArray[np
 
 
 def dead(channels: Mapping[str, tuple[int, int]]) -> Figure:
-    """The share of dead channels in each layer; `channels` gives all and dead ones."""
+    """Bars: the share of dead channels; `channels` gives by layer the numbers of all channels and of dead ones."""
     figure = new_figure(6.5, 1.2 + 0.22 * max(1, len(channels)))
     axis = figure.subplots()
     places = np.arange(len(channels))
@@ -118,20 +118,22 @@ def dead(channels: Mapping[str, tuple[int, int]]) -> Figure:
 def feature_map(
     images: NDArray[np.float64], centres: NDArray[np.float64], classes: Sequence[str], table: pd.DataFrame, total: int
 ) -> Figure:
-    """Images (N x 2) and classes (K x 2) on the map of `inside.positions`; `table` has the columns label and predicted.
+    """Images (N x 2) and classes (K x 2) on the map of `project_to_plane`; `table` has the columns label, predicted.
 
-    With more than ten classes only those with most mistakes have colour and name.
+    With more than ten classes, only the seven with most mistakes have colour and name. `total` counts all test images.
     """
     figure = new_figure(8, 7)
     axis = figure.subplots()
+    # 1. Which classes get a colour and a name.
     label, wrong = table["label"].to_numpy(), (table["label"] != table["predicted"]).to_numpy()
     named = np.arange(len(classes))
     if len(classes) > NAMED:
         worst = np.bincount(label[wrong], minlength=len(classes))
         named = np.sort(np.argsort(-worst, kind="stable")[: len(COLOURS)])
+    # 2. The images: grey ones, then a colour for each named class, then rings around the mistakes.
     others = ~np.isin(label, named)
     axis.scatter(images[others, 0], images[others, 1], s=6, color="#cccccc", linewidths=0)
-    markers = "os^D"  # colours come round after the seventh class, with another marker
+    markers = "os^D"  # after seven classes the colours start again, with the next marker
     for place, number in enumerate(named.tolist()):
         colour, marker = COLOURS[place % len(COLOURS)], markers[place // len(COLOURS)]
         of_class = images[label == number]
@@ -147,9 +149,9 @@ def feature_map(
     x, y = images[wrong].T
     label_of_wrong = f"mistake ({int(wrong.sum()):,})"
     axis.scatter(x, y, s=60, facecolors="none", edgecolors=RED, linewidths=1.2, label=label_of_wrong)
+    # 3. The names: each just outside the images of its class, on the side away from the map's centre.
     names = []
     for place, number in enumerate(named.tolist()):
-        # Just beyond the images of the class, away from the middle of the map.
         of_class = images[label == number]
         middle = np.median(of_class, axis=0) if len(of_class) else centres[number]
         outwards = middle - centres.mean(axis=0)
@@ -176,7 +178,7 @@ def feature_map(
 
 
 def _keep_inside(names: Sequence[Annotation], axis: Axes) -> None:
-    """Move names that would stand over the edge of the axis; those at the sides go above or below their images."""
+    """Move names that cross the frame of the axis inside; those at the sides go above or below their images."""
     figure = axis.get_figure(root=True)
     assert figure is not None
     figure.draw_without_rendering()
@@ -191,7 +193,7 @@ def _keep_inside(names: Sequence[Annotation], axis: Axes) -> None:
 
 
 def _mosaic(tiles: NDArray[np.float32], columns: int) -> NDArray[np.float32]:
-    """Tiles (N x height x width, or x 3) in rows, one white pixel between them."""
+    """Tiles (N x height x width, or x 3) in rows on one array, with one white pixel between them."""
     count, height, width, *rest = tiles.shape
     rows = -(-count // columns)
     sheet = np.full((rows * (height + 1) - 1, columns * (width + 1) - 1, *rest), 1.0 if rest else np.nan, np.float32)

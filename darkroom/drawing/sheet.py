@@ -1,6 +1,6 @@
-"""Small pictures in rows and columns on one sheet, with words above and beside them.
+"""Small pictures in rows and columns on one sheet, with text above and beside them.
 
-All stand on one axis of Matplotlib, whose unit is the inch: an axis for each picture costs 20 ms of CPU time, and a
+All share one Matplotlib axis, whose unit is the inch: an axis for each picture would cost 20 ms of CPU time, and a
 sheet may have hundreds.
 """
 
@@ -15,31 +15,31 @@ from numpy.typing import NDArray
 
 from darkroom.drawing.style import GREY
 
-LINE = 0.125  # inches of a line of small words
+LINE = 0.125  # inches that a line of small text takes
 GAP = 0.08  # inches between pictures
 MARGIN = 0.1  # inches around everything
-NARROWEST = 6.5  # inches of a sheet, for its title
-SMALL = 7  # points
+NARROWEST = 6.5  # inches that a sheet has at least, for its title
+SMALL = 7  # points of small text
 
 
 @dataclass(frozen=True)
 class Layout:
-    """Places of a sheet: `widths` of its columns and the height of a picture in inches, the lines above each."""
+    """The grid of a sheet."""
 
-    widths: Sequence[float]
+    widths: Sequence[float]  # of the columns, in inches
     rows: int
-    height: float
-    lines: int = 0
+    height: float  # of a picture, in inches
+    lines: int = 0  # of text above each picture
     right: float = 0.0  # inches that stay free beside the last column
 
     @property
     def row_height(self) -> float:
-        """From the top of a row to the top of the next."""
+        """Inches from the top of a row to the top of the next."""
         return self.height + self.lines * LINE + GAP
 
 
 class Sheet:
-    """A figure with cells, by row and column from the upper left one on."""
+    """A figure of cells, whose rows and columns count from 0 at the upper left."""
 
     def __init__(self, title: str, layout: Layout) -> None:
         heading = 0.2 * (title.count("\n") + 1) + MARGIN
@@ -56,7 +56,7 @@ class Sheet:
         self._size = width, height
 
     def image(self, row: int, column: int, image: NDArray[np.uint8], words: str = "", colour: str = "black") -> None:
-        """Show an image (uint8, height x width x channels), words above it."""
+        """Show an image (uint8, height x width x channels), with `words` above it."""
         grey = image.shape[-1] == 1
         shown = image[..., 0] if grey else image
         self._picture(row, column, shown, cmap="gray" if grey else None, vmin=0, vmax=255)
@@ -68,22 +68,22 @@ class Sheet:
             )  # fmt: skip
 
     def heat(self, row: int, column: int, share: NDArray[np.float32]) -> AxesImage:
-        """Lay a heat map (height x width, 0 to 1) over the image there."""
+        """Lay a heat map (height x width, 0 to 1) over the image in this cell."""
         return self._picture(row, column, share, cmap="viridis", vmin=0, vmax=1, alpha=0.6)
 
     def words(self, row: int, column: int, text: str, size: float = 8) -> None:
-        """Write into a cell, beside pictures: to its right edge, at half its height."""
+        """Write text into a cell: right-aligned, at half its height."""
         top = self._top + row * self._layout.row_height + self._layout.lines * LINE
         right = self._starts[column + 1] - GAP
         self.axis.text(right, top + self._layout.height / 2, text, fontsize=size, ha="right", va="center")
 
-    def nothing(self, words: str) -> None:
+    def placeholder(self, words: str) -> None:
         """Say that there is nothing to show."""
         self.figure.text(0.5, 0.4, words, ha="center", color=GREY)
 
-    def done(self) -> Figure:
-        """The figure."""
-        # After the last picture, for each sets the limits to its own.
+    def finish(self) -> Figure:
+        """The figure, once all cells are filled."""
+        # Limits come last, because each picture sets them to its own extent.
         width, height = self._size
         self.axis.set(xlim=(0, width), ylim=(height, 0), aspect="auto")
         return self.figure
@@ -94,7 +94,7 @@ class Sheet:
         return self.axis.imshow(values, extent=extent, interpolation="nearest", **options)  # type: ignore[arg-type]
 
     def _box(self, row: int, column: int, aspect: float) -> tuple[float, float, float, float]:
-        """Left, right, top and bottom of a picture of this height over width, as large as its cell allows."""
+        """Left, right, top, bottom (inches) of the largest picture of this aspect (height over width) in a cell."""
         height = min(self._layout.height, (self._layout.widths[column] - GAP) * aspect)
         width = height / aspect
         middle = (self._starts[column] + self._starts[column + 1]) / 2

@@ -1,4 +1,4 @@
-"""What all pictures share: colours, figures, labels; `save` writes a figure, the same one with the same bytes."""
+"""What all pictures share: colours, frames, short names; and `save`, which writes equal figures as equal bytes."""
 
 import textwrap
 import warnings
@@ -13,14 +13,14 @@ from numpy.typing import NDArray
 
 from darkroom.base.files import replacing
 
-# Okabe and Ito's palette, told apart with every kind of colour vision: https://jfly.uni-koeln.de/color/
+# Okabe and Ito's palette, which people with every kind of colour vision can tell apart: https://jfly.uni-koeln.de/color/
 BLUE, ORANGE, GREEN, RED, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#666666"
 DPI = 110
 matplotlib.rcParams["text.parse_math"] = False  # a class may be called «$5 or $10»
 
 
 def save(figure: Figure, path: Path) -> None:
-    """Write a figure as PNG, without date and program version."""
+    """Write a figure as PNG, without the date and Matplotlib's version."""
     figure.set_dpi(DPI)
     with replacing(path) as partial, warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # a letter that the font lacks becomes a box
@@ -29,10 +29,12 @@ def save(figure: Figure, path: Path) -> None:
 
 
 def new_figure(width: float, height: float) -> Figure:
+    """An empty figure of this size in inches."""
     return Figure(figsize=(width, height), layout="constrained")
 
 
 def show_image(axis: Axes, image: NDArray[np.uint8]) -> None:
+    """Show an image (uint8, height x width x channels), pixel by pixel."""
     grey = image.shape[-1] == 1
     axis.imshow(
         image[..., 0] if grey else image,
@@ -44,15 +46,18 @@ def show_image(axis: Axes, image: NDArray[np.uint8]) -> None:
 
 
 def open_frame(axis: Axes) -> None:
+    """Remove the upper and right line of the frame."""
     axis.spines[["top", "right"]].set_visible(False)
 
 
 def wrapped(text: str) -> str:
+    """The text in lines of 26 characters, eight at most."""
     lines = textwrap.wrap(text, 26)
-    if len(lines) > 8:  # more would not fit beside a row of images; the number stands at the end
+    if len(lines) > 8:  # more do not fit beside a row of images; the end is kept, as it holds the number
         lines = [*lines[:4], "…", *lines[-3:]]
     return "\n".join(lines)
 
 
 def short(name: str, length: int = 24) -> str:
+    """The name, cut to `length` characters."""
     return name if len(name) <= length else name[: length - 1] + "…"

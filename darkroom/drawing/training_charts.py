@@ -1,4 +1,4 @@
-"""How a training went, as curves. Every function returns a figure."""
+"""Charts of a training. Every public function returns a Matplotlib figure."""
 
 from collections.abc import Sequence
 
@@ -19,10 +19,10 @@ from darkroom.drawing.style import (
 
 
 def curves(history: pd.DataFrame, best: int, boundary: int = 0, augmented: bool = True) -> Figure:
-    """Loss, accuracy and learning rate by epoch; the epoch whose weights were kept is marked.
+    """Loss, accuracy and learning rate by epoch; `best` is the epoch whose weights were kept.
 
-    `boundary` is the number of first epochs in which the head alone was trained; `augmented` tells whether training
-    images were changed, so that their loss and accuracy are those of harder images.
+    In the first `boundary` epochs only the head was trained. `augmented` says whether the training figures are those
+    of augmented, and so harder, images.
     """
     train = "train (augmented)" if augmented else "train"
     figure = new_figure(11, 3.4)
@@ -62,7 +62,10 @@ def learning_rates(
     suggestion: tuple[float, float] | None,
     present: float,
 ) -> Figure:
-    """Loss over learning rate in a range test, with the rates that it suggests and the present one."""
+    """Loss against learning rate in a range test, with the suggested range and the `present` rate.
+
+    `losses` and `smoothed` have one entry for each of the `rates`.
+    """
     figure = new_figure(6.5, 4)
     axis = figure.subplots()
     axis.plot(rates, losses, color=BLUE, alpha=0.3, linewidth=0.8, label="each batch")
@@ -72,9 +75,11 @@ def learning_rates(
         axis.axvspan(low_rate, high_rate, color=GREEN, alpha=0.15, label=f"suggested: {low_rate:g} to {high_rate:g}")
     axis.axvline(present, color=ORANGE, linewidth=1.2, linestyle="--", label=f"train.lr: {present:g}")
     axis.set_xscale("log")
-    axis.xaxis.set_major_formatter(lambda value, _: f"{value:g}")  # powers of ten would need math text
+    axis.xaxis.set_major_formatter(
+        lambda value, _: f"{value:g}"
+    )  # Matplotlib writes powers of ten in math text, which is off
     axis.xaxis.set_minor_formatter("")
-    # The last, diverging losses would flatten all others.
+    # Diverging losses at the end would flatten the rest of the curve.
     low, first = float(smoothed.min()), float(smoothed[0])
     axis.set_ylim(max(0.0, low - 0.15 * first), 1.4 * first)
     axis.set_xlabel("learning rate")

@@ -1,4 +1,4 @@
-"""The content of the report and the card: the files of the pipeline, put into words, tables and pictures."""
+"""The report and the model card: their content, read from the pipeline's files, and their pages."""
 
 import hashlib
 from typing import Any
@@ -51,7 +51,7 @@ PICTURES = {
 
 
 def content(params: Params, entry: Entry) -> dict[str, Any]:
-    """All that the templates ask for, a key for each section of the report."""
+    """All content of the templates, by the names that they use; each section of the report has a key."""
     facts, figures, errors = (
         ModelFacts.read(paths.MODEL),
         Evaluation.read(paths.EVALUATE),
@@ -80,7 +80,7 @@ def content(params: Params, entry: Entry) -> dict[str, Any]:
 
 
 def page(content: dict[str, Any]) -> str:
-    """The report: one page of HTML with its pictures, style and script in it."""
+    """The report: one HTML page that contains its pictures, style and script."""
     pictures = {name: rendering.picture(folder / f"{name}.png", alt) for name, (folder, alt) in PICTURES.items()}
     style, script = rendering.part("report.css"), rendering.part("report.js")
     return rendering.render("report.html.j2", **content, pictures=pictures, style=style, script=script)
@@ -92,9 +92,9 @@ def card(content: dict[str, Any]) -> str:
 
 
 def made(params: Params) -> dict[str, Any]:
-    """How to make it again: commands, sums of what went in and came out, parameters.
+    """How to reproduce the model: commands, hashes of inputs and outputs, parameters.
 
-    Which packages made it stands in the record of the run, for the bytes must not depend on them.
+    Package versions stand in MLflow's record of the run: in the report, its bytes would depend on them.
     """
     locked = hashlib.md5(paths.WEIGHTS.read_bytes(), usedforsecurity=False).hexdigest()
     hashes = {
@@ -104,7 +104,7 @@ def made(params: Params) -> dict[str, Any]:
         "weights": sha256(paths.WEIGHTS),
     }
     return {
-        # The commit itself cannot stand in a file that the commit holds the sum of.
+        # A file cannot name the commit that holds its own hash, so the commands look for it.
         "commands": "# the commit that locked these weights\n"
         f"git checkout $(git log --all --format=%H -S {locked} -- dvc.lock | tail -1)\n"
         "dvc repro        # make everything again, or `dvc pull` to fetch it",

@@ -1,4 +1,4 @@
-"""Pages out of templates: every name that comes from data is escaped, every picture is part of the page."""
+"""Fill page templates: text from data is escaped, and pictures become part of the page."""
 
 import base64
 import re
@@ -13,14 +13,14 @@ from markupsafe import Markup
 from numpy.typing import NDArray
 
 TEMPLATES = Path(__file__).with_name("templates")
-LARGE = 300_000  # bytes from which on a picture is kept as WebP
+LARGE = 300_000  # bytes; a larger picture becomes WebP
 LONGEST = 16_383  # pixels of a side that WebP can hold
-THUMBNAIL = 96  # pixels of the longer side of an image in a gallery, at most
+THUMBNAIL = 96  # pixels that the longer side of a gallery image has at most
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture as a page holds it: all of it in its address."""
+    """A picture of a page; its data URI holds all its bytes."""
 
     uri: str
     alt: str
@@ -29,7 +29,7 @@ class Picture:
 
 
 def render(template: str, **content: Any) -> str:
-    """Fill a template of `templates`, HTML or Markdown: all text is escaped; a missing name is an error."""
+    """Fill a template of `templates`, HTML or Markdown. All text is escaped; a name without content is an error."""
     is_html = ".html" in template
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
@@ -44,26 +44,26 @@ def render(template: str, **content: Any) -> str:
 
 
 def _markdown(value: Any) -> Any:
-    """Text that Markdown shows letter by letter, on one line."""
+    """Escape text, so that Markdown shows it unchanged, on one line."""
     if not isinstance(value, str) or isinstance(value, Markup):
         return value
     line = re.sub(r"\s+", " ", "".join(letter if letter.isprintable() else " " for letter in value))
-    # An underline inside a word is one anyway.
+    # An underscore inside a word needs no escape.
     return re.sub(r"[\\`*\[\]|~$#&]|(?<![^\W_])_|_(?![^\W_])", r"\\\g<0>", line).replace("<", "&lt;")
 
 
 def part(name: str) -> Markup:
-    """A file of `templates`, to stand in a page as it is."""
+    """The text of a file of `templates`, which is not escaped."""
     return Markup((TEMPLATES / name).read_text(encoding="utf-8"))  # noqa: S704, our own
 
 
 def picture(file: Path, alt: str) -> Picture | None:
-    """A PNG file for a page, None where there is no such file; a large one becomes WebP where it can, at some loss."""
+    """A PNG file for a page, None where there is no such file. A large one becomes lossy WebP, if its sides allow."""
     if not file.is_file():
         return None
     data = file.read_bytes()
     pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
-    assert pixels is not None  # the pipeline's own
+    assert pixels is not None  # the pipeline wrote it
     height, width = pixels.shape[:2]
     if len(data) > LARGE and max(height, width) <= LONGEST:
         return Picture(_uri("webp", _encode(".webp", pixels, [cv2.IMWRITE_WEBP_QUALITY, 80])), alt, width, height)
@@ -71,7 +71,7 @@ def picture(file: Path, alt: str) -> Picture | None:
 
 
 def thumbnail(image: NDArray[np.uint8]) -> str:
-    """The address that holds an image (uint8, height x width x channels), made smaller where it is large."""
+    """The data URI of an image (uint8, height x width x channels), shrunk to `THUMBNAIL` pixels where it is larger."""
     height, width, channels = image.shape
     if channels == 3:
         image = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
@@ -79,7 +79,7 @@ def thumbnail(image: NDArray[np.uint8]) -> str:
     if shrink < 1:
         size = max(1, round(width * shrink)), max(1, round(height * shrink))
         image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
-    if shrink > 1.5:  # few pixels: lossless, and small anyway
+    if shrink > 1.5:  # with so few pixels, lossless PNG is small too
         return _uri("png", _encode(".png", image, [cv2.IMWRITE_PNG_COMPRESSION, 9]))
     return _uri("jpeg", _encode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, 85]))
 

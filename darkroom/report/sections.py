@@ -1,4 +1,4 @@
-"""What the report says: the files of `metrics/` as sections, in words, figures and tables."""
+"""The sections of the report: each function puts results of the pipeline into words, figures and tables."""
 
 import math
 from collections import Counter
@@ -32,9 +32,9 @@ SECTIONS = [
     ("predict", "Unlabelled images"),
     ("made", "How it was made"),
 ]
-MATRIX_CLASSES = 40  # up to so many the confusion matrix is a table, whose cells can be chosen
+MATRIX_CLASSES = 40  # up to so many classes, the confusion matrix is a table of clickable cells
 PAIRS = 20  # most confused pairs that are listed
-GALLERY, GALLERY_BYTES = 1000, 3_000_000  # mistakes shown, at most, and characters that their images may take
+GALLERY, GALLERY_BYTES = 1000, 3_000_000  # limits: mistakes shown, and characters of their data URIs
 FIGURES = {
     "images": "Images",
     "accuracy": "Accuracy",
@@ -57,13 +57,13 @@ Table = dict[str, list[Any]]
 
 
 def table(rows: pd.DataFrame, names: Sequence[str] | None = None) -> Table:
-    """A table for a page: heads, and lines of text."""
+    """A table for a page: `head` (column names) and `body` (rows of text)."""
     lines = [[text(value) for value in line] for line in rows.itertuples(index=False)]
     return {"head": list(names or rows.columns), "body": lines}
 
 
 def text(value: Any) -> str:
-    """A figure as a person writes it; nothing for a missing one."""
+    """A value as readable text; a missing one becomes an empty text."""
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return ""
     if isinstance(value, float):
@@ -74,7 +74,7 @@ def text(value: Any) -> str:
 def data(
     source: Source, audit: AuditFigures, split: pd.DataFrame, shape: Sequence[int], classes: list[str]
 ) -> dict[str, Any]:
-    """The data set. `shape` is height, width, channels of a stored image."""
+    """The section on the data set. `shape` is height, width, channels of a stored image."""
     height, width, channels = shape
     kind = "grey" if channels == 1 else "colour"
     counts = split.set_index("class").sum()
@@ -110,7 +110,7 @@ def data(
 def training(
     trained: TrainingFigures, curves: Curves, history: pd.DataFrame, facts: ModelFacts, layers: str
 ) -> dict[str, Any]:
-    """The training. `layers` is the table of the network's layers."""
+    """The section on the training. `layers` is the text of the table of the network's layers."""
     model, settings = facts.model, facts.train
     name = f"{model.name} {model.layers}" if model.name == "cnn" else model.name
     start = f", started from weights ({model.weights})" if model.weights else ""
@@ -132,7 +132,7 @@ def evaluation(
     temperature: float,
     pairs: list[Confused],
 ) -> dict[str, Any]:
-    """The figures of merit. `predictions` are those of the test split: label, predicted (class numbers)."""
+    """The section on the evaluation. `predictions` are those of the test split: label, predicted (class numbers)."""
     test, val, baselines = figures.test, figures.val, figures.baselines
     cards = [
         (
@@ -185,9 +185,9 @@ def _matrix(predictions: pd.DataFrame, classes: list[str]) -> dict[str, Any]:
 def mistakes(
     errors: ErrorFigures, wrong: pd.DataFrame, images: Images, labels: Labels, classes: list[str]
 ) -> dict[str, Any]:
-    """The mistakes on test, worst first, with small pictures of as many as fit. `wrong` is `metrics/errors.csv`.
+    """The section on the mistakes on test, worst first, with thumbnails of as many as the limits allow.
 
-    `images` and their `labels` are all of the data set's.
+    `wrong` is metrics/errors.csv. `images` and `labels` are those of the whole data set.
     """
     shown: list[dict[str, Any]] = []
     taken = 0
@@ -209,7 +209,7 @@ def mistakes(
         if count
         else f"None of {total:,} test images is classified wrong.",
         "shown": shown,
-        # Of all mistakes: the matrix chooses by these names.
+        # The filters name the classes of all mistakes, shown or not: a cell of the matrix selects by them.
         "true": _names(wrong["true"]),
         "predicted": _names(wrong["predicted"]),
         "suspects": f"Labels that are suspected to be wrong: {suspects.images:,} (metrics/suspects.csv). Images of "
@@ -219,7 +219,7 @@ def mistakes(
 
 
 def inside(found: InsideFigures) -> dict[str, Any]:
-    """What the inside of the model showed."""
+    """The section on the inside of the model."""
     accuracy, dead = found.accuracy, found.dead_channels
     count = sum(layer.dead for layer in dead.values())
     return {
@@ -230,9 +230,10 @@ def inside(found: InsideFigures) -> dict[str, Any]:
     }
 
 
-def predict(answers: pd.DataFrame) -> str:
-    """The unlabelled images, in words; nothing where there are none. `answers` is `data/submission.csv`."""
-    return f"{len(answers):,} unlabelled images were classified, into data/submission.csv." if len(answers) else ""
+def predict(submission: pd.DataFrame) -> str:
+    """One sentence on the unlabelled images, empty where there are none. `submission` is data/submission.csv."""
+    count = len(submission)
+    return f"{count:,} unlabelled images were classified, into data/submission.csv." if count else ""
 
 
 def _names(found: Iterable[str]) -> list[str]:

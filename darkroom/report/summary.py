@@ -1,5 +1,7 @@
-"""What the last run of the pipeline reached, in a few lines; `report` ends with them, and `make repro` where it did not
-run."""
+"""What the last run of the pipeline reached, in a few lines.
+
+The stage `report` ends with them; `make repro` shows them where DVC skips that stage.
+"""
 
 from pathlib import Path
 
@@ -8,11 +10,11 @@ from darkroom.base import paths
 from darkroom.base.errors import UserError
 from darkroom.config.stage_files import ErrorFigures, Evaluation, Figures, ModelFacts
 
-SHOWN = Path(".dvc/tmp/summary-shown")  # there when `report` has shown it; the Makefile looks for it
+SHOWN = Path(".dvc/tmp/summary-shown")  # exists if `report` has shown the summary; the Makefile looks for it
 
 
 def in_words() -> str:
-    """One line with the test accuracy, then where to look and what to do next. Raises UserError before any run."""
+    """The test accuracy, where to look, and what to do next, in lines. Raises UserError before the first run."""
     if not paths.EVALUATE.is_file() or not paths.MODEL.is_file():
         raise UserError("nothing has been evaluated yet: `dvc repro` runs the pipeline")
     evaluated, model = Evaluation.read(paths.EVALUATE), ModelFacts.read(paths.MODEL)
@@ -35,18 +37,18 @@ def in_words() -> str:
 
 
 def headline(figures: Evaluation) -> str:
-    """What the model reaches on test, in one line."""
+    """The test accuracy with its interval, in one line."""
     test = figures.test
     return f"{test.accuracy:.2%} of {test.images:,} test images are classified right (95 % interval {interval(test)})"
 
 
 def interval(figures: Figures) -> str:
-    """Wilson's interval of an accuracy."""
+    """The 95 % interval of the accuracy."""
     return f"{figures.accuracy_low:.2%} to {figures.accuracy_high:.2%}"
 
 
 def note_shown() -> None:
-    """Leave a note that the summary has been shown, where DVC has a folder for what is none of a run's outputs."""
+    """Leave a note that the summary has been shown, in DVC's temporary folder if there is one."""
     note = paths.root() / SHOWN
     if note.parent.is_dir():
         note.touch()

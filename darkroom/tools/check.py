@@ -1,11 +1,11 @@
-"""One line of the check-list before a training."""
+"""One line of the check-list that `darkroom check` prints before a training."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Check:
-    """What one check found; `passed` is None for a note, which is neither good nor bad."""
+    """The result of one check; `passed` is None for a note, which is neither good nor bad."""
 
     name: str
     passed: bool | None

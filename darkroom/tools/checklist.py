@@ -1,7 +1,7 @@
-"""The check-list before a long training: one line for each check, with what to do where something is wrong.
+"""The check-list before a long training: one line a check, with what to do if it fails.
 
-Nothing of the pipeline's is written, every check works on a copy of the network, and all chance follows from
-`train.seed`. The list is Karpathy's, "A Recipe for Training Neural Networks" (2019,
+No file of the pipeline is written, every check works on a copy of the network, and `train.seed` decides all random
+draws. The list is Karpathy's, "A Recipe for Training Neural Networks" (2019,
 https://karpathy.github.io/2019/04/25/recipe/); the learning-rate range test is Smith's (2017, arXiv:1506.01186).
 """
 
@@ -43,12 +43,12 @@ from darkroom.training.batches import Batches
 from darkroom.training.recipe import Recipe, from_parameters
 
 PICTURE = Path("metrics/check/learning_rates.png")
-SAMPLE, SAMPLE_BYTES = 512, 2**26  # training images that the checks of data and first weights see, at most
-BATCH = 64  # images that go through the network at once, but in the last two checks; and those to be overfitted
+SAMPLE, SAMPLE_BYTES = 512, 2**26  # limits of the training images that the checks before training see
+BATCH = 64  # images at most in a batch of these checks, and in the one batch that is learned by heart
 
 
 def run(params: Params, entry: Entry) -> bool:
-    """Make all checks on the packed data set, print each as soon as it is known; return whether none failed.
+    """Make all checks on the packed data set, and print each result at once; return whether no check failed.
 
     Raises UserError where the packed data set is missing.
     """
@@ -94,21 +94,24 @@ class Packed:
         return cls(load_images(), index, rows, {name: labels_of(index, rows[name]) for name in rows})
 
     def sample(self, recipe: Recipe, places: Sequence[int] | NDArray[np.int64], size: int) -> list[Batch]:
-        """Batches of up to `size` training images, at these places of the split, normalised and not augmented."""
+        """Batches of up to `size` training images, normalised but not augmented; `places` count within the split."""
         device = recipe.fabric.device
         stored = torch.from_numpy(np.ascontiguousarray(self.images[self.rows["train"][places]])).to(device)
         targets = torch.from_numpy(self.labels["train"][places]).to(device)
         inputs = normalisation.normalise(stored, recipe.mean, recipe.std)
-        pieces = math.ceil(len(places) / size)  # of nearly equal size: batch norm wants two images at least
+        pieces = math.ceil(len(places) / size)  # of nearly equal size: batch norm needs at least two images
         return list(zip(inputs.tensor_split(pieces), targets.tensor_split(pieces), strict=True))
 
     def batches(self, recipe: Recipe, rows: dict[str, Rows]) -> dict[str, Batches]:
-        """Batches as the training takes them, of these rows of train and val."""
+        """The training's own batches, of these rows of train and val."""
         return recipe.data(self.images, rows, {name: labels_of(self.index, rows[name]) for name in rows})
 
 
 def _checks(params: Params, entry: Entry, tested: Callable[[RangeTest], object]) -> Iterator[Check]:
-    """The checks in their order, each made when it is asked for; ends early where the next ones could not be made."""
+    """Make one check after the other, lazily; stop early where the next ones would be impossible.
+
+    `tested` receives the result of the learning-rate range test.
+    """
     # 1. The data.
     data, names, stats = Packed.load(), load_classes(), Stats.read(paths.STATS)
     yield (check := data_checks.shapes(data.images, entry.shape, len(data.rows["train"]), len(data.rows["val"])))
@@ -124,7 +127,7 @@ def _checks(params: Params, entry: Entry, tested: Callable[[RangeTest], object])
     order = np.random.default_rng(recipe.settings.seed).permutation(len(data.rows["train"]))
     at_most = min(SAMPLE, max(BATCH, SAMPLE_BYTES // data.images[0].nbytes))
     sample = data.sample(recipe, order[:at_most], _batch_size(recipe))
-    # By the data set's own figures, also where training starts from weights and normalises by ImageNet's.
+    # The check takes the data set's own mean and deviation; a pretrained network normalises by ImageNet's.
     own_mean, own_std = (to_bytes_scale(values).to(recipe.mean.device) for values in (stats.mean, stats.std))
     inputs = torch.cat([images for images, _ in sample])
     yield data_checks.normalisation(inputs.mul(recipe.std).add(recipe.mean - own_mean).div(own_std))
@@ -143,14 +146,14 @@ def _checks(params: Params, entry: Entry, tested: Callable[[RangeTest], object])
 
 
 def _batch_size(recipe: Recipe) -> int:
-    """Images that go through the network at once, as many as in a step of the training where those are fewer."""
+    """Images in a batch of the checks: at most `BATCH`, and as few as in the training, but at least 4."""
     return max(4, min(BATCH, recipe.settings.batch_size // recipe.settings.accumulate))
 
 
 def _training_checks(
     recipe: Recipe, data: Packed, first_loss: float, tested: Callable[[RangeTest], object]
 ) -> Iterator[Check]:
-    """The checks that train: one batch, a smoke run, the range test, whose figures and picture `tested` gets."""
+    """The checks that train: one batch, a smoke run, and the range test, whose result `tested` receives."""
     settings, rows = recipe.settings, data.rows
     with bar(what="one batch", unit="step") as shown:
         places = training_checks.distinct(

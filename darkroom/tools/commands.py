@@ -15,31 +15,31 @@ MODEL_FOLDER = str(paths.MODEL.parent)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run one command, given as words, in the folder where it is called."""
+    """Run one command, given as `arguments` (those of the process by default), in the working folder."""
     options = _parser().parse_args(arguments)
     options.run(options)
 
 
 def in_project() -> None:
-    """Run the command of the command line in its project, from whichever folder of it."""
+    """Run the command of the command line at the root of its project, from any folder below it."""
     options = _parser().parse_args()
     enter_project(options)
     options.run(options)
 
 
 def enter_project(options: argparse.Namespace) -> None:
-    """Go to the root of the project around the working folder; files that were named stay those of the caller's.
+    """Go to the root of the project around the working folder; file arguments still count from the caller's folder.
 
-    Raises UserError outside a project, for a command that needs one, and in a clone whose code is not this one.
+    Raises UserError outside a project, if the command needs one, and in another clone than that of this code.
     """
     caller, named = Path.cwd(), getattr(options, "model", None)
     if options.command == "predict" and named:
-        return  # it needs nothing else
+        return  # it needs no project
     root, own = paths.project(caller), Path(__file__).resolve().parents[2]
     if root is None:
         here = hasattr(options, "model") and paths.MODEL.is_file()
         store = options.command == "ui" and os.environ.get("MLFLOW_TRACKING_URI")
-        if named or here or store or options.command == "doctor":  # which says what is missing
+        if named or here or store or options.command == "doctor":  # doctor says what is missing
             return
         raise UserError(
             f"{caller} lies in no Darkroom project, a folder with {paths.GRAPH} and {paths.PARAMS}: go into one"
@@ -49,7 +49,7 @@ def enter_project(options: argparse.Namespace) -> None:
             f"{root} is another clone than that of this command, {own}: use {root / '.venv/bin/darkroom'}, which "
             "`make setup` makes there"
         )
-    if options.command == "predict":  # it reads the caller's files, and of the project the model alone
+    if options.command == "predict":  # it reads the caller's files, and only the model of the project
         options.model = options.model or str(root / MODEL_FOLDER)
     elif caller != root:
         for name in ("model", "output"):
@@ -121,7 +121,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def predict(options: argparse.Namespace) -> None:
-    """Print the most probable classes of each picture; unreadable ones are named, and the others still classified."""
+    """Print the most probable classes of each picture; go on after an unreadable one, and end with exit code 1."""
     from darkroom.base import torch_setup
     from darkroom.base.console import bar, silent_libraries
     from darkroom.tools import find_pictures, prediction_output
@@ -151,7 +151,7 @@ def predict(options: argparse.Namespace) -> None:
                 except UserError as error:
                     unreadable += 1
                     shown.write(f"error: {error}", file=sys.stderr)
-            # The bar stands aside while lines are printed.
+            # The progress bar is hidden while lines are printed.
             with shown.external_write_mode(sys.stdout):
                 found = classifier.classify(list(opened.values()), options.top_k, choose_negatives=choose_negatives)
                 write(dict(zip(opened, found, strict=True)))
@@ -171,7 +171,7 @@ def check(options: argparse.Namespace) -> None:
     from darkroom.config import params
     from darkroom.dataset.packed import load_split
 
-    images = len(load_split("train")) if paths.SPLIT.is_file() else None  # what is missing is told by the checks
+    images = len(load_split("train")) if paths.SPLIT.is_file() else None  # the checks say what is missing
     settings, entry = params.load(images=images)
     torch_setup.torch_for(threads=settings.train.threads, portable=settings.train.portable)
     from darkroom.tools import checklist
@@ -220,21 +220,21 @@ def demo(options: argparse.Namespace) -> None:
 
 
 def summary(options: argparse.Namespace) -> None:
-    """One line with the test accuracy, then where to look and what to do next."""
+    """Print the test accuracy, where to look and what to do next."""
     from darkroom.report.summary import in_words
 
     print(in_words())
 
 
 def compare(options: argparse.Namespace) -> None:
-    """Print and write the table over the experiments."""
+    """Compare the experiments: print the table, and write it."""
     from darkroom.tools import compare
 
     compare.show(options.names, options.metric)
 
 
 def ui(options: argparse.Namespace) -> None:
-    """Replace this process by MLflow's server, which listens on this machine alone."""
+    """Replace this process by MLflow's server, which answers only to this machine."""
     from darkroom.tools import ports
     from darkroom.tracking import store
 
@@ -245,7 +245,7 @@ def ui(options: argparse.Namespace) -> None:
     ports.check(options.port)
     try:
         address = store.prepare()
-    except Exception as error:  # of whichever server or database
+    except Exception as error:  # the kind depends on the server or database
         raise UserError(
             f"MLflow at {store.uri()} cannot be opened ({store.reason(error)}): `python -m darkroom doctor` says more"
         ) from None

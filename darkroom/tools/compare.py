@@ -1,4 +1,4 @@
-"""Experiments side by side: configurations with mean, spread and confidence over their seeds, best first."""
+"""Compare experiments: configurations with mean, spread and confidence interval over their seeds, best first."""
 
 import textwrap
 from collections.abc import Sequence
@@ -16,18 +16,19 @@ from darkroom.tools.experiments import Experiment
 
 TABLE = Path("metrics/compare.csv")
 TEXT = Path("metrics/compare.md")
-LOWER_IS_BETTER = ("log_loss", "ece")  # beginnings of the names of such figures
+LOWER_IS_BETTER = ("log_loss", "ece")  # how the names of such figures begin
 
 
 def show(names: Sequence[str], metric: str) -> None:
     """Print the table over the experiments of the present commit, and write it as CSV and as Markdown.
 
-    `names` are experiments, or the first characters of their revisions; none stands for all. `metric` is `val.` or
-    `test.` with a figure of the evaluation: on that split configurations are set against the best one, which is
-    always the best on val. Each data set has a table of its own, for figures on different images do not compare.
+    `names` are experiments, or the first characters of their revisions; no name means all. `metric` is `val.` or
+    `test.` with a figure of the evaluation. Configurations are compared on that split with the best one, which is
+    always the best on val. Each data set has its own table, because figures on different images do not compare.
 
     Raises UserError where there is nothing to compare.
     """
+    # 1. The experiments, as rows.
     found = experiments.read()
     if not found:
         raise UserError(
@@ -37,7 +38,7 @@ def show(names: Sequence[str], metric: str) -> None:
     chosen = experiments.choose(found, names)
     split, figure = _checked(metric, chosen)
     done = [item for item in chosen if item.state == "done"]
-    rows = configurations.rows_of(chosen, figure, experiments.seconds([item.name for item in done]))
+    rows = configurations.rows_of(chosen, figure, experiments.training_seconds([item.name for item in done]))
     failures, pending = comparison_text.failures(rows), comparison_text.pending(rows)
     if not done:
         if failures:
@@ -47,6 +48,7 @@ def show(names: Sequence[str], metric: str) -> None:
             "`dvc queue status` shows how far they are"
         )
 
+    # 2. One table for each data set.
     tables, best, printed, written = [], [], [], ["# Experiments"]
     for dataset, runs in rows[rows["state"] == "done"].groupby("dataset", sort=False):
         kept = configurations.latest(runs.dropna(subset=[*SPLITS]))
@@ -58,6 +60,7 @@ def show(names: Sequence[str], metric: str) -> None:
         printed += [title, comparison_text.legend(table), comparison_text.aligned(shown), notes]
         shown.insert(1, "configuration", table["configuration"])
         written += [f"## {title}", comparison_text.markdown(shown), notes]
+    # 3. Write the files, then print.
     footer = comparison_text.footer(f"{split}.{figure}", resplit="split.seed" in configurations.seeds_of(chosen))
     ending = [f"not in the table: {pending}" if pending else "", failures]
     whole = pd.concat(tables).reset_index()
@@ -72,7 +75,7 @@ def show(names: Sequence[str], metric: str) -> None:
 
 
 def _checked(metric: str, chosen: Sequence[Experiment]) -> tuple[str, str]:
-    """Split and figure of a metric such as `val.accuracy`."""
+    """Split and figure of a metric such as `val.accuracy`. Raises UserError where one is unknown."""
     split, _, figure = metric.partition(".")
     known = list(
         dict.fromkeys(name.partition(".")[2] for item in chosen for name in item.figures if name.startswith(SPLITS))

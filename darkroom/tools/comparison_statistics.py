@@ -1,6 +1,6 @@
-"""Configurations with mean, spread and confidence over their seeds, best first, each set against the best one.
+"""Statistics of configurations over their seeds, best first, and a test of each against the best one.
 
-Runs are paired on their seeds, so that no figure is ever set against one of other images.
+Runs are paired by their seeds, so that figures are only compared on the same images.
 """
 
 import numpy as np
@@ -8,28 +8,28 @@ import pandas as pd
 
 from darkroom.tools.configurations import SPLITS
 
-ALPHA = 0.05
-SAME = 1e-9  # files hold figures with four digits: what is closer than this is equal
+ALPHA = 0.05  # significance level
+SAME = 1e-9  # closer figures are equal: files hold four digits
 
 
 def compare(runs: pd.DataFrame, split: str, *, lower_is_better: bool = False) -> pd.DataFrame:
     """One row for each configuration, best mean on val first; the index counts from 1.
 
     `runs` has the columns name, configuration, seeds, val, test, seconds and epochs, and each pair of configuration and
-    seeds once; runs without a figure on val or test do not count. Columns: configuration, n, seeds; mean, sample
-    standard deviation, and low and high end of the 95 % confidence interval of the mean (NaN for n = 1) of both splits;
-    seconds and epochs, means over the runs; pairs, p and verdict, see `against`, with p after `holm`; experiments, the
-    names of the runs, best on val first.
+    seeds once; runs without a figure on val or test do not count. Columns of the result: configuration, n, seeds; mean,
+    sd (sample standard deviation), low and high (95 % confidence interval of the mean, NaN for n = 1) of both splits;
+    seconds and epochs (means over the runs); pairs, p (of `paired_test`, after `holm`) and verdict; experiments (the
+    names of the runs, best on val first).
 
-    The best is chosen by the same figures, so that a part of its lead is luck, the larger the more configurations there
-    are; the test split, which chose nothing, says more about the one that was chosen.
+    The best configuration is chosen by the same val figures, so its lead there is partly luck: the more
+    configurations, the more. The test split chose nothing, and says more about the chosen one.
     """
-    # In one order, so that not even the last bit of a mean depends on the order of the rows.
+    # The runs are sorted, so that not even the last bit of a mean depends on the order of the rows.
     runs = runs.dropna(subset=[*SPLITS]).sort_values(["configuration", "seeds"])
     groups = {str(name): group.set_index("seeds") for name, group in runs.groupby("configuration")}
     sign = 1 if lower_is_better else -1
     order = sorted(groups, key=lambda name: (sign * groups[name]["val"].mean(), name))
-    # 1. Each configuration alone, and over the seeds that it shares with the best one.
+    # 1. The figures of each configuration, and its test against the best one over common seeds.
     rows = []
     for name in order:
         group, row = groups[name], {"configuration": name, "n": len(groups[name])}
@@ -39,7 +39,7 @@ def compare(runs: pd.DataFrame, split: str, *, lower_is_better: bool = False) ->
         row |= {"seconds": group["seconds"].mean(), "epochs": group["epochs"].mean()}
         ranked = (sign * group["val"]).argsort(kind="stable")
         row["experiments"] = " ".join(group["name"].iloc[ranked])
-        pairs, p = against(group[split], groups[order[0]][split])
+        pairs, p = paired_test(group[split], groups[order[0]][split])
         gap = (group[split] - groups[order[0]][split]).mean()  # over the common seeds
         row |= {"pairs": pairs, "p": p if name != order[0] else np.nan, "better": sign * gap < 0}
         rows.append(row)
@@ -47,7 +47,7 @@ def compare(runs: pd.DataFrame, split: str, *, lower_is_better: bool = False) ->
     columns += [f"{part}_{key}" for part in SPLITS for key in ("mean", "sd", "low", "high")]
     table = pd.DataFrame(rows, columns=[*columns, "seconds", "epochs", "pairs", "p", "verdict", "experiments"])
     table.index = pd.RangeIndex(1, len(table) + 1)
-    # 2. What the tests say, corrected for their number.
+    # 2. The verdicts, corrected for the number of tests.
     table["p"] = holm(table["p"])
     better = [bool(row["better"]) for row in rows]
     verdicts = [verdict(*each) for each in zip(table["pairs"], table["p"], better, strict=True)]
@@ -56,9 +56,9 @@ def compare(runs: pd.DataFrame, split: str, *, lower_is_better: bool = False) ->
 
 
 def mean_of(values: pd.Series) -> dict[str, float]:
-    """Mean, sample standard deviation, and 95 % confidence interval of the mean; of one value the mean alone, else NaN.
+    """Mean, sample standard deviation (sd), and 95 % confidence interval of the mean (low, high).
 
-    The interval is that of Student 1908, doi:10.1093/biomet/6.1.1.
+    A single value has only a mean; the rest is NaN. The interval is Student's, 1908, doi:10.1093/biomet/6.1.1.
     """
     from scipy.stats import t  # type: ignore[import-untyped]
 
@@ -67,11 +67,11 @@ def mean_of(values: pd.Series) -> dict[str, float]:
     return {"mean": mean, "sd": sd, "low": mean - half, "high": mean + half}
 
 
-def against(first: pd.Series, second: pd.Series) -> tuple[int, float]:
+def paired_test(first: pd.Series, second: pd.Series) -> tuple[int, float]:
     """Number of common seeds, and p of a paired, two-sided t-test over them; both series are indexed by seeds.
 
-    p is NaN for fewer than two pairs, and where the gap is the same in all pairs, which gives the test no spread to
-    judge by (with few images that happens by chance). It is 1 where there is no gap in any pair.
+    p is NaN for fewer than two pairs. It is NaN too where the gap is the same in all pairs, as the test needs a spread
+    (few images make that happen by chance), and 1 where that gap is zero.
     """
     from scipy.stats import ttest_rel  # type: ignore[import-untyped]
 
@@ -85,9 +85,9 @@ def against(first: pd.Series, second: pd.Series) -> tuple[int, float]:
 
 
 def holm(p: pd.Series) -> pd.Series:
-    """p-values corrected for their number, in the same order; NaN stays, and does not count.
+    """p-values after Holm's correction for their number, in the same order; NaN stays NaN, and does not count.
 
-    Step-down after Holm 1979, Scandinavian Journal of Statistics 6:65-70, https://www.jstor.org/stable/4615733.
+    Step-down procedure of Holm 1979, Scandinavian Journal of Statistics 6:65-70, https://www.jstor.org/stable/4615733.
     """
     ordered = p.astype(float).dropna().sort_values()
     factors = np.arange(len(ordered), 0, -1)
@@ -95,7 +95,10 @@ def holm(p: pd.Series) -> pd.Series:
 
 
 def verdict(pairs: int, p: float, better: bool = False) -> str:
-    """What the test says, in words; `better` where the one with the lesser rank has the better mean over the pairs."""
+    """The result of the test, in words.
+
+    `better` means that over the common seeds the configuration has a better mean than the one that is ranked first.
+    """
     if pairs < 2:
         return "too few seeds"
     if np.isnan(p):

@@ -1,4 +1,4 @@
-"""The comparison of experiments for the eye: a table for the terminal, one in Markdown, and the notes below them."""
+"""The comparison of experiments as text: a table for the terminal, one in Markdown, and notes."""
 
 import textwrap
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ WIDTH = 100  # columns of a terminal
 
 
 def cells(table: pd.DataFrame, split: str) -> pd.DataFrame:
-    """The table of `compare` for the eye: rank, and short texts instead of numbers."""
+    """The table of `compare` with short texts instead of numbers, and the rank as first column."""
     shown = pd.DataFrame({"#": table.index.astype(str), "n": table["n"].astype(str)}, index=table.index)
     for part in SPLITS:
         spread = table[f"{part}_sd"].map(" ± {:.4f}".format, na_action="ignore").fillna("")
@@ -28,8 +28,8 @@ def cells(table: pd.DataFrame, split: str) -> pd.DataFrame:
 
 
 def aligned(shown: pd.DataFrame) -> str:
-    """The table of `cells` for a terminal, in columns."""
-    # Both intervals stand right of their mean: there the split need not be said again.
+    """The table of `cells` for a terminal, in aligned columns."""
+    # Each interval stands right of its mean, so its header need not repeat the split.
     headers = [name.removeprefix("val ").removeprefix("test ") for name in shown.columns]
     lines = [headers, *shown.to_numpy().tolist()]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
@@ -39,13 +39,13 @@ def aligned(shown: pd.DataFrame) -> str:
 
 
 def markdown(shown: pd.DataFrame) -> str:
-    """The same in Markdown; a bar in a text ends no cell."""
+    """The table of `cells` in Markdown, with bars in texts escaped."""
     lines = [list(shown.columns), ["---"] * len(shown.columns), *shown.to_numpy().tolist()]
     return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
 
 
 def legend(table: pd.DataFrame) -> str:
-    """The configurations by rank, for they may be longer than a column of a table can be."""
+    """The configurations by rank; in the table itself they would be too long."""
     return "\n".join(
         textwrap.fill(text, WIDTH, initial_indent=f"{rank:>2}: ", subsequent_indent="    ", break_on_hyphens=False)
         for rank, text in table["configuration"].items()
@@ -53,7 +53,7 @@ def legend(table: pd.DataFrame) -> str:
 
 
 def notes(runs: pd.DataFrame, kept: pd.DataFrame, figure: str) -> str:
-    """Which runs are not counted, and why."""
+    """Lines that say which of the `runs` are not counted, and why; `kept` are the counted ones."""
     complete = runs.dropna(subset=[*SPLITS])
     twice = complete[~complete.index.isin(kept.index)].merge(kept, on=["configuration", "seeds"])
     lines = [
@@ -66,7 +66,7 @@ def notes(runs: pd.DataFrame, kept: pd.DataFrame, figure: str) -> str:
 
 
 def failures(rows: pd.DataFrame) -> str:
-    """The failed tasks of the queue with the end of their logs."""
+    """The failed tasks of the queue, each with the end of its log."""
     lines = []
     for row in rows[rows["state"] == "failed"].to_dict("records"):
         lines.append(f"failed: {row['name']} ({row['configuration']}; seed {row['seeds']})")
@@ -75,13 +75,13 @@ def failures(rows: pd.DataFrame) -> str:
 
 
 def pending(rows: pd.DataFrame) -> str:
-    """How many have not finished: `1 queued, 2 running`; empty where all have."""
+    """How many tasks have not finished, as `1 queued, 2 running`; empty where all have."""
     counts = rows["state"].value_counts()
     return ", ".join(f"{counts[state]} {state}" for state in ("queued", "running") if state in counts)
 
 
 def footer(metric: str, resplit: bool) -> list[str]:
-    """What the columns mean, and how far the figures can be trusted; `resplit` where `split.seed` varies."""
+    """What the columns mean, and how far to trust the figures; `resplit` says whether `split.seed` varies."""
     lines = [
         "Configurations are ranked on val, which chose the best epoch and the best configuration: the test figures are "
         "the honest ones, as long as nothing is chosen by them.",

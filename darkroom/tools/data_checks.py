@@ -1,4 +1,4 @@
-"""What the check-list finds of the data: shapes, labels, normalisation."""
+"""The checks of the data: shapes, labels, normalisation."""
 
 from collections.abc import Sequence
 
@@ -11,12 +11,15 @@ from darkroom.base.words import by, listed
 from darkroom.dataset.packed import Images, Labels
 from darkroom.tools.check import Check
 
-NORMAL = 0.2  # of a normalised channel: distance of mean from 0 and of deviation from 1, in a sample
-UNEVEN = 10  # times as many images in the largest class as in the smallest
+NORMAL = 0.2  # tolerance of a normalised channel: of its mean from 0, and of its deviation from 1
+UNEVEN = 10  # largest class over smallest class, from which the check advises balancing
 
 
 def shapes(images: Images, shape: tuple[int, int, int], train: int, val: int) -> Check:
-    """Whether the stored images (uint8, N x height x width x channels) have the shape that the catalogue names."""
+    """Whether the stored images (uint8, N x height x width x channels) have the shape of the catalogue.
+
+    `train` and `val` are the numbers of images in these splits.
+    """
     seen = f"{train:,} train and {val:,} val images, {by(images.shape[1:])} {images.dtype}"
     if images.shape[1:] != shape or images.dtype != np.uint8:
         wanted = f"{by(shape)} uint8 (height x width x channels)"
@@ -27,7 +30,7 @@ def shapes(images: Images, shape: tuple[int, int, int], train: int, val: int) ->
 
 
 def class_counts(train: Labels, val: Labels, names: Sequence[str]) -> Check:
-    """Whether all labels name a class, and every class has training images; a note where they are very uneven."""
+    """Whether all labels are class numbers, and every class has training images; a note where sizes are very uneven."""
     lowest, highest = min(train.min(), val.min()), max(train.max(), val.max())
     if lowest < 0 or highest >= len(names):
         seen = f"labels go from {lowest} to {highest}, but must go from 0 to {len(names) - 1}"
@@ -48,11 +51,14 @@ def class_counts(train: Labels, val: Labels, names: Sequence[str]) -> Check:
 
 
 def normalisation(images: Tensor) -> Check:
-    """Whether each channel of the normalised images has mean 0 and deviation 1, to within 0.2 for a sample."""
+    """Whether each channel of a sample of normalised images (N x channels x height x width) has about mean 0 and std 1.
+
+    Both may be off by 0.2.
+    """
     deviations, means = torch.std_mean(images.float(), (0, 2, 3), correction=0)
     of_means, of_deviations = ("/".join(f"{round(v, 2) + 0:.2f}" for v in t.tolist()) for t in (means, deviations))
     seen = f"mean {of_means}, deviation {of_deviations} by channel, {len(images):,} training images"
-    # `not <=` catches a NaN too.
+    # `not ... <=` is also true for NaN.
     if not bool((means.abs() <= NORMAL).all() and ((deviations - 1).abs() <= NORMAL).all()):
         return Check(
             "normalisation", False, f"{seen}, but must be near 0 and 1: {paths.STATS} is of other images "

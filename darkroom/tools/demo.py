@@ -1,6 +1,6 @@
-"""A page on this machine that classifies a picture that is dropped, drawn or photographed, and shows why.
+"""A web page on this machine that classifies a picture (dropped, drawn or photographed) and shows why.
 
-It listens on 127.0.0.1 alone, asks no other host for anything, and keeps no picture.
+It listens on 127.0.0.1 alone, loads nothing from other hosts, and keeps no picture.
 """
 
 import html
@@ -16,7 +16,7 @@ import matplotlib
 import numpy as np
 from numpy.typing import NDArray
 
-from darkroom.analysis.gradcam import evidence, last_map
+from darkroom.analysis.gradcam import heat_maps, last_feature_map
 from darkroom.base import paths
 from darkroom.base.console import bar
 from darkroom.base.errors import UserError
@@ -27,13 +27,13 @@ from darkroom.dataset.packed import Images, Labels, Rows, chunks, images_of, lab
 from darkroom.pictures.decoding import Pixels
 from darkroom.tools.ports import HOST
 
-TOP = 5
-NEAREST = 8
+TOP = 5  # classes shown
+NEAREST = 8  # training images shown
 MAX_COMPARED = 20_000  # training images among which the nearest are sought
-SHOWN_SIDE = 280  # pixels at least, on the page
-CANVAS = 400  # pixels, of the drawing
-PEN, PEN_COLOUR = 16, "#0072B2"  # radius in pixels; a colour that is seen on a light and on a dark page
-# Gradio's drawing begins with no tool in hand, and its tab is filled only when it is first shown.
+SHOWN_SIDE = 280  # pixels that the longer side of a picture has at least on the page
+CANVAS = 400  # pixels of a side of the drawing
+PEN, PEN_COLOUR = 16, "#0072B2"  # radius in pixels; a colour that is visible on a light and on a dark page
+# Gradio's drawing starts without a tool, in a tab that is built when it is first shown: wait for it, take the brush.
 TAKE_PEN = """() => {
     const wait = setInterval(() => {
         const brush = document.querySelector("#sketch [aria-label=Brush]");
@@ -43,7 +43,7 @@ TAKE_PEN = """() => {
         brush.dataset.taken = "yes";
     }, 50);
 }"""
-MNIST_SHARE = 20 / 28  # of the side that a digit of MNIST takes
+MNIST_SHARE = 20 / 28  # share of the image's side that a digit of MNIST takes
 
 
 @dataclass(frozen=True)
@@ -58,11 +58,11 @@ class Known:
 
 @dataclass(frozen=True)
 class Paper:
-    """What a drawing becomes: the values of ground and stroke, and the share of the side that it takes."""
+    """How a drawing is turned into an image."""
 
-    ground: NDArray[np.float64]
-    stroke: float
-    share: float
+    ground: NDArray[np.float64]  # the background, one value a channel, 0 to 255
+    stroke: float  # the value of the stroke, 0 or 255
+    share: float  # of the image's side that the drawing takes
 
 
 def run(folder: Path, port: int) -> None:
@@ -82,16 +82,16 @@ def run(folder: Path, port: int) -> None:
 
 
 def heading(facts: ModelFacts, folder: Path) -> tuple[str, str]:
-    """The name of the data set, and what is known of the model, in plain text."""
+    """The name of the data set, and one line on the model, in plain text."""
     known = f"{facts.model.name}, {len(facts.classes):,} classes"
-    # The figures are those of the pipeline's own model.
+    # The accuracy in metrics/ is that of the pipeline's own model, not of any other.
     if paths.EVALUATE.is_file() and folder.resolve() == paths.MODEL.parent.resolve():
         known += f", test accuracy {Evaluation.read(paths.EVALUATE).test.accuracy:.2%}"
     return facts.dataset, known
 
 
 def known_images(classifier: Classifier) -> Known | None:
-    """The training images and their features; None where the data of this model are not here."""
+    """The training images with their features (at most `MAX_COMPARED`); None where this model's data are not here."""
     images = images_of(classifier.classes, classifier.shape)
     if images is None:
         return None
@@ -108,9 +108,9 @@ def known_images(classifier: Classifier) -> Known | None:
 
 
 def paper_for(facts: ModelFacts, known: Known | None) -> Paper:
-    """What a drawing must look like for this model: the ground of the training images, a stroke that stands out.
+    """The paper that fits this model: the background of its training images, and a stroke of the opposite brightness.
 
-    Its size is the median one of what stands out in the training images; without those, that of MNIST's digits.
+    The drawing's size is the median size of the foreground of the training images; without them, that of MNIST.
     """
     ground = np.array(facts.border) * 255
     share = MNIST_SHARE
@@ -123,18 +123,19 @@ def paper_for(facts: ModelFacts, known: Known | None) -> Paper:
 
 
 def _extent(lines: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """From the first to the last true value of each row, both included; 0 where there is none."""
+    """The length from the first to the last true value of each row, both included; 0 where there is none."""
     from_start, from_end = lines.argmax(axis=1), lines[:, ::-1].argmax(axis=1)
     extent: NDArray[np.int64] = np.where(lines.any(axis=1), lines.shape[1] - from_start - from_end, 0)
     return extent
 
 
-def drawn(ink: NDArray[np.uint8], paper: Paper, shape: tuple[int, int, int]) -> Pixels | None:
-    """A drawing (height x width, 255 where there is ink) as an image like those of the training; None without ink.
+def drawing_as_image(ink: NDArray[np.uint8], paper: Paper, shape: tuple[int, int, int]) -> Pixels | None:
+    """Turn a drawing (uint8, height x width, 255 where there is ink) into an image of `shape`; None without ink.
 
-    As MNIST was made (LeCun et al. 1998, doi:10.1109/5.726791): scaled to a share of the side, the centre of mass in
-    the middle of the image, as far as the drawing stays inside.
+    The method is MNIST's (LeCun et al. 1998, doi:10.1109/5.726791): the drawing is scaled to a share of the image's
+    side, and its centre of mass is put into the middle of the image, as far as the drawing then stays inside.
     """
+    # 1. Cut out the ink, and scale it.
     height, width, channels = shape
     rows, columns = np.flatnonzero(ink.any(axis=1)), np.flatnonzero(ink.any(axis=0))
     if not len(rows):
@@ -143,6 +144,7 @@ def drawn(ink: NDArray[np.uint8], paper: Paper, shape: tuple[int, int, int]) -> 
     scale = min(height, width) * paper.share / max(cut.shape)
     size = [max(1, round(side * scale)) for side in cut.shape]
     shrunk = cv2.resize(cut, (size[1], size[0]), interpolation=cv2.INTER_AREA).astype(np.float64)
+    # 2. Place it by its centre of mass.
     weight = max(shrunk.sum(), 1.0)
     coverage = np.zeros((height, width))
     corner = []
@@ -150,6 +152,7 @@ def drawn(ink: NDArray[np.uint8], paper: Paper, shape: tuple[int, int, int]) -> 
         centre = (shrunk.sum(axis=1 - axis) * (np.arange(size[axis]) + 0.5)).sum() / weight
         corner.append(int(np.clip(round(side / 2 - centre), 0, side - size[axis])))
     coverage[corner[0] : corner[0] + size[0], corner[1] : corner[1] + size[1]] = shrunk / 255
+    # 3. Colour it: ground without ink, stroke with ink.
     image = paper.ground + (paper.stroke - paper.ground) * coverage[..., np.newaxis]
     result: Pixels = np.broadcast_to(image, (height, width, channels)).round().astype(np.uint8)
     return result
@@ -158,16 +161,16 @@ def drawn(ink: NDArray[np.uint8], paper: Paper, shape: tuple[int, int, int]) -> 
 def explain(
     classifier: Classifier, known: Known | None, picture: Pixels
 ) -> tuple[dict[str, float], Pixels, Pixels | None, list[tuple[Pixels, str]]]:
-    """What the page shows of a picture as the network gets it (uint8, height x width x channels).
+    """What the page shows for a picture as the network gets it (uint8, height x width x channels).
 
-    The probabilities of the best classes; the picture, enlarged; the same with Grad-CAM for the best class laid over
-    it, None where the network has no maps; the training images with the most similar features, each with its class
-    and the cosine.
+    The probabilities of the best classes; the enlarged picture; the same under its Grad-CAM heat map for the best
+    class, None where the network has no feature map; the training images with the most similar features, each with its
+    class and the cosine.
     """
     batch = picture[np.newaxis].copy()
     probabilities = classifier.probabilities(batch)[0]
     best = np.argsort(-probabilities, kind="stable")[:TOP]
-    layer = last_map(classifier.network, classifier.shape)
+    layer = last_feature_map(classifier.network, classifier.shape)
     near = []
     if known is not None:
         everywhere = [(np.arange(len(known.rows)), known.features)]
@@ -179,20 +182,20 @@ def explain(
     return (
         {classifier.classes[at]: float(probabilities[at]) for at in best},
         enlarged(picture),
-        None if layer is None else overlay(picture, evidence(classifier, layer, batch, best[:1])[0]),
+        None if layer is None else overlay(picture, heat_maps(classifier, layer, batch, best[:1])[0]),
         near,
     )
 
 
 def enlarged(picture: Pixels) -> Pixels:
-    """A picture in RGB whose pixels are seen as squares where it is small."""
+    """The picture in RGB, enlarged by a whole factor, so that its pixels become squares."""
     factor = max(1, -(-SHOWN_SIDE // max(picture.shape[:2])))
     rgb = np.broadcast_to(picture, (*picture.shape[:2], 3))
     return rgb.repeat(factor, axis=0).repeat(factor, axis=1)
 
 
 def overlay(picture: Pixels, heat: NDArray[np.float32]) -> Pixels:
-    """The picture, enlarged and in grey, with the heat (height x width, 0 to 1) over it in colour."""
+    """The picture, enlarged and in grey, under a heat map (height x width, 0 to 1) in colour."""
     shown = enlarged(picture)
     colours = matplotlib.colormaps["inferno"](cv2.resize(heat, shown.shape[1::-1]).clip(0, 1))[..., :3] * 255
     grey = shown.mean(axis=2, keepdims=True)
@@ -201,23 +204,23 @@ def overlay(picture: Pixels, heat: NDArray[np.float32]) -> Pixels:
 
 
 def build(classifier: Classifier, known: Known | None, paper: Paper, head: tuple[str, str]) -> Any:
-    """The page (gradio.Blocks). `head`: its title, and a line under it, in plain text."""
+    """The page (gradio.Blocks). `head` is its title, and a line under it, in plain text."""
     import gradio
 
-    def answer(picture: Pixels | None) -> tuple[Any, ...]:
+    def shown_for(picture: Pixels | None) -> tuple[Any, ...]:
         if picture is None:
             return None, None, None, None
         return explain(classifier, known, picture)
 
-    def dropped(file: str | None) -> tuple[Any, ...]:
+    def classify_file(file: str | None) -> tuple[Any, ...]:
         try:
-            return answer(classifier.read(Path(file).read_bytes()) if file else None)
+            return shown_for(classifier.read(Path(file).read_bytes()) if file else None)
         except UserError as error:
             raise gradio.Error(html.escape(str(error)), print_exception=False) from None
 
-    def sketched(sketch: dict[str, Any] | None) -> tuple[Any, ...]:
+    def classify_drawing(sketch: dict[str, Any] | None) -> tuple[Any, ...]:
         layers = [layer[..., 3] for layer in (sketch or {}).get("layers", [])]
-        return answer(drawn(np.max(layers, axis=0), paper, classifier.shape) if layers else None)
+        return shown_for(drawing_as_image(np.max(layers, axis=0), paper, classifier.shape) if layers else None)
 
     blank = np.zeros(classifier.shape, np.uint8)
     has_maps = explain(classifier, None, blank)[2] is not None
@@ -228,7 +231,7 @@ def build(classifier: Classifier, known: Known | None, paper: Paper, head: tuple
             with gradio.Column(min_width=CANVAS), gradio.Tabs():
                 with gradio.Tab("Picture"):
                     picture = gradio.Image(show_label=False, height=CANVAS + 100)
-                    # The file as it is: our own reader tells what is wrong with one.
+                    # Pass the file on undecoded, so that Darkroom's reader can say what is wrong with it.
                     picture.preprocess = lambda file: file.path if file else None
                 with gradio.Tab("Drawing") as drawing:
                     sketch = gradio.Sketchpad(
@@ -255,8 +258,10 @@ def build(classifier: Classifier, known: Known | None, paper: Paper, head: tuple
             near = gradio.Gallery(columns=NEAREST, height=200, object_fit="contain", **still)
         shown = [label, seen, heat, near]
         drawing.select(None, js=TAKE_PEN)
-        picture.change(dropped, picture, shown, api_name="picture", show_progress="hidden")
-        sketch.change(sketched, sketch, shown, api_name="drawing", show_progress="hidden", trigger_mode="always_last")
+        picture.change(classify_file, picture, shown, api_name="picture", show_progress="hidden")
+        sketch.change(
+            classify_drawing, sketch, shown, api_name="drawing", show_progress="hidden", trigger_mode="always_last"
+        )
     return page
 
 
@@ -273,6 +278,6 @@ def launch(page: Any, port: int) -> None:
         ssr_mode=False,
         run_history=False,
         footer_links=[],
-        # Fonts of the reader's own system: others would be fetched from Google.
+        # System fonts: Gradio's own would be fetched from Google.
         theme=gradio.themes.Base(font=("system-ui", "sans-serif"), font_mono=("ui-monospace", "monospace")),
     )

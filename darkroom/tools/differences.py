@@ -1,4 +1,4 @@
-"""By how much a file differs from what it was: figures of tables and JSON, weights, else bytes."""
+"""How a file differs from an earlier version of it: figures of tables and JSON, weights, else bytes."""
 
 import csv
 import json
@@ -11,9 +11,9 @@ import numpy as np
 from darkroom.base.words import listed
 from darkroom.tools.experiments import dotted
 
-SHOWN = 5  # figures of one file that are named
-LONGEST = 60  # characters of a figure
-PIECE = 2**24
+SHOWN = 5  # differences of one file that are listed
+LONGEST = 60  # characters of a value
+PIECE = 2**24  # bytes that are compared at a time
 
 
 def between(was: Path, now: Path) -> str:
@@ -21,17 +21,17 @@ def between(was: Path, now: Path) -> str:
 
     Raises OSError where one of them cannot be read.
     """
-    told = {".json": _json, ".csv": _csv, ".parquet": _parquet, ".safetensors": _weights}.get(now.suffix, _bytes)
+    describe = {".json": _json, ".csv": _csv, ".parquet": _parquet, ".safetensors": _weights}.get(now.suffix, _bytes)
     try:
-        return told(was, now) or _bytes(was, now)
+        return describe(was, now) or _bytes(was, now)
     except OSError:
         raise
-    except Exception:  # of whichever reader: a file that is not what its name says still has bytes
+    except Exception:  # each reader raises its own; a file that is not what its suffix says still has bytes
         return _bytes(was, now)
 
 
 def figures(was: dict[str, Any], now: dict[str, Any]) -> list[str]:
-    """What differs among nested values: `key was this, is that`."""
+    """The values that differ between two nested mappings, each as `key was this, is that`."""
     before, after = dotted(was), dotted(now)
     keys = [key for key in {**before, **after} if _differ(before.get(key, "absent"), after.get(key, "absent"))]
     return [f"{key} was {_short(before.get(key, 'absent'))}, is {_short(after.get(key, 'absent'))}" for key in keys]
@@ -64,7 +64,7 @@ def _parquet(was: Path, now: Path) -> str:
 
 
 def _table(was: list[Any], now: list[Any]) -> str:
-    """For two tables of rows, of which the first holds the names of the columns."""
+    """The difference of two tables, whose first row holds the names of the columns."""
     if list(was[0]) != list(now[0]):
         return f"columns were {_short(', '.join(was[0]))}, are {_short(', '.join(now[0]))}"
     if len(was) != len(now):
@@ -96,7 +96,7 @@ def _weights(was: Path, now: Path) -> str:
                 return f"{name} was of shape {one.shape}, is of {other.shape}"
             if one.tobytes() != other.tobytes():
                 unequal += 1
-                if one.dtype.kind == "f":  # not the counters of batch norms
+                if one.dtype.kind == "f":  # without the counters of batch norms, which are whole numbers
                     gaps[name] = float(np.abs(one.astype(np.float64) - other.astype(np.float64)).max())
     worst = max(gaps, key=lambda name: gaps[name])
     return f"{unequal} of {len(names)} tensors, by at most {gaps[worst]:.3g} (in {worst})" if unequal else ""
@@ -110,7 +110,7 @@ def _bytes(was: Path, now: Path) -> str:
 
 
 def _unequal_bytes(was: Path, now: Path) -> Iterator[int]:
-    """The number of bytes that differ in each piece, place by place, up to the end of the shorter file."""
+    """For each piece of both files, up to the end of the shorter one: the number of bytes that differ."""
     with was.open("rb") as before, now.open("rb") as after:
         while (one := before.read(PIECE)) and (other := after.read(PIECE)):
             common = min(len(one), len(other))
@@ -118,7 +118,7 @@ def _unequal_bytes(was: Path, now: Path) -> Iterator[int]:
 
 
 def _differ(one: Any, other: Any) -> bool:
-    """Whether two figures are not the same; a NaN is the same as another."""
+    """Whether two values differ; two NaN do not."""
     return bool(one != other) and (one == one or other == other)
 
 

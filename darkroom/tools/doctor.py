@@ -1,6 +1,7 @@
-"""Is everything in order? A line for each thing that a run needs of this machine and this repository.
+"""Check this machine and this repository: one line for each thing that a run needs of them.
 
-What takes long or may not answer is asked by `darkroom.tools.probes` meanwhile, and given up after `LIMIT` seconds.
+Slow questions, and those to servers, go to `darkroom.tools.probes` in processes of their own, which end after `LIMIT`
+seconds.
 """
 
 import json
@@ -21,14 +22,14 @@ LIMIT = 8.0  # seconds for all probes, from the start
 
 
 class Probe:
-    """A probe at work in a process of its own."""
+    """A probe that runs in a process of its own."""
 
     def __init__(self, name: str, *arguments: str) -> None:
         command = [sys.executable, "-m", "darkroom.tools.probes", name, *arguments]
         self._process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
     def answer(self, until: float) -> tuple[str, str]:
-        """State and text; a warning where none has come by then (`time.monotonic`), a problem where it broke."""
+        """State and text; a warning if none comes by the time `until` (of `time.monotonic`), a problem if it fails."""
         try:
             out, err = self._process.communicate(timeout=max(0.1, until - time.monotonic()))
         except subprocess.TimeoutExpired:
@@ -41,12 +42,13 @@ class Probe:
         return state, text
 
     def end(self) -> None:
+        """Kill the process, and wait for its end."""
         self._process.kill()
         self._process.wait()
 
 
 def run() -> bool:
-    """Print all findings, each as soon as it is known; return whether none is a problem."""
+    """Print each finding as soon as it is known; return whether none is a problem."""
     until = time.monotonic() + LIMIT
     probes: dict[str, Probe] = {}
     found: list[Finding] = []
@@ -66,6 +68,7 @@ def run() -> bool:
 
 
 def _findings(probes: dict[str, Probe], until: float) -> Iterator[Finding]:
+    """All findings, the quick ones first; `probes` receives the probes that are started, to be ended by the caller."""
     yield machine_findings.python()
     probes["pytorch"] = Probe("pytorch")
     settings: Params | None = None
@@ -93,7 +96,7 @@ def _findings(probes: dict[str, Probe], until: float) -> Iterator[Finding]:
 
 
 def _remotes(probes: dict[str, Probe]) -> Iterator[Finding]:
-    """Start a probe for each remote; a finding where there is none."""
+    """Start a probe for each DVC remote; a finding where there is none, or no default one."""
     from dvc.config import Config
     from dvc.exceptions import DvcException
 

@@ -1,4 +1,4 @@
-"""What dvc.lock records of each stage, and where a DVC cache keeps what it records."""
+"""Read dvc.lock: what it records of each stage, and where a DVC cache keeps the recorded files."""
 
 import json
 from collections.abc import Iterable
@@ -17,7 +17,7 @@ Stage = dict[str, Any]  # as dvc.lock holds it: cmd, deps, params, outs
 
 
 def recorded_stages(root: Path, commit: str) -> dict[str, Stage]:
-    """The stages of dvc.lock by their name, all of which dvc.yaml must have."""
+    """The recorded stages by name, in the order of dvc.yaml. Raises UserError if one of dvc.yaml is not recorded."""
     if not (root / LOCK).is_file():
         raise UserError(
             f"commit {commit[:7]} has no {LOCK}: `dvc repro`, then commit {LOCK} and metrics/; or change to the "
@@ -31,13 +31,13 @@ def recorded_stages(root: Path, commit: str) -> dict[str, Stage]:
 
 
 def differing_outputs(was: Stage, now: Stage) -> list[str]:
-    """The outputs whose hash is another one."""
+    """The outputs whose hashes differ."""
     before, after = outputs(was), outputs(now)
     return [path for path in {**before, **after} if before.get(path) != after.get(path)]
 
 
 def changed_inputs(was: Stage, now: Stage) -> list[str]:
-    """What else the stage reads or runs than when dvc.lock was written."""
+    """Sentences on what the stage reads or runs now, but not when dvc.lock was written."""
     before, after = ({item["path"]: item["md5"] for item in stage.get("deps", [])} for stage in (was, now))
     files = [path for path in {**before, **after} if before.get(path) != after.get(path)]
     told = [f"changed since {LOCK} was written: {listed(files)}"] if files else []
@@ -50,12 +50,12 @@ def changed_inputs(was: Stage, now: Stage) -> list[str]:
 
 
 def outputs(stage: Stage) -> dict[str, str]:
-    """md5 by path of what a stage writes."""
+    """The outputs of a stage: md5 by path."""
     return {item["path"]: item["md5"] for item in stage.get("outs", [])}
 
 
 def files_of(cache: Path, digest: str) -> dict[str, str] | None:
-    """md5 by name of the files of an output, a single one under the empty name; None where they are not known."""
+    """The files of an output: md5 by name, a single file under the empty name; None where the cache lacks the list."""
     if not digest.endswith(".dir"):
         return {"": digest} if digest else None
     listing = object_of(cache, digest)
@@ -70,5 +70,5 @@ def object_of(cache: Path, digest: str) -> Path:
 
 
 def is_within(path: str, places: Iterable[str]) -> bool:
-    """Whether a path is one of these places, or lies below one."""
+    """Whether a path is one of `places`, or lies below one."""
     return any(path == place or path.startswith(place + "/") for place in places)

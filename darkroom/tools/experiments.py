@@ -1,4 +1,4 @@
-"""The experiments of the present commit: what DVC knows of each, and how long it trained, from MLflow."""
+"""Read the experiments of the present commit from DVC, and their training times from MLflow."""
 
 import difflib
 import json
@@ -14,7 +14,7 @@ from darkroom.base import paths
 from darkroom.base.errors import UserError
 from darkroom.tracking import store
 
-SHORTEST_REVISION = 4  # characters, as in git
+SHORTEST_REVISION = 4  # characters, as in Git
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Experiment:
 
 def read() -> list[Experiment]:
     """All experiments of the present commit, the latest first. Raises UserError outside of Git or DVC."""
-    if shutil.which("git") is None:  # for DVC that is no error
+    if shutil.which("git") is None:  # DVC itself would not complain
         raise UserError("git is not installed, or not on PATH: DVC keeps experiments in it")
     command = [sys.executable, "-m", "dvc", "exp", "show", "--json", "--hide-workspace"]
     answer = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", errors="replace", check=False)
@@ -59,7 +59,7 @@ def parse(item: dict[str, Any]) -> Experiment:
     params: dict[str, Any] = {}
     for file, values in _contents(data.get("params")).items():
         params |= dotted(values, "" if file == paths.PARAMS.name else f"{file}:")
-    # What has not run to its end shows the figures of the commit it started from.
+    # An unfinished experiment still has the figures of the commit that it started from.
     metrics = _contents(data.get("metrics")) if state == "success" else {}
     log = (executor.get("local") or {}).get("log")
     return Experiment(
@@ -75,12 +75,12 @@ def parse(item: dict[str, Any]) -> Experiment:
 
 
 def _contents(files: dict[str, Any] | None) -> dict[str, Any]:
-    """The content of each file; nothing for one that DVC could not read."""
+    """The content of each file; an empty one for a file that DVC could not read."""
     return {name: file.get("data") or {} for name, file in (files or {}).items()}
 
 
 def dotted(values: dict[str, Any], before: str = "") -> dict[str, Any]:
-    """Nested settings as dotted keys; lists, and mappings without content, stay as they are."""
+    """Flatten nested settings to dotted keys that begin with `before`; lists and empty mappings stay as they are."""
     flat: dict[str, Any] = {}
     for key, value in values.items():
         if isinstance(value, dict) and value:
@@ -91,7 +91,7 @@ def dotted(values: dict[str, Any], before: str = "") -> dict[str, Any]:
 
 
 def numbers(values: dict[str, Any]) -> dict[str, float]:
-    """The numbers among nested figures, as dotted keys."""
+    """The numbers among nested figures, by dotted keys."""
     return {
         key: float(value)
         for key, value in dotted(values).items()
@@ -100,7 +100,7 @@ def numbers(values: dict[str, Any]) -> dict[str, float]:
 
 
 def choose(experiments: Sequence[Experiment], names: Sequence[str]) -> list[Experiment]:
-    """Those with a name, or with a revision that begins so; all where no name is given.
+    """The experiments that `names` name, or whose revisions begin like that; all where `names` is empty.
 
     Raises UserError for a name that fits none.
     """
@@ -121,7 +121,7 @@ def choose(experiments: Sequence[Experiment], names: Sequence[str]) -> list[Expe
 
 
 def tail(log: Path | None, lines: int = 5) -> list[str]:
-    """The last lines of a task's log, without empty and repeated ones."""
+    """The last lines of a task's log, without empty lines and repetitions."""
     if log is None or not log.is_file():
         return ["no log: it failed before its first stage, see .dvc/tmp/exps/celery/*.out"]
     kept: list[str] = []
@@ -131,11 +131,11 @@ def tail(log: Path | None, lines: int = 5) -> list[str]:
     return kept[-lines:] or ["its log is empty"]
 
 
-def seconds(names: Sequence[str]) -> dict[str, float]:
-    """Training time in seconds by name of experiment, as far as MLflow knows it.
+def training_seconds(names: Sequence[str]) -> dict[str, float]:
+    """Training time in seconds by name of experiment, where MLflow knows it.
 
-    It is the sum over the epochs of the latest run of that name. A store that does not answer costs the times alone,
-    and is warned of.
+    It is the sum over the epochs of the latest run of that name. If the store does not answer, a warning says so, and
+    only the times are missing.
     """
     address = store.uri()
     file = store.sqlite_file(address)
@@ -159,7 +159,7 @@ def seconds(names: Sequence[str]) -> dict[str, float]:
                 history = client.get_metric_history(run.info.run_id, "seconds")
                 found[name] = sum(metric.value for metric in history)
     except Exception as error:
-        # An address may hold a user and a password: it is not repeated here.
+        # Name the kind of the error only: its text may hold an address with a password.
         print(
             f"warning: training times are missing, as MLflow does not answer ({type(error).__name__})", file=sys.stderr
         )

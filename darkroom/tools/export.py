@@ -1,6 +1,6 @@
-"""The model as one ONNX file that takes stored pictures and gives probabilities, and runs without Darkroom.
+"""Export the model as one ONNX file, from stored images to probabilities, that runs without Darkroom.
 
-The file is written only where onnxruntime gives what PyTorch gives.
+The file is written only if onnxruntime gives the same classes and probabilities as PyTorch.
 """
 
 import json
@@ -28,10 +28,10 @@ from darkroom.network import normalisation
 
 FORMATS = ("onnx",)
 TOLERANCE = 1e-4  # largest difference of a probability from PyTorch's
-MAX_BYTES = 2**31 - 2**20  # of one ONNX file: a protobuf message ends at 2 GiB
+MAX_BYTES = 2**31 - 2**20  # of the weights: an ONNX file is a protobuf message, which holds at most 2 GiB
 BATCH_SIZES = (1, 64)
 RANDOM_PICTURES = 256
-ROUNDS, ROUND_SECONDS = 5, 0.2  # of the timing of each engine and batch size
+ROUNDS, ROUND_SECONDS = 5, 0.2  # of the timing, for each engine and batch size
 
 
 class Exported(nn.Module):
@@ -49,10 +49,10 @@ class Exported(nn.Module):
 
 
 def run(folder: Path, output: Path, form: str = "onnx") -> None:
-    """Write the model in `folder` to `output`, checked against PyTorch, and print how fast both are here.
+    """Write the model in `folder` to `output` once it agrees with PyTorch, and print the speed of both here.
 
-    Raises UserError for an unknown format, a folder in place of the file, a model too large for one file, and a file
-    that answers otherwise.
+    Raises UserError for an unknown format, for an `output` that is a folder, for a model too large for one file, and
+    where the two disagree.
     """
     if form not in FORMATS:
         raise UserError(f"--format is {form!r}, but must be {' or '.join(FORMATS)}")
@@ -64,7 +64,7 @@ def run(folder: Path, output: Path, form: str = "onnx") -> None:
         partial.write_bytes(content)
         engine = session(partial)
         images, rows, what = pictures(classifier)
-        difference = parity(classifier, engine, images, rows)
+        difference = largest_difference(classifier, engine, images, rows)
         print(
             f"onnxruntime and PyTorch agree on {len(rows):,} {what}: same classes, "
             f"probabilities within {difference:.0e}"
@@ -77,7 +77,7 @@ def run(folder: Path, output: Path, form: str = "onnx") -> None:
 
 
 def facts_of(folder: Path, classifier: Classifier) -> dict[str, str]:
-    """What the file says of itself in its metadata; lists in JSON, as ONNX takes text alone."""
+    """The metadata of the ONNX file; lists are JSON, because ONNX takes only text."""
     return {
         "dataset": ModelFacts.read(folder / paths.MODEL.name).dataset,
         "classes": json.dumps(classifier.classes, ensure_ascii=False),
@@ -88,7 +88,7 @@ def facts_of(folder: Path, classifier: Classifier) -> dict[str, str]:
 
 
 def onnx_bytes(classifier: Classifier, facts: dict[str, str]) -> bytes:
-    """The model as the bytes of an ONNX file, checked by ONNX's own rules; equal models give equal bytes.
+    """The bytes of the ONNX file, checked by ONNX's checker; equal models give equal bytes.
 
     Input `images` (uint8, N x height x width x channels, any N), outputs `probabilities` and `logits` (float32,
     N x classes). Raises UserError for a model of more than 2 GiB.
@@ -98,7 +98,7 @@ def onnx_bytes(classifier: Classifier, facts: dict[str, str]) -> bytes:
         raise UserError(
             f"the weights take {words.size(size)}, but one ONNX file holds 2.1 GB at most: choose a smaller model"
         )
-    # Two images: an example of one would fix the number.
+    # The example has two images: with one, the exporter would fix the batch size at 1.
     example = torch.zeros(2, *classifier.shape, dtype=torch.uint8)
     program = torch.onnx.export(
         Exported(classifier).eval(),
@@ -112,7 +112,7 @@ def onnx_bytes(classifier: Classifier, facts: dict[str, str]) -> bytes:
     )
     assert program is not None
     model = program.model_proto
-    strip(model)
+    remove_notes(model)
     model.producer_version = torch.__version__.partition("+")[0]  # CPU and GPU builds of PyTorch write the same
     onnx.helper.set_model_props(model, facts)
     onnx.checker.check_model(model, full_check=True)
@@ -120,8 +120,8 @@ def onnx_bytes(classifier: Classifier, facts: dict[str, str]) -> bytes:
     return content
 
 
-def strip(model: onnx.ModelProto) -> None:
-    """Remove notes of the exporter: they hold stack traces with the paths of this machine."""
+def remove_notes(model: onnx.ModelProto) -> None:
+    """Remove the exporter's notes, which hold stack traces with paths of this machine."""
     del model.metadata_props[:]
     for graph in (model.graph, *model.functions):
         parts: list[Any] = [graph, *graph.node, *graph.value_info]
@@ -133,15 +133,15 @@ def strip(model: onnx.ModelProto) -> None:
 
 
 def session(file: Path) -> onnxruntime.InferenceSession:
-    """The file in onnxruntime, on the CPU with as many threads as PyTorch takes."""
+    """Load the file in onnxruntime, on the CPU with as many threads as PyTorch uses."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()
-    options.log_severity_level = 3  # errors alone
+    options.log_severity_level = 3  # only errors
     return onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
 
 
 def pictures(classifier: Classifier) -> tuple[Images, NDArray[np.int64], str]:
-    """Images, the rows of them to compare on, and what they are: the test split, else seeded random pictures."""
+    """Images, the rows to compare on, and a name for them: the test split, or random pictures without the data."""
     images = images_of(classifier.classes, classifier.shape)
     if images is not None:
         return images, load_split("test"), "test images"
@@ -149,7 +149,7 @@ def pictures(classifier: Classifier) -> tuple[Images, NDArray[np.int64], str]:
     return noise, np.arange(len(noise)), "random pictures (the model's data are not here)"
 
 
-def parity(classifier: Classifier, engine: Any, images: Images, rows: NDArray[np.int64]) -> float:
+def largest_difference(classifier: Classifier, engine: Any, images: Images, rows: NDArray[np.int64]) -> float:
     """The largest difference of a probability between onnxruntime and PyTorch.
 
     Raises UserError where it reaches TOLERANCE, or where an image gets another class.
@@ -160,7 +160,7 @@ def parity(classifier: Classifier, engine: Any, images: Images, rows: NDArray[np
             for start in range(0, len(part), max(BATCH_SIZES)):
                 batch = np.ascontiguousarray(part[start : start + max(BATCH_SIZES)])
                 ours, theirs = classifier.probabilities(batch), engine.run(["probabilities"], {"images": batch})[0]
-                largest = float(np.maximum(largest, np.abs(ours - theirs).max()))  # keeps what is not a number
+                largest = float(np.maximum(largest, np.abs(ours - theirs).max()))  # unlike max(), this keeps a NaN
                 others += int((ours.argmax(1) != theirs.argmax(1)).sum())
                 shown.update(len(batch))
     if others or not largest < TOLERANCE:
@@ -174,7 +174,7 @@ def parity(classifier: Classifier, engine: Any, images: Images, rows: NDArray[np
 def speeds(classifier: Classifier, engine: Any, images: Images) -> dict[str, list[float]]:
     """Images per second of both engines at each of BATCH_SIZES, from stored images to probabilities.
 
-    The two take turns, so that a busy machine slows both; the median of the rounds counts.
+    The engines take turns, so that a busy machine slows both; the result is the median of the rounds.
     """
 
     def onnx_probabilities(batch: Images) -> Any:
@@ -190,7 +190,7 @@ def speeds(classifier: Classifier, engine: Any, images: Images) -> dict[str, lis
         rounds: dict[str, list[float]] = {name: [] for name in engines}
         for _ in range(ROUNDS):
             for name, answer in engines.items():
-                answer(batch)  # not timed
+                answer(batch)  # a warm-up, not timed
                 rounds[name].append(rate(answer, batch))
         for name, values in rounds.items():
             found[name].append(median(values))

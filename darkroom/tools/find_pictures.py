@@ -1,4 +1,4 @@
-"""Picture files by what a person types: files, folders, patterns, or `-` for standard input."""
+"""Find the picture files that a user names: files, folders, patterns, or `-` for standard input."""
 
 import glob
 import os
@@ -16,12 +16,13 @@ STDIN = "-"
 
 
 def find(named: Sequence[str], skipped: list[str]) -> Iterator[str]:
-    """The pictures that are named, one at a time and in order; what is passed over in folders is added to `skipped`.
+    """The named pictures, one at a time and in order; files that are passed over are added to `skipped`.
 
-    A file is taken as it is, whatever its name. Of a folder and those in it, hidden ones apart, the files that end like
-    pictures are taken. A pattern (`*`, `?`, `[a-z]`, `**` for folders of any depth) is resolved here, so that it
-    may be quoted. A name that is none of these is given back, to be reported when it is opened. Standard input is one
-    picture, however often it is named. Raises UserError for an empty name, and for a pattern that nothing matches.
+    A named file is taken whatever its name. A folder gives the files in it, at any depth outside hidden folders, whose
+    names end like those of pictures. A pattern (`*`, `?`, `[a-z]`, `**` for folders of any depth) is resolved here, so
+    that a user may quote it. A name that does not exist is returned too: the error comes when it is opened. Standard
+    input is one picture, however often it is named. Raises UserError for an empty name, and for a pattern that
+    matches nothing.
     """
     read = False
     for name in named:
@@ -49,26 +50,27 @@ def find(named: Sequence[str], skipped: list[str]) -> Iterator[str]:
 
 
 def _below(folder: str, skipped: list[str]) -> Iterator[str]:
+    """The pictures in a folder and the folders below it, sorted; other files are added to `skipped`."""
     for place, folders, files in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith(".") and name != "__MACOSX")
         for name in sorted(files):
             if looks_like_image(name):
-                yield os.path.join(place, name)  # noqa: PTH118  a hundred thousand Paths take a second
+                yield os.path.join(place, name)  # noqa: PTH118  100,000 Path objects would take a second
             else:
                 skipped.append(os.path.join(place, name))  # noqa: PTH118
 
 
 def content(name: str) -> str | bytes:
-    """What `Classifier.open` takes: the name itself, or for `-` the bytes of the one picture on standard input."""
+    """The argument of `Classifier.open`: the name itself, or for `-` the bytes on standard input."""
     return sys.stdin.buffer.read() if name == STDIN else name
 
 
 def title(name: str) -> str:
-    """What errors call it."""
+    """How errors call the picture."""
     return "standard input" if name == STDIN else name
 
 
 def batches(items: Iterator[T], count: int) -> Iterator[list[T]]:
-    """Lists of so many items, the last one shorter."""
+    """Lists of `count` items each; the last one may be shorter."""
     while part := list(islice(items, count)):
         yield part

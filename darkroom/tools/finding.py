@@ -1,4 +1,4 @@
-"""One line of the doctor's list."""
+"""One line of the list that `darkroom doctor` prints."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -8,7 +8,7 @@ State = Literal["ok", "warning", "problem"]
 
 @dataclass(frozen=True)
 class Finding:
-    """One line: how it stands, what was looked at, what was found and what to do."""
+    """A state, the name of what was checked, and what was found and what to do."""
 
     state: State
     name: str
@@ -19,5 +19,5 @@ class Finding:
 
 
 def state_of(word: str) -> State:
-    """The state that a probe names; what is none of them is a problem."""
+    """The state that a probe names; an unknown word is a problem."""
     return "ok" if word == "ok" else "warning" if word == "warning" else "problem"

@@ -1,4 +1,4 @@
-"""The learning-rate range test: train while the rate grows, and see where the loss falls and where it rises.
+"""The learning-rate range test: train while the rate grows, and find where the loss falls and where it rises.
 
 Smith 2017, "Cyclical Learning Rates for Training Neural Networks", arXiv:1506.01186, section 3.3.
 """
@@ -19,21 +19,21 @@ from darkroom.training.recipe import Recipe
 from darkroom.training.step import Step
 
 RANGE = {"sgd": (1e-5, 10.0), "adam": (1e-6, 1.0), "adamw": (1e-6, 1.0)}  # learning rates of the test, by optimiser
-STEPS = 100
-DIVERGED = 4  # times the lowest smoothed loss
-FALL = 0.05  # of the smoothed loss, without which no rate is suggested
+STEPS = 100  # of the test, one batch and one rate each
+DIVERGED = 4  # times the lowest smoothed loss: the test ends beyond it
+FALL = 0.05  # of the smoothed loss, as a share; without such a fall no rate is suggested
 
 
 @dataclass(frozen=True)
 class RangeTest:
-    """Loss by learning rate, step after step."""
+    """The learning rate and the loss (cross-entropy, nats) of each step."""
 
     rates: list[float]
     losses: list[float]
 
     @property
     def smoothed(self) -> NDArray[np.float64]:
-        """The losses, averaged over their neighbours with Gaussian weights of three steps' deviation."""
+        """The losses, smoothed by a Gaussian with a standard deviation of three steps."""
         steps = np.arange(len(self.losses))
         weights = np.exp(-0.5 * ((steps[:, None] - steps) / 3) ** 2)
         averaged: NDArray[np.float64] = weights @ np.array(self.losses, float) / weights.sum(axis=1)
@@ -41,11 +41,11 @@ class RangeTest:
 
     @property
     def suggestion(self) -> tuple[float, float] | None:
-        """The rates between which to look, to two digits; None where no rate lowered the loss.
+        """The suggested range of rates, to two digits; None where no rate lowered the loss.
 
-        The lower one, for a constant rate, is a tenth of the rate with the lowest smoothed loss (Howard and Gugger
-        2020, Deep Learning for Coders with fastai and PyTorch, chapter 5). The upper one is that rate itself, where
-        the loss begins to rise: the peak of a schedule that rises and falls (Smith 2017, section 3.3).
+        The upper end is the rate with the lowest smoothed loss, beyond which the loss rises: a peak for schedules that
+        rise and fall (Smith 2017, section 3.3). The lower end, for a constant rate, is a tenth of it (Howard and Gugger
+        2020, Deep Learning for Coders with fastai and PyTorch, chapter 5).
         """
         smoothed = self.smoothed
         if not len(smoothed) or smoothed.min() > (1 - FALL) * smoothed[0]:
@@ -55,11 +55,11 @@ class RangeTest:
 
 
 def range_test(recipe: Recipe, train: Batches, on_step: Callable[[], object] = lambda: None) -> RangeTest:
-    """Train with a learning rate that grows exponentially, step by step, and note the loss (Smith 2017).
+    """Train with a learning rate that grows exponentially, step by step, and record the loss (Smith 2017).
 
-    The steps are those of the training, compiled where it is; with `train.freeze_epochs` those of its first phase, for
-    that is where `train.lr` holds. Momentum stays the same, also where onecycle would change it. It ends when the
-    smoothed loss is four times its lowest value, or no longer a number.
+    The steps are those of the training (compiled, if it is); with `train.freeze_epochs` those of its first phase, in
+    which `train.lr` holds. Momentum stays constant, even if onecycle would change it. The test ends early when the
+    smoothed loss exceeds four times its lowest value, or the loss is no longer finite.
     """
     recipe = recipe.on_a_copy()
     settings = recipe.settings
@@ -87,7 +87,7 @@ def range_test(recipe: Recipe, train: Batches, on_step: Callable[[], object] = l
 
 
 def _batches(train: Batches, settings: Train, generator: torch.Generator) -> list[Tensor]:
-    """Positions of the batches of the range test: pass after pass over the training images, as in training."""
+    """The positions of each batch: pass after pass over the training images, in the order of the training."""
     each = math.ceil(len(train) / settings.batch_size)
     found: list[Tensor] = []
     while len(found) < STEPS:

@@ -1,4 +1,4 @@
-"""The installed packages against those of the lock."""
+"""Compare the installed packages with those of the lock."""
 
 from importlib.metadata import distributions
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import NamedTuple
 from darkroom.base.errors import UserError
 
 REQUIREMENTS = Path("requirements.txt")
-# The lock names PyTorch's CUDA build; its CPU build does without these.
+# The lock names PyTorch's CUDA build; the CPU build does not need these.
 CUDA_ONLY = ("nvidia-", "cuda-", "triton")
 
 
@@ -23,19 +23,23 @@ class Package(NamedTuple):
 
 
 def differing(lock: Path) -> tuple[int, list[Package]]:
-    """How many packages the lock names for this platform, and those that are missing here or have another version."""
+    """The number of packages that `lock` names for this platform, and those that are missing or of another version.
+
+    Raises UserError where there is no lock, or a line of it names no package.
+    """
     from packaging.requirements import InvalidRequirement, Requirement
     from packaging.utils import canonicalize_name
     from packaging.version import InvalidVersion, Version
 
     if not lock.is_file():
         raise UserError(f"there is no {lock} here: run from the root of the repository")
-    # The first one on the path is the one that is imported.
+    # 1. What is installed: of several versions, Python imports the first one on its path.
     installed: dict[str, str] = {}
     for found in distributions():
         if found.metadata["Name"]:
             installed.setdefault(canonicalize_name(found.metadata["Name"]), found.version)
     without_cuda = "+cpu" in installed.get("torch", "")
+    # 2. What the lock names: its continued lines and comments are skipped.
     named, amiss = 0, []
     for line in lock.read_text(encoding="utf-8").splitlines():
         if not line or line[0].isspace() or line[0] in "#-":
@@ -50,7 +54,7 @@ def differing(lock: Path) -> tuple[int, list[Package]]:
         named += 1
         locked = next((item.version for item in wanted.specifier), "any version")
         try:
-            # A local part (`+cpu`) is another build of the same version.
+            # The local part of a version, as `+cpu`, is ignored: it names another build of the same version.
             same = name in installed and wanted.specifier.contains(Version(installed[name]).public, prereleases=True)
         except InvalidVersion:
             same = False

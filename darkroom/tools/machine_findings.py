@@ -1,4 +1,4 @@
-"""What the doctor finds of this machine and its user: Python, packages, processor, GPU, disk, Kaggle's token."""
+"""The doctor's checks of this machine and its user: Python, packages, processor, GPU, disk, Kaggle's token."""
 
 import json
 import os
@@ -22,13 +22,13 @@ from darkroom.tools.dvc_lock import LOCK
 from darkroom.tools.finding import Finding, State, state_of
 from darkroom.tools.locked_packages import REQUIREMENTS
 
-PYTHON = (3, 11)
-MEMORY = 2 * 2**30  # bytes; the stages after a training of MNIST take about as much
-ROOM = 2**30  # bytes of disk beyond what the data need
+PYTHON = (3, 11)  # the oldest version that Darkroom supports
+MEMORY = 2 * 2**30  # bytes of free memory; the stages after a training of MNIST take about as much
+ROOM = 2**30  # bytes of disk that should stay free beside the data
 
 
 def python() -> Finding:
-    """The interpreter's version."""
+    """Whether Python is new enough."""
     text = f"{'.'.join(map(str, sys.version_info[:3]))}, {sys.executable}"
     if sys.version_info[:2] < PYTHON:
         return Finding("problem", "python", f"{text}: Darkroom needs 3.11 or later")
@@ -36,7 +36,7 @@ def python() -> Finding:
 
 
 def packages() -> Finding:
-    """Installed packages against the lock."""
+    """Whether the installed packages are those of the lock."""
     try:
         named, amiss = locked_packages.differing(REQUIREMENTS)
     except UserError as error:
@@ -49,7 +49,7 @@ def packages() -> Finding:
 
 
 def hardware() -> Finding:
-    """Processor, cores that are granted, memory that is free."""
+    """Processor, granted cores and free memory."""
     memory, seen, granted = psutil.virtual_memory(), processor.cores(), processor.granted_cores()
     text = (
         f"{processor.name()}, {seen} cores, {memory.available / 2**30:.1f} of {memory.total / 2**30:.1f} GB free, "
@@ -65,7 +65,7 @@ def hardware() -> Finding:
 
 
 def gpu(settings: Params | None, state: str, text: str) -> Finding:
-    """What PyTorch said, against what the driver lists."""
+    """Whether PyTorch sees the GPUs that the driver lists; `state` and `text` are the answer of the probe `pytorch`."""
     if state != "none":
         return Finding(state_of(state), "pytorch", text)
     gpus = _driver()
@@ -83,7 +83,7 @@ def gpu(settings: Params | None, state: str, text: str) -> Finding:
 
 
 def _driver() -> str:
-    """GPUs, driver and memory as nvidia-smi tells; empty where there is none."""
+    """GPUs, driver version and memory from nvidia-smi; empty where there is none."""
     if shutil.which("nvidia-smi") is None:
         return ""
     command = ["nvidia-smi", "--query-gpu=name,driver_version,memory.total", "--format=csv,noheader"]
@@ -95,7 +95,7 @@ def _driver() -> str:
 
 
 def disk(settings: Params, entry: Entry) -> Iterator[Finding]:
-    """Free disk, here and in the temporary folder, against what the data set needs."""
+    """Whether the disk has room for a run, here and in the temporary folder."""
     try:
         need, known_from = _need(settings, entry)
     except (UserError, LookupError, TypeError, AttributeError):
@@ -110,7 +110,7 @@ def disk(settings: Params, entry: Entry) -> Iterator[Finding]:
 
 
 def _need(settings: Params, entry: Entry) -> tuple[int, str]:
-    """Bytes of all outputs of a run, and how that is known."""
+    """The bytes of all outputs of a run, and where that number comes from."""
     if LOCK.is_file():
         stages = read_yaml(LOCK)["stages"].values()
         total = sum(item["size"] for stage in stages for item in stage["outs"])
@@ -124,9 +124,9 @@ def _need(settings: Params, entry: Entry) -> tuple[int, str]:
 
 
 def kaggle(settings: Params, entry: Entry) -> Finding:
-    """Whether Kaggle's client will find a token. What it is is never shown."""
+    """Whether Kaggle's client will find a token, which is never shown."""
     needed = entry.kaggle is not None and settings.fetch.archive is None
-    # A home that is not known, or not this user's, as in many a container, holds no token, and is no error.
+    # In containers the home folder may be unknown or another user's: it then holds no token, which is no error.
     users = Path(os.path.expanduser("~"))  # noqa: PTH111
     home = users / ".kaggle"
     folder = Path(os.environ.get("KAGGLE_CONFIG_DIR") or home)

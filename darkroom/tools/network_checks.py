@@ -1,4 +1,4 @@
-"""What the check-list finds of the network, before any training: its logits, its first loss, its gradients.
+"""The checks of the network before any training: its logits, its first loss, its gradients.
 
 Every check works on a copy of the network.
 """
@@ -15,9 +15,9 @@ from darkroom.base.words import by, listed
 from darkroom.network import architectures
 from darkroom.tools.check import Check
 
-HIGH, TOO_HIGH = 1.5, 3.0  # nats of the first loss above ln K
-LEAK = 0.5  # first accuracy above that of the largest class, as a share of what is left to 1
-SAME = 1e-4  # of the largest logit: differences that are rounding
+HIGH, TOO_HIGH = 1.5, 3.0  # nats of the first loss above ln K, for a note and for a failure
+LEAK = 0.5  # a first accuracy more than this share of the way from the largest class to 1 looks like a leak
+SAME = 1e-4  # smaller differences of logits, relative to the largest one, are rounding
 Batch = tuple[Tensor, Tensor]  # normalised images, N x channels x height x width, and int64 labels
 
 
@@ -38,7 +38,7 @@ def outputs(network: nn.Module, images: Tensor, classes: int) -> Check:
 def independence(network: nn.Module, images: Tensor) -> Check:
     """Whether the logits of an image are the same whatever else is in its batch, in evaluation mode.
 
-    In training, batch norm mixes images by design. The first, middle and last image are each put among others.
+    The first, middle and last image are each put into another batch. (In training, batch norm mixes images by design.)
     """
     trial = copy.deepcopy(network).eval()
     logits = trial(images)
@@ -53,7 +53,7 @@ def independence(network: nn.Module, images: Tensor) -> Check:
 
 @torch.no_grad()
 def measure(network: nn.Module, batches: Sequence[Batch]) -> tuple[float, float]:
-    """Mean cross-entropy and accuracy in training mode, as the first step meets them."""
+    """Mean cross-entropy (nats) and accuracy in training mode, as in the first step."""
     trial = copy.deepcopy(network).train()
     loss = right = count = 0.0
     for images, labels in batches:
@@ -65,11 +65,11 @@ def measure(network: nn.Module, batches: Sequence[Batch]) -> tuple[float, float]
 
 
 def first_loss(loss: float, accuracy: float, classes: int, largest: float) -> Check:
-    """Whether the untrained network is as unsure as it should be: loss ln K, and no better than the largest class.
+    """Whether the untrained network is as unsure as it should be: loss about ln K, accuracy about the largest class.
 
-    Random weights give logits of some deviation s, which costs s**2 / 2 nats above ln K, or up to 1.5 in the networks
-    here; from 3 nats on, the first epoch goes into unlearning the first weights. `largest` is the share of the largest
-    class.
+    Random weights give logits with some deviation s, which adds s**2 / 2 nats to ln K: up to 1.5 in the networks here.
+    From 3 nats on, the first epoch is spent on unlearning the first weights. `classes` is K; `largest` is the share of
+    the largest class.
     """
     even = math.log(classes)
     seen = (
@@ -89,16 +89,18 @@ def first_loss(loss: float, accuracy: float, classes: int, largest: float) -> Ch
 
 
 def gradients(network: nn.Module, batches: Sequence[Batch]) -> Check:
-    """Whether every trainable parameter gets a finite gradient that is not zero, in training mode, over all batches.
+    """Whether every trainable parameter gets a finite, non-zero gradient in training mode, summed over all batches.
 
     A note where most units of a layer get none.
     """
+    # 1. The gradients, summed over the batches.
     trial = copy.deepcopy(network).train()
     trial.zero_grad(set_to_none=True)
     for images, labels in batches:
         loss = functional.cross_entropy(trial(images).float(), labels)
-        if loss.requires_grad:  # not so where all is cut off
+        if loss.requires_grad:  # false if no parameter reaches the loss
             loss.backward()  # type: ignore[no-untyped-call]
+    # 2. Parameters whose gradient is missing, not finite, or zero.
     found = {name: one.grad for name, one in trial.named_parameters() if one.requires_grad}
     cut = [name for name, grad in found.items() if grad is None]
     present = {name: grad for name, grad in found.items() if grad is not None}
@@ -119,6 +121,7 @@ def gradients(network: nn.Module, batches: Sequence[Batch]) -> Check:
     seen = (
         f"finite and not zero for all {len(found)} parameter tensors ({architectures.parameter_count(trial):,} numbers)"
     )
+    # 3. Layers of which most units get no gradient.
     units = {name: grad.flatten(1).any(1) for name, grad in present.items() if grad.ndim > 1}
     asleep = [name for name, awake in units.items() if awake.float().mean() < 0.5]
     if asleep:

@@ -1,4 +1,4 @@
-"""The port of this machine on which a page is served."""
+"""The local port on which a page is served."""
 
 import socket
 
@@ -8,7 +8,7 @@ HOST = "127.0.0.1"
 
 
 def check(port: int) -> None:
-    """Raise UserError where the port cannot be listened on; before anything that takes time."""
+    """Raise UserError if the port is not free; callers check it before any slow work."""
     with socket.socket() as tried:
         tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

@@ -1,4 +1,4 @@
-"""What `python -m darkroom predict` prints: lines for people, CSV, or a JSON object a line."""
+"""The output of `darkroom predict`: lines for people, CSV, or one JSON object a line."""
 
 import codecs
 import csv
@@ -17,9 +17,9 @@ Form = Literal["text", "csv", "json"]
 
 
 def writer(form: Form, top_k: int) -> "Callable[[dict[str, Prediction]], None]":
-    """A function that prints predictions by the name of their picture, in parts, as they come."""
+    """A function that prints one batch of predictions, by the names of their pictures, each time it is called."""
     if form == "csv":
-        codecs.register_error("name", _as_it_went_in)
+        codecs.register_error("name", _encode_unchanged)
         replace_what_the_terminal_lacks("name")
         table = csv.writer(sys.stdout, lineterminator="\n")
         ranks = [f"{name}_{rank}" for rank in range(1, top_k + 1) for name in ("class", "probability")]
@@ -28,8 +28,8 @@ def writer(form: Form, top_k: int) -> "Callable[[dict[str, Prediction]], None]":
     return _lines if form == "json" else _text
 
 
-def _as_it_went_in(error: UnicodeError) -> tuple[str | bytes, int]:
-    """A handler of letters that standard output lacks: a name that is not UTF-8 comes out as it went in."""
+def _encode_unchanged(error: UnicodeError) -> tuple[str | bytes, int]:
+    """An encoding error handler, by which a file name that is not UTF-8 is printed with its original bytes."""
     try:
         return codecs.lookup_error("surrogateescape")(error)
     except UnicodeEncodeError:
@@ -71,7 +71,7 @@ def _text(part: "dict[str, Prediction]") -> None:
 
 
 def _doubt(found: "Prediction") -> str:
-    """A warning, where the picture lies beyond nearly all of the validation images."""
+    """A warning if the picture is unlike the training images; else an empty text."""
     if found.unlike is None or found.unlike <= 1:
         return ""
     why = f": {'; '.join(found.reasons)}" if found.reasons else ""

@@ -1,7 +1,6 @@
-"""What the doctor asks PyTorch and servers, each in a process of its own, which can be ended when no answer comes.
+"""The doctor's slow questions to PyTorch and servers, each in its own process, which is killed if no answer comes.
 
-`python -m darkroom.tools.probes NAME [ARGUMENT]` prints the answer as one line of JSON: how it stands, and what was
-found.
+`python -m darkroom.tools.probes NAME [ARGUMENT]` prints the answer as one line of JSON: a state, and what was found.
 """
 
 import configparser
@@ -18,13 +17,13 @@ from pathlib import Path
 from darkroom.base.errors import without_password
 from darkroom.base.words import counted
 
-Answer = tuple[str, str]  # ok, warning or problem; what was found, and what to do
-TIMEOUT = (3, 3)  # seconds to connect, seconds without a byte
-LONGEST = 200  # characters of somebody else's message
+Answer = tuple[str, str]  # ok, warning or problem (pytorch: also none, for no GPU); what was found, and what to do
+TIMEOUT = (3, 3)  # seconds to connect, and without receiving a byte
+LONGEST = 200  # characters that are kept of another program's message
 
 
 def pytorch() -> Answer:
-    """PyTorch's build and the GPUs that it sees."""
+    """PyTorch's build, and the GPUs that it sees."""
     import torch
 
     gpus = [
@@ -36,7 +35,7 @@ def pytorch() -> Answer:
 
 
 def mlflow(address: str) -> Answer:
-    """Whether the store of runs answers, and fits the installed MLflow."""
+    """Whether the store of runs at `address` answers, and fits the installed MLflow."""
     if address.startswith(("http://", "https://")):
         return _server(address)
     if address.startswith("sqlite:///"):
@@ -80,9 +79,9 @@ def _server(address: str) -> Answer:
 
 
 def _sign_in() -> tuple[str, str] | None:
-    """User and password where MLflow's client looks for them: in the environment, else in a file."""
+    """User and password from where MLflow's client reads them: the environment, else a file; None without a user."""
     kept = configparser.ConfigParser()
-    kept.read(os.path.expanduser("~/.mlflow/credentials"))  # noqa: PTH111, for which no known home is no error
+    kept.read(os.path.expanduser("~/.mlflow/credentials"))  # noqa: PTH111  Path.home() would fail without a home
     user, password = (
         os.environ.get(name) or str(kept.get("mlflow", name.lower(), fallback=""))
         for name in ("MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD")
@@ -110,7 +109,7 @@ def _sqlite(file: Path) -> Answer:
 
 
 def _schemas() -> tuple[set[str], str]:
-    """The versions of a store that the installed MLflow knows of, and the one that it works with."""
+    """All versions of the database schema that the installed MLflow knows, and the one that it works with."""
     folder = Path(str(distribution("mlflow").locate_file("mlflow/store/db_migrations/versions")))
     scripts = [path.read_text(encoding="utf-8") for path in folder.glob("*.py")]
     made, replaced = (
@@ -122,7 +121,7 @@ def _schemas() -> tuple[set[str], str]:
 
 
 def remote(name: str) -> Answer:
-    """Whether a DVC remote can be listed."""
+    """Whether the DVC remote of this name can be listed."""
     from dvc.repo import Repo
 
     try:
@@ -135,10 +134,10 @@ def remote(name: str) -> Answer:
                 store.fs.ls(store.path)
             except FileNotFoundError:
                 return "ok", f"{place}, nothing in it yet"
-            except NotImplementedError:  # of a web server
+            except NotImplementedError:  # a web server cannot list
                 store.fs.exists(store.path)
             return "ok", place
-    except Exception as error:  # of whichever client the address wants
+    except Exception as error:  # the kind depends on the address's client
         reason = without_password((str(error).strip().splitlines() or [type(error).__name__])[0])
         return "problem", f"cannot be listed ({reason[:LONGEST]}): `dvc push` and `dvc pull` would fail"
 

@@ -1,4 +1,4 @@
-"""What the doctor finds of this repository: code that Git lacks, who commits, what is committed, who holds a lock."""
+"""The doctor's checks of this repository: code that Git lacks, Git's identity, uncommitted results, locks."""
 
 import fcntl
 import json
@@ -22,7 +22,7 @@ DVC = Path(".dvc")
 
 
 def code(settings: Params) -> Finding:
-    """Files that Git does not have, so that experiments in a copy of the repository go without them."""
+    """Whether Git has all code: experiments with --temp or --queue run in a copy that has only Git's files."""
     changes = [*settings.augment, *(settings.evaluate.tta.changes or [])]
     functions = {*own_functions([item.model_dump(exclude_none=True) for item in changes])}
     functions |= {settings.model.name} if settings.model.own else set()
@@ -45,7 +45,7 @@ def code(settings: Params) -> Finding:
 
 
 def repository() -> Iterator[Finding]:
-    """Git's identity, for experiments are commits, and whether the last run is committed."""
+    """Whether Git knows its user (experiments are commits), and whether the last run is committed."""
     if shutil.which("git") is None:
         yield Finding("problem", "git", "not installed: DVC and experiments need it")
         return
@@ -66,15 +66,15 @@ def repository() -> Iterator[Finding]:
 
 
 def locks() -> Finding:
-    """What a process that was killed, or one at work, holds of DVC and Git."""
+    """Whether locks of DVC or Git are held, by a running process or by one that was killed."""
     left = [path for path in [Path(git.output_if_any("rev-parse", "--git-path", "index.lock"))] if path.is_file()]
     busy = _is_held(DVC / "tmp" / "lock")
     for file in (DVC / "tmp" / "rwlock", DVC / "tmp" / "exps" / "rwlock"):
         try:
-            # DVC itself lets go of what a process held that is no more.
+            # DVC itself releases the locks of processes that have ended.
             alive = [*filter(psutil.pid_exists, _holders(file))]
         except (ValueError, AttributeError, KeyError, TypeError):
-            left.append(file)  # half written
+            left.append(file)  # only half of it was written
             continue
         busy = busy or any(map(_is_dvc, alive))
         left += [file] if alive and not any(map(_is_dvc, alive)) else []
@@ -87,7 +87,7 @@ def locks() -> Finding:
 
 
 def _holders(file: Path) -> set[int]:
-    """Process ids in DVC's list of who reads and writes which file."""
+    """The process ids in DVC's list of which process reads or writes which file."""
     content = json.loads(file.read_bytes()) if file.is_file() else {}
     infos = [*content.get("write", {}).values(), *(info for many in content.get("read", {}).values() for info in many)]
     return {int(info["pid"]) for info in infos}
@@ -101,7 +101,7 @@ def _is_dvc(process: int) -> bool:
 
 
 def _is_held(file: Path) -> bool:
-    """Whether another process holds this file's lock, which the system takes back when it ends."""
+    """Whether another process holds this file's lock; the system releases it when that process ends."""
     if not file.is_file():
         return False
     with file.open("rb") as stream:

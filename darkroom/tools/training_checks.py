@@ -1,4 +1,4 @@
-"""What the check-list finds by training for a short while: one batch, a smoke run, the learning rate.
+"""The checks that train for a short while: one batch, a smoke run, the learning rate.
 
 Every check works on a copy of the network.
 """
@@ -22,17 +22,17 @@ from darkroom.training import loop
 from darkroom.training.batches import Batches, balanced
 from darkroom.training.recipe import Recipe
 
-ADAM = (1e-3, 1e-4, 1e-2)  # learning rates with which one batch is tried, in turn
-STEPS = 200  # for each of them
-EPOCHS, SMOKE_STEPS = 3, 60  # of the smoke run: so many epochs, or as many as make so many steps
-SMOKE_TRAIN, SMOKE_VAL = 10_000, 1_000  # images: of larger sets a share is taken, of val at least so many
-FACTOR = 10  # beyond the suggested rates, within which the present one counts as near
+ADAM = (1e-3, 1e-4, 1e-2)  # Adam's learning rates that are tried on one batch, in turn
+STEPS = 200  # with each of these rates
+EPOCHS, SMOKE_STEPS = 3, 60  # of the smoke run, at least: epochs, and steps
+SMOKE_TRAIN, SMOKE_VAL = 10_000, 1_000  # images of the smoke run: train at most, val at least
+FACTOR = 10  # train.lr is near the suggested rates if it is within this factor of them
 
 
 def distinct(images: Images, rows: Rows, labels: Labels, count: int, seed: int) -> list[int]:
-    """Positions in the split of up to `count` images, no two alike in pixels, of all classes equally often.
+    """Positions in the split of up to `count` images with different pixels, spread evenly over the classes.
 
-    Two copies with different labels could not both be learned.
+    Copies are left out, because two copies with different labels could not both be learned.
     """
     order = balanced(torch.from_numpy(labels), torch.Generator().manual_seed(seed))
     found: dict[bytes, int] = {}
@@ -46,10 +46,10 @@ def distinct(images: Images, rows: Rows, labels: Labels, count: int, seed: int) 
 def one_batch(
     network: nn.Module, images: Tensor, labels: Tensor, on_step: Callable[[], object] = lambda: None
 ) -> Check:
-    """Whether one batch can be learned by heart, every image right, without dropout or any other regularisation.
+    """Whether the network can learn one batch by heart (every image right) without dropout or stochastic depth.
 
-    With Adam, which is robust to the scale of gradients (Kingma and Ba 2015, arXiv:1412.6980), at up to three
-    learning rates of up to 200 steps each.
+    It trains with Adam, which is robust to the scale of gradients (Kingma and Ba 2015, arXiv:1412.6980), for up to 200
+    steps at each of three learning rates. `images` are normalised, N x channels x height x width.
     """
     best, count = 0, len(labels)
     for rate in ADAM:
@@ -80,10 +80,7 @@ def one_batch(
 
 
 def smoke_rows(train: Rows, val: Rows, seed: int) -> dict[str, Rows]:
-    """The rows of the smoke run: all, or of more than 10,000 training images so many, and the same share of val.
-
-    Of val at least 1,000, where there are so many.
-    """
+    """The rows of the smoke run: at most 10,000 of train, and the same share of val, but at least 1,000 of it."""
     share = min(1.0, SMOKE_TRAIN / len(train))
     sizes = {"train": round(share * len(train)), "val": max(round(share * len(val)), min(SMOKE_VAL, len(val)))}
     generator = np.random.default_rng(seed)
@@ -93,7 +90,7 @@ def smoke_rows(train: Rows, val: Rows, seed: int) -> dict[str, Rows]:
 
 
 def smoke_epochs(settings: Train, images: int) -> int:
-    """Three, or as many as make 60 steps, for small sets have few in an epoch; never more than `train.epochs`."""
+    """At least three epochs and 60 steps (small sets have few in an epoch), but never more than `train.epochs`."""
     each = math.ceil(images / settings.batch_size)
     return min(settings.epochs, max(EPOCHS, math.ceil(SMOKE_STEPS / each)))
 
@@ -107,16 +104,18 @@ def smoke_run(
 ) -> Check:
     """Whether a few epochs of the real recipe lower the training loss and beat the majority class on val.
 
-    The schedule is drawn together over these epochs. `before` is the loss before training, which a single epoch is
-    compared with; `whole` is the number of images in the training split, for the estimate of the time. Raises
+    The schedule is shortened to these epochs. `before` is the loss before training, with which a single epoch is
+    compared. `whole` is the number of images in the training split, from which the training time is estimated. Raises
     UserError where batch norm gets a single image.
     """
+    # 1. Train for a few epochs.
     wanted, train, val = recipe.settings, data["train"], data["val"]
     epochs = smoke_epochs(wanted, len(train))
     frozen = epochs if wanted.freeze_epochs == wanted.epochs else min(wanted.freeze_epochs, epochs - 1)
     trial = recipe.on_a_copy(epochs=epochs, freeze_epochs=frozen, patience=None)
     result = loop.fit(trial, train, val, on_step=on_step)
     history = result.history
+    # 2. Compare with the majority class and with the first loss.
     majority = int(torch.bincount(train.labels).argmax())
     chance = float((val.labels == majority).float().mean())
     losses = [row["train_loss"] for row in history] if epochs > 1 else [before, history[0]["train_loss"]]
@@ -135,14 +134,15 @@ def smoke_run(
     if best <= chance:
         advice = "it must beat the majority class; see train.lr, train.balanced and train.class_weights"
         return Check("smoke run", False, f"{seen}: {advice}")
-    # The first epoch of each phase also warms up; frozen ones are faster than those that follow.
+    # 3. Estimate the training time. Frozen epochs are left out, as they are faster, and so is the first epoch after
+    #    them, which also warms up.
     each = median(row["seconds"] for row in history[frozen + 1 :] or history[-1:]) * whole / len(train)
     estimate = f"{duration(each)} an epoch, about {duration(each * wanted.epochs)} for train.epochs {wanted.epochs}"
     return Check("smoke run", True, f"{seen}; {estimate}")
 
 
 def learning_rate(test: RangeTest, settings: Train) -> Check:
-    """What the range test says of `train.lr`; a note, for a long warm-up bears more."""
+    """What the range test says about `train.lr`; only a note, because a long warm-up allows higher rates."""
     if test.suggestion is None:
         return Check("learning rate", None, "no rate lowered the loss within the test, so none is suggested")
     low, high = test.suggestion

@@ -1,7 +1,7 @@
 """Rebuild the committed state in a fresh clone, and compare every output with the committed `dvc.lock`.
 
-The clone lies in a temporary folder with a DVC cache and an MLflow store of its own, all of it deleted at the end. The
-first stage with other bytes ends it, for the stages after that inherit them.
+The clone lies in a temporary folder with its own DVC cache and MLflow store, which is deleted at the end. The rebuild
+stops at the first stage with other bytes, because later stages inherit them.
 """
 
 import os
@@ -27,12 +27,12 @@ from darkroom.tools.dvc_lock import LOCK, Stage
 from darkroom.tools.locked_packages import REQUIREMENTS
 
 STARTS = re.compile(r"Running stage '([^']+)':")  # what DVC prints before it runs a stage
-LISTED = 5  # files of an output
-PATIENCE = 10  # seconds in which a stage must end when it is told to
+LISTED = 5  # files that are listed of an output
+PATIENCE = 10  # seconds that a stage gets to end when it is told to
 
 
 def run() -> bool:
-    """Verify the commit that is checked out here; return whether every output has the bytes that it records.
+    """Verify the checked-out commit; return whether every output has the bytes that its dvc.lock records.
 
     Raises UserError outside of Git, without a committed dvc.lock, and where a stage fails in the clone.
     """
@@ -40,27 +40,27 @@ def run() -> bool:
     changed = git.output("status", "--porcelain", "--untracked-files=all", "--", ".").splitlines()
     if changed:
         print(f"warning: the commit is verified, without what is not committed here: {listed(_names(changed))}")
-    # Where a hook of Git starts this, they would turn what is meant for the clone on the repository itself.
+    # A Git hook sets these variables: with them, commands for the clone would act on this repository.
     for name in git.output("rev-parse", "--local-env-vars").splitlines():
         os.environ.pop(name, None)
-    # `timeout` and job schedulers end a process so: it cleans up as after Ctrl+C.
+    # `timeout` and job schedulers send SIGTERM: it must clean up like Ctrl+C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     started = time.monotonic()
     with TemporaryDirectory(prefix="darkroom-verify-") as folder:
-        # 1. The commit in a clone: two levels down, so that a relative path that begins with ../ stays inside.
+        # 1. Clone the commit, two folders down, so that relative paths that begin with ../ stay inside `folder`.
         clone = Path(folder, "of", "commit")
         git.output("clone", "--quiet", "--shared", "--no-checkout", top, str(clone))
         git.output("-C", str(clone), "checkout", "--quiet", "--detach", commit)
         root = clone / below
         (root / ".dvc" / "config.local").write_text("[cache]\n    dir = cache\n[core]\n    site_cache_dir = tmp/site\n")
         recorded = dvc_lock.recorded_stages(root, commit)
-        # 2. Its archive, where the source is not at hand.
+        # 2. Bring the archive, if its source is not on this machine.
         settings, entry = load(root / paths.PARAMS, root / paths.DATASETS)
         cache = _cache()
         taken = take_archive(root, recorded, settings, entry, cache)
         names = [name for name in recorded if name not in taken]
         print(f"rebuilding {len(names)} stages of commit {commit[:7]} in {folder}, which is deleted at the end")
-        # 3. Stage by stage, up to the first with other bytes.
+        # 3. Rebuild stage by stage, up to the first one with other bytes.
         same, stale = 0, []
         for name in _rebuild(root, recorded, taken):
             names.remove(name)
@@ -89,11 +89,12 @@ def run() -> bool:
 
 
 def take_archive(root: Path, recorded: dict[str, Stage], settings: Params, entry: Entry, cache: Path) -> list[str]:
-    """Put the recorded archive into the clone where its source is not at hand; the stages that need not run then.
+    """Bring the archive into the clone if its source is not on this machine; return the stages that need not run.
 
-    A source on this machine is read again. What would be downloaded, or has gone, is taken from the DVC cache, if
-    that holds it with the recorded hash; else the stage `fetch` says what is wrong with its source.
+    A source on this machine is read again. An archive that would be downloaded, or is gone, comes from the DVC cache,
+    if that has it with the recorded hash; else the stage `fetch` runs, and says what is wrong with its source.
     """
+    # 1. The source is on this machine: make a relative path valid in the clone.
     source = settings.fetch.archive or entry.path
     if source is None and entry.bundled:
         return []
@@ -107,6 +108,7 @@ def take_archive(root: Path, recorded: dict[str, Stage], settings: Params, entry
             there.parent.mkdir(parents=True, exist_ok=True)
             there.symlink_to(Path(source).absolute())
         return []
+    # 2. It is not: copy the archive from the cache.
     (fetch,) = (name for name, stage in recorded.items() if paths.RAW.as_posix() in dvc_lock.outputs(stage))
     of_lock = recorded[fetch]["params"][paths.PARAMS.name]
     if of_lock["dataset"] != settings.dataset or of_lock["fetch"]["archive"] != settings.fetch.archive:
@@ -122,12 +124,12 @@ def take_archive(root: Path, recorded: dict[str, Stage], settings: Params, entry
 
 
 def _rebuild(root: Path, recorded: dict[str, Stage], taken: list[str]) -> Iterator[str]:
-    """Run all stages in the clone but those `taken`; give the name of each one when it has ended well.
+    """Run all stages in the clone except those in `taken`; yield the name of each one after it has succeeded.
 
-    What stages print on standard error, their progress bars above all, is the user's to see.
+    The user sees the stages' standard error, with their progress bars. Raises UserError where a stage fails.
     """
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("DVC_", "MLFLOW_"))}
-    # Unbuffered, so that the name of a stage comes when it starts.
+    # Unbuffered, so that DVC's line on a stage arrives when it starts.
     environment |= {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}", "PYTHONUNBUFFERED": "1"}
     given = {path for name in taken for path in dvc_lock.outputs(recorded[name])}
     targets = [
@@ -160,7 +162,7 @@ def _rebuild(root: Path, recorded: dict[str, Stage], taken: list[str]) -> Iterat
 
 
 def _end(process: subprocess.Popen[str]) -> None:
-    """End DVC with the stage that it runs, before their folder is deleted."""
+    """End DVC and the stage that it runs, before their folder is deleted."""
     for number in (signal.SIGTERM, signal.SIGKILL):
         with suppress(subprocess.TimeoutExpired, ProcessLookupError):
             if process.poll() is None:
@@ -169,9 +171,9 @@ def _end(process: subprocess.Popen[str]) -> None:
 
 
 def by_how_much(root: Path, differing: list[str], was: Stage, now: Stage, cache: Path) -> Iterator[str]:
-    """A line for each file that differs, as far as the DVC cache or the commit still has what it was."""
+    """A line for each file that differs, with the difference if the DVC cache or the commit has the earlier version."""
     for output in differing:
-        # Of a folder the names of its files; of a file, itself under the empty name.
+        # By name, the files of a folder; a single file has the empty name.
         before, after = (
             dvc_lock.files_of(place, dvc_lock.outputs(stage).get(output, ""))
             for place, stage in ((cache, was), (root / ".dvc" / "cache", now))
@@ -193,7 +195,7 @@ def by_how_much(root: Path, differing: list[str], was: Stage, now: Stage, cache:
 
 
 def _from_commit(root: Path, path: Path) -> Path | None:
-    """A file that Git keeps, as it was before the stage wrote it; None where Git has none."""
+    """A copy of the file as committed, before the stage wrote it; None where Git does not have it."""
     answer = subprocess.run(["git", "show", f"HEAD:./{path.as_posix()}"], cwd=root, capture_output=True, check=False)
     copy = root / ".dvc" / "tmp" / f"was{path.suffix}"
     copy.write_bytes(answer.stdout)
@@ -201,7 +203,7 @@ def _from_commit(root: Path, path: Path) -> Path | None:
 
 
 def likely_causes(stage: Stage, settings: Params, changed: list[str]) -> Iterator[str]:
-    """Why equal inputs may have given other bytes here."""
+    """Sentences on why equal inputs may have given other bytes here."""
     involved = [*dvc_lock.outputs(stage), *(item["path"] for item in stage.get("deps", []))]
     if dvc_lock.is_within(paths.WEIGHTS.as_posix(), involved):
         if not settings.train.portable:
@@ -224,12 +226,12 @@ def _mode(settings: Params) -> str:
 
 
 def _names(changed: Iterable[str]) -> list[str]:
-    """Paths from the lines of `git status --porcelain`."""
+    """The paths in lines of `git status --porcelain`."""
     return [line[3:] for line in changed]
 
 
 def _cache() -> Path:
-    """The folder of DVC's cache, as it is configured here."""
+    """The folder of DVC's cache, as configured here. Raises UserError outside a DVC repository."""
     command = [sys.executable, "-m", "dvc", "cache", "dir"]
     answer = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
     if answer.returncode:

@@ -1,4 +1,4 @@
-"""What modules need to run elsewhere, read from their imports: files of this project, and other packages."""
+"""What modules need to run on another machine, read from their imports: files of this project, and packages."""
 
 import sys
 from collections.abc import Sequence
@@ -12,10 +12,11 @@ PACKAGES = ("darkroom", "own")
 
 
 def needs(sources: Sequence[Path]) -> tuple[list[Path], list[str]]:
-    """The files of Darkroom and of own/ that modules need, below `ROOT`; and pinned requirements, by name.
+    """The files of Darkroom and of own/ that `sources` need, below `ROOT`; and pinned requirements, sorted by name.
 
-    Imports in functions count, for they will be made; those under TYPE_CHECKING do not.
+    Imports inside functions count, because they will run; those under TYPE_CHECKING do not.
     """
+    # 1. Follow the imports through the files of this project.
     files: set[Path] = set()
     others: set[str] = set()
     waiting = list(sources)
@@ -27,9 +28,9 @@ def needs(sources: Sequence[Path]) -> tuple[list[Path], list[str]]:
             found = set(files_of(name, ROOT)) - files
             files |= found
             waiting += found
+    # 2. Name the distributions of the other packages. MLflow adds itself to a model's requirements, and several
+    #    distributions hold a package of its name. An optional import of own code may belong to no distribution here.
     distributions = packages_distributions()
-    # Several share the name mlflow, which MLflow itself adds to the requirements of its models. What own code imports
-    # where it can, and can do without, is no distribution here.
     known = {distributions[name][0] for name in (others - {"mlflow"}) & distributions.keys() - sys.stdlib_module_names}
-    # A build's own mark, as in 2.15.0+cpu, is left out: no index has it.
+    # 3. Pin the versions, without a build's local part as in 2.15.0+cpu: package indexes do not know it.
     return sorted(files), [f"{name}=={version(name).partition('+')[0]}" for name in sorted(known)]

@@ -1,7 +1,7 @@
-"""The record of runs in MLflow. Whatever goes wrong here is warned of and never costs a trained model.
+"""Record runs in MLflow. Any failure here is only warned of: it never costs a trained model.
 
-`train` opens one run; later stages find it by the sha256 of the model file, so that no run id ever becomes part of a
-pipeline output.
+The stage `train` opens a run. Later stages find it by the sha256 of the model file, so that no output of the pipeline
+holds a run id.
 """
 
 import json
@@ -32,33 +32,32 @@ MAX_PARAM = 6000  # characters that MLflow keeps of a parameter
 
 
 class Run:
-    """One MLflow run that takes figures and files; it takes nothing once the store has failed."""
+    """One MLflow run, which takes figures and files. After the first failure of the store it takes nothing more."""
 
     def __init__(self, run_id: str | None, known_epochs: int = 0) -> None:
         self._run_id, self._known_epochs = run_id, known_epochs
 
     @property
     def run_id(self) -> str | None:
-        """MLflow's name of the run; None once nothing is recorded any more."""
+        """MLflow's id of the run; None if nothing is recorded, or nothing any more."""
         return self._run_id
 
     def opened(self, layers: str) -> None:
-        """The table of layers, and the versions of all installed packages."""
+        """Record the table of layers, and the versions of all installed packages."""
         self._do(lambda client, run_id: client.log_text(run_id, layers + "\n", "model.txt"))
         self._do(lambda client, run_id: client.log_text(run_id, _packages(), "packages.txt"))
 
     def epoch(self, figures: dict[str, float]) -> None:
-        """All figures of one epoch, in one request; an epoch that the run already knows is left out."""
+        """Record all figures of one epoch in one request, unless the run already has that epoch."""
         if figures["epoch"] <= self._known_epochs:
             return
         self._do(lambda client, run_id: _log_epoch(client, run_id, figures))
 
     def trained(self, digest: str, register_as: str | None = None) -> None:
-        """The trained model with its history, and the tag by which later stages find the run.
+        """Record the trained model with its history, and the tag by which later stages find the run.
 
-        `register_as` is the registered model of which this becomes a new version, with the alias `newest`.
+        With `register_as`, the model becomes a new version of that registered model, with the alias `newest`.
         """
-
         self._do(lambda client, run_id: _log_trained(client, run_id, digest, register_as))
 
     def _do(self, action: Callable[[Any, str], None]) -> None:
@@ -67,15 +66,15 @@ class Run:
         try:
             action(store.client(), self._run_id)
         except Exception as error:
-            self._run_id = None  # no more time is lost on a store that does not answer
+            self._run_id = None  # the training must not wait again for a store that does not answer
             _warn(error)
 
 
 @contextmanager
 def training(params: Params, facts: ModelFacts, layers: str, run_id: str | None = None) -> Iterator[Run]:
-    """Open the run of a training and close it at the end, as failed where the training failed.
+    """Open the run of a training, and close it at the end; after an error its status is failed.
 
-    `run_id` is the run that a killed training had opened; it goes on, if the store still has it.
+    `run_id` is the run that a killed training had opened; it is continued, if the store still has it.
     """
     record = Run(None)
     if params.tracking.enabled:
@@ -87,7 +86,7 @@ def training(params: Params, facts: ModelFacts, layers: str, run_id: str | None 
     status = "FAILED"
     try:
         yield record
-        # A record that broke off is not to be taken for a whole one.
+        # An incomplete record must not look complete.
         status = "FINISHED" if record.run_id is not None else "FAILED"
     except KeyboardInterrupt:
         status = "KILLED"
@@ -103,11 +102,11 @@ def training(params: Params, facts: ModelFacts, layers: str, run_id: str | None 
                 _warn(error)
 
 
-def evaluated(params: Params, figures: dict[str, float], files: list[Path]) -> None:
-    """Add the results of a stage after `train` to the run that made the present model.
+def add_results(params: Params, figures: dict[str, float], files: list[Path]) -> None:
+    """Add results of the stages after `train` to the run that made the present model.
 
-    What the store did not take from earlier stages comes with them: their results, kept aside meanwhile, and, from the
-    files of the pipeline, the training, of which it has a part, or nothing, as on another machine.
+    What the store lacks is recorded too. Results that it did not take earlier wait in `.unrecorded`. A training that it
+    lacks, wholly (as on another machine) or partly, is read from the files of the pipeline.
     """
     if not params.tracking.enabled:
         return
@@ -131,7 +130,7 @@ def evaluated(params: Params, figures: dict[str, float], files: list[Path]) -> N
 
 
 def _start(params: Params, facts: ModelFacts, run_id: str | None) -> tuple[str, int]:
-    """Open a run with its parameters and tags, or go on with this one; give its id and the epochs that it knows."""
+    """Open a run with its parameters and tags, or continue `run_id`; return its id and the last epoch that it has."""
     experiment = store.experiment(params)
     import mlflow
 
@@ -147,9 +146,9 @@ def _start(params: Params, facts: ModelFacts, run_id: str | None) -> tuple[str, 
 
 
 def _find(params: Params, digest: str) -> str | None:
-    """The run of this model with these parameters; the latest under this name, else the latest.
+    """The run of this model with these parameters: the latest with this name, else the latest; None if there is none.
 
-    An experiment that makes something else of the model of another one, as with `evaluate.tta`, has its own.
+    Experiments that evaluate the same model differently, as with `evaluate.tta`, each have a run of their own.
     """
     values = _decisive(_params(params, ModelFacts.read(paths.MODEL)))
     found = [run for run in _runs_of(params, digest) if _decisive(run.data.params) == values]
@@ -157,13 +156,13 @@ def _find(params: Params, digest: str) -> str | None:
     if not found:
         return None
     info = (named or found)[0].info
-    if info.status == "RUNNING":  # the store failed before it could be closed
+    if info.status == "RUNNING":  # the store failed before the run was closed
         store.client().set_terminated(info.run_id, "FINISHED")
     return str(info.run_id)
 
 
 def _runs_of(params: Params, digest: str) -> list[Any]:
-    """All runs that hold this model, the latest first."""
+    """All runs that have recorded this model, the latest first."""
     found: list[Any] = store.client().search_runs(
         [store.experiment(params)], f"tags.{MODEL_TAG} = '{digest}'", order_by=["attributes.start_time DESC"]
     )
@@ -171,24 +170,27 @@ def _runs_of(params: Params, digest: str) -> list[Any]:
 
 
 def _complete(params: Params, digest: str) -> str:
-    """A run as the training would have left it, from the files of the pipeline: the one that was cut off, else anew."""
+    """Record the training from the pipeline's files, in the run that was cut off or in a new one; return its id."""
     import mlflow
 
     client, experiment, facts = store.client(), store.experiment(params), ModelFacts.read(paths.MODEL)
     cut_off = _cut_off(params, facts, experiment, HISTORY.read("val_loss")["val_loss"].tolist())
     tags = _tags(params) | {"rebuilt": "true"}
     run_id = cut_off or str(client.create_run(experiment, run_name=_name(), tags=tags).info.run_id)
-    with mlflow.start_run(run_id, log_system_metrics=False):  # ends as failed where this fails
+    with mlflow.start_run(run_id, log_system_metrics=False):  # an error in this block marks the run as failed
         if cut_off is None:
             _log_params(run_id, params, facts)
-        # A model that another run holds has been registered by that one.
+        # If another run has this model, that run registered it.
         register_as = None if _runs_of(params, digest) else params.tracking.register_as
         _log_trained(client, run_id, digest, register_as)
     return run_id
 
 
 def _cut_off(params: Params, facts: ModelFacts, experiment: str, losses: list[float]) -> str | None:
-    """The latest run of this training that ends before the model, if there is one."""
+    """The latest run of this training that broke off before the model was recorded; None if there is none.
+
+    `losses` are the validation losses of the whole training: the run must begin with the same ones.
+    """
     client, tags, values = store.client(), _tags(params), _params(params, facts)
     same_data = " and ".join(f"tags.{name} = '{tags[name]}'" for name in ("data_sha256", "split_sha256"))
     for run in client.search_runs([experiment], same_data, order_by=["attributes.start_time DESC"]):
@@ -209,8 +211,9 @@ def _log_params(run_id: str, params: Params, facts: ModelFacts) -> None:
 
 
 def _params(params: Params, facts: ModelFacts) -> dict[str, str]:
-    # Those of the training are the model's own: what `auto` means there follows from the machine and, where they are
-    # few, from the number of images, which not every stage knows.
+    """All parameters as text, as the run keeps them."""
+    # The parameters of the training come from the model: the meaning of `auto` depends on the machine and, for small
+    # sets, on the number of images, which not every stage knows.
     values = flatten(params) | {
         f"train.{name}": value for name, value in facts.train.model_dump().items() if value is not None
     }
@@ -219,6 +222,7 @@ def _params(params: Params, facts: ModelFacts) -> dict[str, str]:
 
 
 def _decisive(values: dict[str, str]) -> dict[str, str]:
+    """The parameters that can change a result."""
     return {key: value for key, value in values.items() if not key.startswith("tracking.")}
 
 
@@ -238,8 +242,8 @@ def _tags(params: Params) -> dict[str, str]:
 
 
 def _packages() -> str:
-    """What is installed, a line each, after the version of Python; no output of the pipeline holds a version."""
-    # By the names of their folders: to read the descriptions would take a quarter of a second.
+    """The version of Python and of each installed package, a line each; no output of the pipeline holds a version."""
+    # The folders' names have the versions; reading the packages' metadata would take a quarter of a second.
     folders = Path(sysconfig.get_path("purelib")).glob("*.dist-info")
     installed = sorted(("==".join(folder.stem.rsplit("-", 1)) for folder in folders), key=str.lower)
     return "\n".join([f"# Python {platform.python_version()}", *installed]) + "\n"
@@ -258,8 +262,10 @@ def _log_metrics(client: Any, run_id: str, figures: dict[str, float], step: int 
 
 
 def _log_trained(client: Any, run_id: str, digest: str, register_as: str | None) -> None:
-    """Files and model of a training, and the epochs that the run lacks, as one that went on after a kill may; last the
-    tag, by which the run counts as whole."""
+    """Record the epochs that the run lacks, as a continued run may, then files and model of the training.
+
+    The tag comes last: it marks the run as complete.
+    """
     known = {metric.step for metric in client.get_metric_history(run_id, EPOCH_METRICS[0])}
     for figures in HISTORY.read().to_dict("records"):
         if int(figures["epoch"]) not in known:
@@ -272,7 +278,7 @@ def _log_trained(client: Any, run_id: str, digest: str, register_as: str | None)
 
 
 def _log_files(client: Any, run_id: str, files: list[Path]) -> None:
-    """Files at the root of the run's artifacts, folders of pictures under their own name."""
+    """Record files at the root of the run's artifacts, and folders of pictures under their own name."""
     for path in files:
         if path.is_dir():
             client.log_artifacts(run_id, str(path), path.name)

@@ -1,4 +1,4 @@
-"""The trained model in MLflow's own form: logged with a run, and in the registry of models."""
+"""The trained model as an MLflow model: logged with a run, and entered in the model registry."""
 
 import shutil
 from pathlib import Path
@@ -18,7 +18,7 @@ SERVED = Path(__file__).resolve().with_name("served_model.py")
 
 
 def log_model() -> str:
-    """Log the model with the open run, from code and safetensors: nothing is pickled. Gives its address."""
+    """Log the model with the open run, as code and safetensors: nothing is pickled. Returns its address."""
     import mlflow
     from mlflow.models import ModelSignature
     from mlflow.types import ColSpec, DataType, Schema
@@ -27,7 +27,7 @@ def log_model() -> str:
     from darkroom.dataset.packed import load_images
     from darkroom.pictures.decoding import png
 
-    answers = [
+    columns = [
         ColSpec(DataType.string, "label"),
         ColSpec(DataType.double, "probability"),
         ColSpec(Array(DataType.double), "probabilities"),
@@ -44,7 +44,7 @@ def log_model() -> str:
             python_model=str(SERVED),
             artifacts={"facts": str(paths.MODEL.absolute()), "weights": str(paths.WEIGHTS.absolute())},
             code_paths=[str(package) for package in sorted(Path(folder).iterdir())],
-            signature=ModelSignature(inputs=Schema([ColSpec(DataType.binary, "image")]), outputs=Schema(answers)),
+            signature=ModelSignature(inputs=Schema([ColSpec(DataType.binary, "image")]), outputs=Schema(columns)),
             input_example=pd.DataFrame({"image": [png(load_images()[0])]}),
             pip_requirements=requirements,
         )
@@ -52,7 +52,7 @@ def log_model() -> str:
 
 
 def register(client: Any, run_id: str, address: str, name: str) -> None:
-    """Make the logged model the newest version of the registered model `name`, which is made when it is missing."""
+    """Make the logged model the newest version of the registered model `name`, which is created if it is missing."""
     store.find_or_make(
         lambda: client.search_registered_models(f"name = '{name}'") or None,
         lambda: client.create_registered_model(name),

@@ -17,18 +17,19 @@ from darkroom.classifier.inference import Classifier
 
 
 class PictureModel(PythonModel):  # type: ignore[misc]
-    """Loads model.json and model.safetensors, which lie in one folder of the logged model."""
+    """The classifier in MLflow's interface."""
 
-    # Else MLflow warns that `predict` has no type hints of its own form; the signature that is logged says the same.
+    # Without this, MLflow warns that `predict` lacks its kind of type hints; the logged signature says the same.
     _skip_type_hint_validation = True
 
     def load_context(self, context: Any) -> None:
+        # Both files lie in one folder of the logged model.
         self._classifier = Classifier.load(Path(context.artifacts["facts"]).parent)
 
     def predict(self, context, model_input, params=None):  # type: ignore[no-untyped-def]
-        """For each picture its class, the probability of that class, and those of all classes in their order.
+        """A table with one row a picture: label, its probability, and the probabilities of all classes in order.
 
-        Raises MlflowException, which the server answers with status 400, where a picture cannot be read.
+        Raises MlflowException for a picture that cannot be read; the server then answers with status 400.
         """
         pictures = []
         for number, picture in enumerate(model_input["image"], 1):

@@ -1,4 +1,4 @@
-"""The store of runs: MLFLOW_TRACKING_URI, else one SQLite file at the root of the repository."""
+"""MLflow's store of runs: MLFLOW_TRACKING_URI, else one SQLite file at the root of the repository."""
 
 import logging
 import os
@@ -17,15 +17,15 @@ from darkroom.config.params import Params
 
 T = TypeVar("T")
 
-SQLITE, FILE = "sqlite:///", "mlflow.db"  # the address of a store in one file, and the name of ours
-ALIVE = (10, 30)  # seconds that a server may take to be connected to, and to say that it is there
-MAX_REASON = 300  # characters of an error
+SQLITE, FILE = "sqlite:///", "mlflow.db"  # how the address of a SQLite store begins, and the name of our file
+ALIVE = (10, 30)  # seconds that a server may take to accept a connection, and to answer a health check
+MAX_REASON = 300  # characters of an error that are shown
 
 
 def uri() -> str:
-    """The address of the store; a SQLite file without a whole path lies in the repository.
+    """The address of the store; a relative SQLite path counts from the root of the repository.
 
-    A stage may run in a copy of it, which DVC deletes with all that lies there.
+    It does not count from the working folder: that may be a copy of the repository, which DVC deletes after the run.
     """
     address = os.environ.get("MLFLOW_TRACKING_URI") or f"{SQLITE}{FILE}"
     return f"{SQLITE}{paths.root() / address.removeprefix(SQLITE)}" if address.startswith(SQLITE) else address
@@ -37,26 +37,29 @@ def sqlite_file(address: str) -> Path | None:
 
 
 def prepare() -> str:
-    """Create the store if there is none, one process at a time, and return its address.
+    """Create the store if there is none, and return its address. Raises the client's error where it cannot be reached.
 
-    Several processes that open a fresh SQLite store together would break it for good, and so would one that is killed.
+    A lock lets one process at a time create it: processes that create a SQLite store together damage it for good, and
+    so does one that is killed meanwhile.
     """
-    # A server that is down must cost seconds, not the minutes of MLflow's own retries; a busy one is waited for.
+    # 1. Settings. A server that is down must cost seconds, not the minutes of MLflow's own retries.
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "60")
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     import mlflow
 
-    # What fails is told by `recording`, in one line; they would add pages.
+    # `recording` reports a failure in one line; these loggers would add pages.
     for name in ("mlflow", "alembic", "urllib3"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
     mlflow.set_tracking_uri(uri())
-    _reach(uri())
+    # 2. Is the server there?
+    _check_server(uri())
+    # 3. The file, made under another name and then renamed, so that a killed process leaves no half of it.
     with _store_lock():
         local = paths.root() / FILE
         if sqlite_file(uri()) == local and not local.exists():
-            # In a folder of its own, for SQLite puts a journal beside the file.
+            # It gets a folder of its own, because SQLite puts a journal beside it.
             making = local.with_name(f".{FILE}.partial")
             remove(making)
             making.mkdir()
@@ -67,8 +70,8 @@ def prepare() -> str:
     return uri()
 
 
-def _reach(address: str) -> None:
-    """Raise an error if the address is a server's that cannot be connected to in time, or does not answer."""
+def _check_server(address: str) -> None:
+    """Raise TimeoutError if the address is a server's that does not answer in time."""
     import requests
 
     if not address.startswith(("http://", "https://")):
@@ -78,31 +81,32 @@ def _reach(address: str) -> None:
     except requests.Timeout:
         raise TimeoutError(f"no answer in {ALIVE[0]} seconds to a connection, or in {ALIVE[1]} to a request") from None
     except requests.RequestException:
-        pass  # MLflow will try again, and say what is wrong
+        pass  # MLflow's own request will say what is wrong
 
 
 def reason(error: Exception) -> str:
-    """Why the store does not work, in one line of bearable length without passwords."""
+    """Why the store does not work: one line of at most about 300 characters, without passwords."""
     lines = [line for line in str(error).splitlines() if line.strip() and not line.startswith("(raised as a result of")]
     text = without_password(lines[0].strip() if lines else type(error).__name__)
-    # What went wrong stands at the end, after an address that may be long.
+    # The cause often stands at the end, after a long address: cut out the middle.
     return text if len(text) <= MAX_REASON else f"{text[: MAX_REASON // 2]} ... {text[-MAX_REASON // 2 :]}"
 
 
 def _store_lock() -> FileLock:
-    """One process at a time creates what the store lacks."""
+    """The lock under which one process at a time creates what the store lacks."""
     return FileLock(paths.root() / f"{FILE}.lock")
 
 
 @cache
 def client() -> Any:
+    """MLflow's client of the store, one for the whole process."""
     import mlflow
 
     return mlflow.MlflowClient(uri())
 
 
 def experiment(params: Params) -> str:
-    """The id of the MLflow experiment, made when it is missing."""
+    """The id of the MLflow experiment, which is created if it is missing. Raises RuntimeError for a deleted one."""
     prepare()
     server, name = client(), params.tracking.experiment or params.dataset
 
@@ -116,7 +120,7 @@ def experiment(params: Params) -> str:
         return found and str(found.experiment_id)
 
     def make() -> str:
-        # Left to itself MLflow would put the files into the folder in which it runs, which may be temporary.
+        # By default MLflow puts files into the working folder, which may be a temporary copy of the repository.
         beside = paths.root() / "mlartifacts" / re.sub(r"[^\w .-]|^\.+", "_", name)
         location = beside.as_uri() if sqlite_file(uri()) else None
         return str(server.create_experiment(name, artifact_location=location))
@@ -125,14 +129,14 @@ def experiment(params: Params) -> str:
 
 
 def find_or_make(find: Callable[[], T | None], make: Callable[[], T]) -> T:
-    """What the store has, else what is made now, by this machine or by another that was faster."""
+    """Return what `find` finds in the store, else what `make` creates there."""
     with _store_lock():
         found = find()
         if found is None:
             try:
                 return make()
             except Exception:
-                # The lock holds back this repository's processes, not those that share a server with it.
+                # The lock stops only processes of this repository: another machine may have created it meanwhile.
                 found = find()
                 if found is None:
                     raise

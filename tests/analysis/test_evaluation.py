@@ -73,7 +73,7 @@ def test_the_network_stands_beside_every_baseline_and_is_tested_against_the_best
         logistic_regression=Reached(val_accuracy=0.5, test_accuracy=0.5),
     )
     predictions = pd.DataFrame({"majority_class": LABELS, "random_forest": [0, 0, 2, 0], "logistic_regression": 0})
-    found = evaluation.beside_baselines(measured, reached, predictions)
+    found = evaluation.compare_with_baselines(measured, reached, predictions)
     assert found.best == "random_forest"
     assert found.test_accuracy == {
         "majority_class": 0.9, "random_forest": 0.25, "logistic_regression": 0.5, "network": 0.75,

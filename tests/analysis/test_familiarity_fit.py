@@ -24,6 +24,6 @@ def test_the_extent_is_the_longer_side_of_what_stands_out():
     images[0, 2:9, 4] = 255  # seven high
     images[1, 5, 0:5] = 255  # five wide
     images[2, 3, 3] = 20  # nothing
-    assert familiarity_fit.extent(images, np.arange(3), [0.0]) == pytest.approx(0.6)
-    assert familiarity_fit.extent(images, np.array([0, 2]), [0.0]) == pytest.approx(0.7)
-    assert familiarity_fit.extent(images, np.array([2]), [0.0]) == 1.0
+    assert familiarity_fit.foreground_extent(images, np.arange(3), [0.0]) == pytest.approx(0.6)
+    assert familiarity_fit.foreground_extent(images, np.array([0, 2]), [0.0]) == pytest.approx(0.7)
+    assert familiarity_fit.foreground_extent(images, np.array([2]), [0.0]) == 1.0

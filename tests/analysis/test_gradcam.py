@@ -29,11 +29,11 @@ def classifier(shape, **changes):
 def test_the_last_spatial_map_is_found_and_explained(changes, layer):
     side = 64 if changes.get("name") in ("mobilenet_v2", "resnet18") else 32
     model = classifier((side, side, 3), **changes)
-    assert gradcam.last_map(model.network, model.shape) == layer
+    assert gradcam.last_feature_map(model.network, model.shape) == layer
     if layer:
         images = np.stack([make.pixels(side, side, 3, seed) for seed in range(3)])
         before = model.probabilities(images)
-        found = gradcam.evidence(model, layer, images, np.array([0, 1, 2]))
+        found = gradcam.heat_maps(model, layer, images, np.array([0, 1, 2]))
         assert found.shape == (3, side, side)
         assert found.min() >= 0
         assert set(found.max(axis=(1, 2)).round(5)) <= {0, 1}
@@ -55,8 +55,8 @@ def test_the_evidence_lies_where_the_class_does():
     model = Classifier(network.eval(), ["left", "right"], (8, 8, 1), to_bytes_scale([0]), to_bytes_scale([1]))
     image = np.zeros((2, 8, 8, 1), np.uint8)
     image[:, 2, 1], image[:, 5, 6] = 200, 100
-    layer = gradcam.last_map(model.network, model.shape)
-    found = gradcam.evidence(model, layer, image, np.array([0, 1]))
+    layer = gradcam.last_feature_map(model.network, model.shape)
+    found = gradcam.heat_maps(model, layer, image, np.array([0, 1]))
     # Grad-CAM weighs whole maps: the strongest place is where the one map is brightest.
     assert np.unravel_index(found[0].argmax(), (8, 8)) == (2, 1)
     assert found[0, 5, 6] == pytest.approx(0.5)
@@ -68,12 +68,12 @@ def test_one_place_stretched_to_many_is_no_map():
     network = nn.Sequential()
     network.add_module("features", body)
     network.add_module("head", nn.Linear(18, 2))
-    assert gradcam.last_map(network, (8, 8, 1)) == "features.0"
+    assert gradcam.last_feature_map(network, (8, 8, 1)) == "features.0"
 
 
 def test_no_images_have_no_evidence():
     model = classifier((8, 8, 1))
-    assert gradcam.evidence(model, "features.act2", np.zeros((0, 8, 8, 1), np.uint8), np.zeros(0, int)).shape == (
+    assert gradcam.heat_maps(model, "features.act2", np.zeros((0, 8, 8, 1), np.uint8), np.zeros(0, int)).shape == (
         0,
         8,
         8,

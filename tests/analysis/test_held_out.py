@@ -15,8 +15,8 @@ from tests import make, models
 def test_folds_are_even_by_class_and_seeded(labels, count, seed):
     labels = np.array(labels)
     groups = np.arange(len(labels))
-    dealt = held_out.deal(labels, groups, count, seed)
-    assert np.array_equal(dealt, held_out.deal(labels, groups, count, seed))
+    dealt = held_out.assign_folds(labels, groups, count, seed)
+    assert np.array_equal(dealt, held_out.assign_folds(labels, groups, count, seed))
     for part in (labels >= 0, *(labels == label for label in range(4))):
         sizes = np.bincount(dealt[part], minlength=count)
         assert sizes.max() - sizes.min() <= 1
@@ -24,13 +24,13 @@ def test_folds_are_even_by_class_and_seeded(labels, count, seed):
 
 def test_copies_are_held_out_together():
     groups = np.array(["a", "b", "a", "c", "b", "d"])
-    dealt = held_out.deal(np.array([0, 1, 1, 0, 1, 0]), groups, 2, 0)
+    dealt = held_out.assign_folds(np.array([0, 1, 1, 0, 1, 0]), groups, 2, 0)
     assert dealt[0] == dealt[2]
     assert dealt[1] == dealt[4]
 
 
 def test_more_folds_than_images_are_refused():
-    sentence = make.refusal(lambda: held_out.deal(np.zeros(4, int), np.array(["a", "a", "b", "c"]), 4, 0))
+    sentence = make.refusal(lambda: held_out.assign_folds(np.zeros(4, int), np.array(["a", "a", "b", "c"]), 4, 0))
     assert "errors.train_folds is 4, but there are only 3 different training images" in sentence
 
 
@@ -54,7 +54,7 @@ def run(data, temperature=1.0, **changes):
     facts, images, rows, labels = data
     facts = ModelFacts.model_validate(facts | {"train": facts["train"] | changes, "temperature": temperature})
     of_split = {name: labels[rows[name]] for name in rows}
-    part = held_out.deal(of_split["train"], np.arange(60), 3, facts.train.seed)
+    part = held_out.assign_folds(of_split["train"], np.arange(60), 3, facts.train.seed)
     return held_out.probabilities(facts, images, rows, of_split, part, torch.device("cpu"))
 
 

@@ -31,7 +31,7 @@ def test_every_mistake_is_listed_once_and_the_pairs_add_up(pairs):
     wrong = [number for number, (true, predicted) in enumerate(pairs) if true != predicted]
     assert sorted(table["row"]) == wrong
     assert table["loss"].is_monotonic_decreasing
-    counts = mistakes.pairs(table)
+    counts = mistakes.confused_pairs(table)
     assert counts["mistakes"].sum() == len(wrong)
     assert all(
         count == pairs.count((CLASSES.index(true), CLASSES.index(predicted)))
@@ -41,7 +41,7 @@ def test_every_mistake_is_listed_once_and_the_pairs_add_up(pairs):
 
 def test_the_worst_of_each_pair_come_first():
     table = mistakes.table(predictions([(0, 1), (0, 1), (1, 2), (0, 1)]), index(4), CLASSES)
-    groups = mistakes.of_pairs(table, mistakes.pairs(table), 2)
+    groups = mistakes.by_pair(table, mistakes.confused_pairs(table), 2)
     assert list(groups) == ["ant taken for bee: 3", "bee taken for cow: 1"]
     assert groups["ant taken for bee: 3"]["row"].tolist() == [3, 1]
     assert mistakes.captions(table)[0] == "ant → bee\n50%"

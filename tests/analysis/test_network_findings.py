@@ -3,9 +3,9 @@
 import numpy as np
 import pandas as pd
 import pytest
+from darkroom.analysis.inside import Dead
 
 from darkroom.analysis import familiarity_fit, inside, network_findings
-from darkroom.analysis.inside import Dead
 from darkroom.analysis.network_findings import Data, Findings
 from darkroom.classifier.trained_network import TrainedNetwork
 from darkroom.config.params import Inside

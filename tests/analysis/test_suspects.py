@@ -21,7 +21,7 @@ def test_flipped_labels_of_well_separated_classes_are_found(count, classes):
     true = generator.integers(0, classes, count)
     flipped = generator.random(count) < 0.05
     labels = np.where(flipped, (true + generator.integers(1, classes, count)) % classes, true)
-    suspect, quality = suspects.learned(labels, model_of(true, classes))
+    suspect, quality = suspects.confident_learning(labels, model_of(true, classes))
     assert (suspect & flipped).sum() / suspect.sum() > 0.95
     assert (suspect & flipped).sum() / flipped.sum() > 0.8
     assert quality[flipped].max() < quality[~flipped].min()
@@ -29,14 +29,14 @@ def test_flipped_labels_of_well_separated_classes_are_found(count, classes):
 
 def test_labels_that_the_model_shares_are_above_suspicion():
     true = np.arange(200) % 4
-    assert not suspects.learned(true, model_of(true, 4))[0].any()
+    assert not suspects.confident_learning(true, model_of(true, 4))[0].any()
 
 
 def test_classes_without_images_and_sums_a_little_off_do_no_harm():
     true = np.arange(90) % 3
     labels = true.copy()
     labels[7] = 2
-    suspect, quality = suspects.learned(labels, model_of(true, 5) * np.float32(1.0005))
+    suspect, quality = suspects.confident_learning(labels, model_of(true, 5) * np.float32(1.0005))
     assert np.flatnonzero(suspect).tolist() == [7]
     assert ((quality >= 0) & (quality <= 1)).all()
 
@@ -44,7 +44,7 @@ def test_classes_without_images_and_sums_a_little_off_do_no_harm():
 def test_the_same_predictions_give_the_same_suspects():
     generator = np.random.default_rng(3)
     labels, probabilities = generator.integers(0, 4, 300), generator.dirichlet(np.ones(4), 300)
-    first, second = (suspects.learned(labels, probabilities) for _ in range(2))
+    first, second = (suspects.confident_learning(labels, probabilities) for _ in range(2))
     assert all(np.array_equal(a, b) for a, b in zip(first, second, strict=True))
 
 
@@ -66,8 +66,8 @@ def learned(*lines):
 def table(found, copies, near):
     index = make.index_of([0, 1, 2, 3, None])
     splits = pd.Series(["val", "train", "test", "train"], index=range(4))
-    reasons = suspects.by_reason(found, copies, near)
-    return suspects.table(reasons, found.set_index("row")["quality"], index, splits, CLASSES, "mine")
+    suggestions = suspects.by_reason(found, copies, near)
+    return suspects.table(suggestions, found.set_index("row")["quality"], index, splits, CLASSES, "mine")
 
 
 def test_each_suspect_stands_once_with_all_reasons_and_the_worst_first():

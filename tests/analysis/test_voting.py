@@ -27,7 +27,7 @@ ROWS = np.arange(10, 17)
 def vote(classifier, *changes, copies, images=IMAGES, rows=ROWS, seed=1, batch_size=4):
     zero = torch.zeros(1)
     change = pipeline.build([Augmentation.model_validate(item) for item in changes], zero, zero)
-    votes = voting.votes(classifier, images, rows, voting.Vote(change, copies, seed, batch_size))
+    votes = voting.mean_probabilities(classifier, images, rows, voting.Vote(change, copies, seed, batch_size))
     return voting.tempered(votes, classifier.temperature)
 
 

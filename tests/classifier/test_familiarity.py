@@ -21,7 +21,7 @@ def judged():
 def ratios(ours, judge, images):
     with judge.watching(ours.network) as seen:
         ours.probabilities(images, batch_size=7)
-    return judge.ratios(seen.get())
+    return judge.ratios(seen.by_layer())
 
 
 def test_validation_images_lie_within_the_limit_and_others_beyond(judged):
@@ -50,7 +50,7 @@ def test_the_distance_is_that_of_mahalanobis():
     vectors[labels == 1] += 5
     sums = torch.from_numpy(np.stack([vectors[labels == label].sum(axis=0) for label in (0, 1)]))
     counts = torch.tensor([[250.0], [250.0]], dtype=torch.float64)
-    means, whitening = familiarity_fit._whitened(sums, torch.from_numpy(vectors.T @ vectors), counts)
+    means, whitening = familiarity_fit._whiten(sums, torch.from_numpy(vectors.T @ vectors), counts)
     layer = familiarity.Layer(means, whitening, 1.0)
     centred = np.concatenate([vectors[labels == label] - vectors[labels == label].mean(axis=0) for label in (0, 1)])
     covariance = centred.T @ centred / 500
@@ -80,6 +80,6 @@ def test_a_damaged_file_is_named(tmp_path, content):
 
 
 def test_wide_layers_are_narrowed():
-    vectors = familiarity.Vectors()
-    vectors.see(layer_outputs.LAST, torch.ones(2, 3000))
-    assert vectors.get()[layer_outputs.LAST].shape == (2, familiarity.WIDEST)
+    vectors = familiarity.LayerVectors()
+    vectors.add(layer_outputs.LAST, torch.ones(2, 3000))
+    assert vectors.by_layer()[layer_outputs.LAST].shape == (2, familiarity.WIDEST)

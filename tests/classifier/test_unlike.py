@@ -9,7 +9,7 @@ from tests import make
 def why(stored=None, nearer_negative=False, aspect=1.0, coloured=False, known=(1.0, 1.0), grey=True):
     stored = make.pixels() if stored is None else stored
     judge = Familiarity({}, known, grey, 0.5)
-    return unlike.reasons(judge, stored, nearer_negative=nearer_negative, aspect=aspect, coloured=coloured)
+    return unlike.explain_unlikeness(judge, stored, nearer_negative=nearer_negative, aspect=aspect, coloured=coloured)
 
 
 def test_what_has_no_reason_gets_none():
@@ -38,15 +38,15 @@ def test_each_reason(changes, says):
 
 def test_colour_is_seen_and_traces_of_it_are_not():
     grey = np.repeat(make.pixels(20, 20, 1), 3, axis=2)
-    assert not unlike.coloured(grey)
-    assert not unlike.coloured((grey // 2 + np.array([0, 5, 9])).astype(np.uint8))
-    assert unlike.coloured(make.pixels(20, 20, 3))
+    assert not unlike.is_coloured(grey)
+    assert not unlike.is_coloured((grey // 2 + np.array([0, 5, 9])).astype(np.uint8))
+    assert unlike.is_coloured(make.pixels(20, 20, 3))
 
 
 def test_empty_is_nearly_one_level():
     sheet = np.full((28, 28, 1), 200, np.uint8)
-    assert unlike.empty(sheet)
+    assert unlike.is_mostly_empty(sheet)
     sheet[3, 3] = 0
-    assert unlike.empty(sheet)
+    assert unlike.is_mostly_empty(sheet)
     sheet[5:9, 5:20] = 0
-    assert not unlike.empty(sheet)
+    assert not unlike.is_mostly_empty(sheet)

@@ -61,7 +61,7 @@ def test_headings_of_rows_of_mistakes_do_not_overlap():
     names = [" ".join([word] * 40) for word in ("Chevrolet", "Silverado")]
     group = pd.DataFrame({"row": [0, 1], "confidence": 0.9})
     groups = {f"{true} taken for {other}: 17": group for true, other in (names, names[::-1])}
-    figure = galleries.groups(IMAGES, groups, columns=8, title="t")
+    figure = galleries.by_group(IMAGES, groups, columns=8, title="t")
     figure.draw_without_rendering()
     first, second = (text for axis in figure.axes for text in axis.texts if "Chevrolet" in text.get_text())
     assert first.get_window_extent().y0 > second.get_window_extent().y1
@@ -99,7 +99,7 @@ def test_each_mistake_stands_beside_its_neighbours(count, tmp_path):
 @pytest.mark.parametrize("count", [1, 3])
 def test_evidence_lies_over_the_image(count, tmp_path):
     maps = np.random.default_rng(0).random((count, 8, 10)).astype(np.float32)
-    figure = galleries.evidence(IMAGES, mistakes(count, "a very long name of a class"), maps, 0 * maps, "seen")
+    figure = galleries.with_heat_maps(IMAGES, mistakes(count, "a very long name of a class"), maps, 0 * maps, "seen")
     shown = titles(figure)
     assert shown.count("for dog\n(predicted)") == count
     assert shown.count("for a very long n…\n(true)") == count
@@ -107,4 +107,4 @@ def test_evidence_lies_over_the_image(count, tmp_path):
 
 
 def test_a_picture_says_that_there_is_nothing():
-    assert [text.get_text() for text in galleries.nothing("title", "no mistakes").texts][-1] == "no mistakes"
+    assert [text.get_text() for text in galleries.placeholder("title", "no mistakes").texts][-1] == "no mistakes"

@@ -1,8 +1,8 @@
 import numpy as np
 import pandas as pd
 import pytest
-
 from darkroom.analysis.inside import Dead
+
 from darkroom.analysis.network_findings import Data, FeatureMap, Findings
 from darkroom.base import paths
 from darkroom.drawing import inside_pictures, network_charts, style

@@ -9,8 +9,8 @@ IMAGE = np.zeros((8, 8, 3), np.uint8)
 
 
 def test_a_sheet_is_as_large_as_its_cells_and_wide_enough_for_a_title():
-    small = Sheet("title", Layout((1.0, 1.0), 2, 1.0)).done()
-    large = Sheet("two\nlines", Layout((1.0,) * 9, 4, 1.0, 2)).done()
+    small = Sheet("title", Layout((1.0, 1.0), 2, 1.0)).finish()
+    large = Sheet("two\nlines", Layout((1.0,) * 9, 4, 1.0, 2)).finish()
     assert small.get_figwidth() == 6.5 < large.get_figwidth()
     assert large.get_figheight() > 2 * small.get_figheight() > 4
 
@@ -19,7 +19,7 @@ def test_every_picture_is_square_on_paper_and_inside_the_sheet():
     sheet = Sheet("title", Layout((1.0, 0.5, 1.0), 2, 0.9))
     for place in ((0, 0), (1, 2)):
         sheet.image(*place, IMAGE)
-    figure = sheet.done()
+    figure = sheet.finish()
     figure.draw_without_rendering()
     for picture in sheet.axis.images:
         box = picture.get_window_extent()
@@ -32,7 +32,7 @@ def test_every_picture_is_square_on_paper_and_inside_the_sheet():
 def test_words_stand_over_their_picture():
     sheet = Sheet("title", Layout((1.5,), 1, 1.0, 1))
     sheet.image(0, 0, IMAGE, "cat", "red")
-    figure = sheet.done()
+    figure = sheet.finish()
     figure.draw_without_rendering()
     (text,), (picture,) = sheet.axis.texts, sheet.axis.images
     assert text.get_color() == "red"

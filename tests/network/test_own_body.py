@@ -6,7 +6,7 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from darkroom.analysis import familiarity_fit, gradcam, inside
+from darkroom.analysis import familiarity_fit, gradcam, layers
 from darkroom.base.errors import UserError
 from darkroom.classifier.inference import Classifier
 from darkroom.config import own_code
@@ -118,22 +118,22 @@ def test_a_network_without_modules_that_the_analysis_knows_goes_through_it(own, 
     text = module("torch.tanh(self.a(x.flatten(2).transpose(1, 2))).mean(1)")
     own("mine.py", HEAD + text)
     classifier = Classifier.load(save_model(tmp_path / "model", {"name": "own.mine:net"}))
-    assert inside.first_filters(classifier) is None
-    assert inside.kernels(classifier.network, None) is None
-    assert inside.map_layers(classifier, None) == []
-    assert gradcam.last_map(classifier.network, classifier.shape) is None
-    assert familiarity_fit.names(classifier.network, classifier.shape) == ["head.classes"]
-    assert inside.dead_channels(classifier, np.zeros((2, 8, 10, 3), np.uint8), np.arange(2)) == {}
+    assert layers.first_filters(classifier) is None
+    assert layers.convolution_kernels(classifier.network, None) is None
+    assert layers.choose_map_layers(classifier, None) == []
+    assert gradcam.last_feature_map(classifier.network, classifier.shape) is None
+    assert familiarity_fit.watched_layers(classifier.network, classifier.shape) == ["head.classes"]
+    assert layers.dead_channels(classifier, np.zeros((2, 8, 10, 3), np.uint8), np.arange(2)) == {}
     assert classifier.features(np.zeros((2, 8, 10, 3), np.uint8)).shape == (2, 6)
 
 
 def test_the_analysis_sees_into_the_example(tmp_path):
     classifier = Classifier.load(save_model(tmp_path / "model", {"name": EXAMPLE["name"]}))
-    assert inside.first_filters(classifier)[0] == "features.0"
-    assert inside.kernels(classifier.network, None)[0] == "features.4"
-    assert len(inside.map_layers(classifier, None)) == 4
-    assert gradcam.last_map(classifier.network, classifier.shape) == "features.7"
-    assert familiarity_fit.names(classifier.network, classifier.shape)[-1] == "head.classes"
+    assert layers.first_filters(classifier)[0] == "features.0"
+    assert layers.convolution_kernels(classifier.network, None)[0] == "features.4"
+    assert len(layers.choose_map_layers(classifier, None)) == 4
+    assert gradcam.last_feature_map(classifier.network, classifier.shape) == "features.7"
+    assert familiarity_fit.watched_layers(classifier.network, classifier.shape)[-1] == "head.classes"
 
 
 def test_the_example_is_exported(tmp_path):

@@ -14,7 +14,7 @@ def command(monkeypatch, tmp_path, capsys):
 
     def run(several, *names, metric="val.accuracy", seconds=None):
         monkeypatch.setattr(experiments, "read", lambda: several)
-        monkeypatch.setattr(experiments, "seconds", lambda names: seconds or {})
+        monkeypatch.setattr(experiments, "training_seconds", lambda names: seconds or {})
         compare.show(names, metric)
         return capsys.readouterr().out
 

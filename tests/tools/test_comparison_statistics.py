@@ -41,7 +41,7 @@ def test_of_one_value_nothing_but_the_mean_is_known():
 
 def test_the_paired_test_by_hand():
     # Gaps 1, 2, 3: mean 2, sd 1, t = 2 * sqrt(3) = 3.4641 with 2 degrees of freedom.
-    pairs, p = comparison_statistics.against(series([1, 2, 3]), series([0, 0, 0]))
+    pairs, p = comparison_statistics.paired_test(series([1, 2, 3]), series([0, 0, 0]))
     assert (pairs, p) == (3, pytest.approx(2 * stats.t.sf(12**0.5, 2)))
 
 
@@ -49,7 +49,7 @@ def test_only_common_seeds_are_paired():
     first = pd.Series([0.9, 0.8, 0.7], index=["3", "1", "2"])
     second = pd.Series([0.1, 0.3, np.nan, 0.5], index=["1", "2", "3", "9"])
     expected = stats.ttest_rel([0.8, 0.7], [0.1, 0.3]).pvalue
-    assert comparison_statistics.against(first, second) == (2, pytest.approx(expected))
+    assert comparison_statistics.paired_test(first, second) == (2, pytest.approx(expected))
 
 
 @pytest.mark.parametrize(
@@ -57,14 +57,14 @@ def test_only_common_seeds_are_paired():
     [([0.9], [0.8], 1), ([], [0.8], 0), ([np.nan, 0.9], [0.8, 0.7], 1), ([np.nan] * 3, [0.8] * 3, 0)],
 )
 def test_fewer_than_two_pairs_are_too_few(first, second, pairs):
-    found, p = comparison_statistics.against(series(first), series(second))
+    found, p = comparison_statistics.paired_test(series(first), series(second))
     assert found == pairs
     assert np.isnan(p)
     assert comparison_statistics.verdict(found, p) == "too few seeds"
 
 
 def test_no_gap_in_any_pair_is_no_evidence():
-    pairs, p = comparison_statistics.against(series([0.1, 0.2, 0.3]), series([0.1, 0.2, 0.3]))
+    pairs, p = comparison_statistics.paired_test(series([0.1, 0.2, 0.3]), series([0.1, 0.2, 0.3]))
     assert (pairs, p) == (3, 1)
     assert comparison_statistics.verdict(pairs, p) == "no evidence (p=1)"
 
@@ -72,7 +72,7 @@ def test_no_gap_in_any_pair_is_no_evidence():
 @pytest.mark.filterwarnings("error")
 def test_the_same_gap_in_each_pair_is_not_called_a_difference():
     # 0.9 - 0.8 and 0.8 - 0.7 differ in their last bit: rounding is no spread.
-    pairs, p = comparison_statistics.against(series([0.9, 0.8]), series([0.8, 0.7]))
+    pairs, p = comparison_statistics.paired_test(series([0.9, 0.8]), series([0.8, 0.7]))
     assert np.isnan(p)
     assert comparison_statistics.verdict(pairs, p) == "same gap each time"
 
@@ -109,15 +109,15 @@ figures = st.lists(st.integers(0, 360).map(lambda right: round(right / 360, 4)),
 
 @given(figures, figures, st.floats(-1, 1))
 def test_a_constant_added_to_both_changes_nothing(first, second, constant):
-    pairs, p = comparison_statistics.against(series(first), series(second))
-    moved, q = comparison_statistics.against(series(first) + constant, series(second) + constant)
+    pairs, p = comparison_statistics.paired_test(series(first), series(second))
+    moved, q = comparison_statistics.paired_test(series(first) + constant, series(second) + constant)
     assert (moved, q) == (pairs, pytest.approx(p, rel=1e-4, abs=1e-9, nan_ok=True))
 
 
 @given(figures, figures)
 def test_p_is_the_same_from_both_sides_and_that_of_scipy(first, second):
-    pairs, p = comparison_statistics.against(series(first), series(second))
-    assert comparison_statistics.against(series(second), series(first)) == (pairs, pytest.approx(p, nan_ok=True))
+    pairs, p = comparison_statistics.paired_test(series(first), series(second))
+    assert comparison_statistics.paired_test(series(second), series(first)) == (pairs, pytest.approx(p, nan_ok=True))
     if not np.isnan(p) and p < 1:
         assert p == pytest.approx(stats.ttest_rel(first[:pairs], second[:pairs]).pvalue)
 

@@ -50,19 +50,19 @@ def site(project):
 
 
 def test_a_drawing_is_as_tall_as_a_digit_of_mnist_and_in_the_middle():
-    image = demo.drawn(ink(), DARK, (28, 28, 1))
+    image = demo.drawing_as_image(ink(), DARK, (28, 28, 1))
     assert (image.shape, image.dtype) == ((28, 28, 1), np.uint8)
     assert box(image) == (4, 23, 10, 17)
 
 
 def test_where_and_how_large_one_draws_does_not_matter():
-    here = demo.drawn(ink(), DARK, (28, 28, 1))
-    there = demo.drawn(ink(top=190, left=10, tall=200, wide=80), DARK, (28, 28, 1))
+    here = demo.drawing_as_image(ink(), DARK, (28, 28, 1))
+    there = demo.drawing_as_image(ink(top=190, left=10, tall=200, wide=80), DARK, (28, 28, 1))
     assert np.abs(here.astype(int) - there).max() <= 2
 
 
 def test_the_stroke_stands_out_from_the_ground():
-    white, black = (demo.drawn(ink(), paper, (28, 28, 3)) for paper in (DARK, LIGHT))
+    white, black = (demo.drawing_as_image(ink(), paper, (28, 28, 3)) for paper in (DARK, LIGHT))
     assert (white == 255 - black).all()
     assert white[0, 0].tolist() == [0, 0, 0]
 
@@ -71,21 +71,21 @@ def test_the_stroke_stands_out_from_the_ground():
 @pytest.mark.parametrize("shape", [(8, 8, 1), (28, 40, 3), (1, 1, 1)])
 @pytest.mark.parametrize("share", [0.05, 0.7, 1.0])
 def test_any_drawing_gives_an_image(part, shape, share):
-    assert demo.drawn(ink(**part), Paper(np.array([0.0]), 255.0, share), shape).shape == shape
+    assert demo.drawing_as_image(ink(**part), Paper(np.array([0.0]), 255.0, share), shape).shape == shape
 
 
 def test_the_centre_of_mass_moves_a_drawing_only_as_far_as_it_stays_inside():
     heavy_foot = ink(top=0, left=190, tall=300, wide=20)
     heavy_foot[280:300, 100:300] = 255
-    top, bottom, *_ = box(demo.drawn(heavy_foot, DARK, (28, 28, 1)))
+    top, bottom, *_ = box(demo.drawing_as_image(heavy_foot, DARK, (28, 28, 1)))
     assert bottom - top == 19
     assert top < 4
-    full = demo.drawn(heavy_foot, Paper(np.array([0.0]), 255.0, 1.0), (28, 28, 1))
+    full = demo.drawing_as_image(heavy_foot, Paper(np.array([0.0]), 255.0, 1.0), (28, 28, 1))
     assert box(full)[:2] == (0, 27)
 
 
 def test_without_ink_there_is_no_drawing():
-    assert demo.drawn(np.zeros((40, 40), np.uint8), DARK, SHAPE) is None
+    assert demo.drawing_as_image(np.zeros((40, 40), np.uint8), DARK, SHAPE) is None
 
 
 def test_the_size_of_a_drawing_is_that_of_the_training_images(site):

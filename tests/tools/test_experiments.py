@@ -98,7 +98,7 @@ def test_a_task_without_a_log_failed_before_it_began(log):
 def test_without_a_store_no_time_is_known_and_none_is_made(monkeypatch, tmp_path):
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     monkeypatch.chdir(tmp_path)
-    assert experiments.seconds(["warm-sun"]) == {}
+    assert experiments.training_seconds(["warm-sun"]) == {}
     assert list(tmp_path.iterdir()) == []
 
 
@@ -109,7 +109,7 @@ def test_a_store_that_does_not_answer_costs_the_times_alone(monkeypatch, closed_
         raise OSError("no answer from http://user:secret@host")
 
     monkeypatch.setattr(store, "prepare", refuse)
-    assert experiments.seconds(["warm-sun"]) == {}
+    assert experiments.training_seconds(["warm-sun"]) == {}
     printed = capsys.readouterr().err
     assert printed.startswith("warning:")
     assert "secret" not in printed
@@ -134,7 +134,7 @@ def test_the_time_is_the_sum_over_the_epochs_of_the_latest_run(monkeypatch):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:1")
     monkeypatch.setattr(store, "prepare", lambda: None)
     monkeypatch.setattr(mlflow, "MlflowClient", Client)
-    assert experiments.seconds(["warm-sun", "cold-sea"]) == {"warm-sun": 3.75}
+    assert experiments.training_seconds(["warm-sun", "cold-sea"]) == {"warm-sun": 3.75}
 
 
 # With DVC

@@ -131,7 +131,7 @@ def test_a_difference_that_is_no_number_is_none_that_is_small(exported):
             return [found]
 
     with pytest.raises(UserError, match=r"\(0 other classes, probabilities by up to nan\)"):
-        export.parity(classifier, Broken(), stored((8, 10, 3), 3), np.arange(3))
+        export.largest_difference(classifier, Broken(), stored((8, 10, 3), 3), np.arange(3))
 
 
 def test_data_of_another_model_are_not_taken_for_its_test_images(exported, project):

@@ -100,11 +100,11 @@ def test_what_a_store_missed_while_it_was_down_comes_with_the_next_stage(trained
         record.epoch(history[2])
         record.trained("digest")
     reach(monkeypatch, "http://127.0.0.1:9")
-    recording.evaluated(trained, {"test_accuracy": 0.75}, [paths.EVALUATE])
+    recording.add_results(trained, {"test_accuracy": 0.75}, [paths.EVALUATE])
     assert "MLflow at http://127.0.0.1:9 does not record this run" in capsys.readouterr().err
 
     reach(monkeypatch, address)
-    recording.evaluated(trained, {"test_mistakes": 3}, [paths.ERRORS])
+    recording.add_results(trained, {"test_mistakes": 3}, [paths.ERRORS])
     client = mlflow.MlflowClient(address)
     (found,) = client.search_runs([client.get_experiment_by_name("digits").experiment_id])
     assert found.info.status == "FINISHED"
@@ -117,7 +117,7 @@ def test_what_a_store_missed_while_it_was_down_comes_with_the_next_stage(trained
         item.path for item in client.list_artifacts(found.info.run_id)
     }
     assert not list((tmp_path / ".unrecorded").iterdir())
-    recording.evaluated(trained, {"test_mistakes": 3}, [paths.ERRORS])
+    recording.add_results(trained, {"test_mistakes": 3}, [paths.ERRORS])
     assert capsys.readouterr().err == ""
     assert len(client.search_runs([client.get_experiment_by_name("digits").experiment_id])) == 1
 
@@ -152,7 +152,7 @@ def test_what_another_experiment_makes_of_the_same_model_is_not_added_to_the_run
     for name, copies, accuracy in (("plain", 0, 0.5), ("voted", 4, 0.75), ("voted", 4, 0.75)):
         monkeypatch.setenv("DVC_EXP_NAME", name)
         project.set(evaluate__tta__copies=copies)
-        recording.evaluated(load()[0], {"test_accuracy": accuracy}, [paths.EVALUATE])
+        recording.add_results(load()[0], {"test_accuracy": accuracy}, [paths.EVALUATE])
     client = mlflow.MlflowClient(address)
     runs = client.search_runs([client.get_experiment_by_name("digits").experiment_id])
     assert sorted(

@@ -194,7 +194,7 @@ def folds(facts):
     images = np.load(paths.IMAGES)
     rows = {"train": np.arange(30), "val": np.arange(30, 42)}
     of_split = {name: labels_of(load_index("label"), rows[name]) for name in rows}
-    part = held_out.deal(of_split["train"], np.arange(30), 2, facts.train.seed)
+    part = held_out.assign_folds(of_split["train"], np.arange(30), 2, facts.train.seed)
     held_out.probabilities(facts, images, rows, of_split, part, torch.device("cpu"))
 
 

@@ -1,10 +1,10 @@
-from darkroom.tracking import recorded
+from darkroom.tracking import results
 from tests.report.test_sections import ERRORS, FIGURES, INSIDE
 from tests.test_graph import STAGES, outputs
 
 
 def test_the_figures_of_both_splits_have_names_of_their_own():
-    found = recorded.evaluation(FIGURES)
+    found = results.figures(FIGURES, ERRORS, INSIDE)
     assert found["test_accuracy"] == FIGURES.test.accuracy
     assert found["best_val_accuracy"] == FIGURES.val.accuracy
     assert "val_accuracy" not in found  # which the training records by epoch
@@ -13,19 +13,19 @@ def test_the_figures_of_both_splits_have_names_of_their_own():
 
 def test_figures_that_are_undefined_are_left_out():
     without = FIGURES.model_copy(update={"test": FIGURES.test.model_copy(update={"roc_auc": None})})
-    assert set(recorded.evaluation(FIGURES)) - set(recorded.evaluation(without)) <= {"test_roc_auc"}
-    assert "test_roc_auc" not in recorded.evaluation(without)
+    assert "test_roc_auc" in results.figures(FIGURES, ERRORS, INSIDE)
+    assert "test_roc_auc" not in results.figures(without, ERRORS, INSIDE)
 
 
 def test_what_was_found_later_is_counted():
-    found = recorded.later(ERRORS, INSIDE)
+    found = results.figures(FIGURES, ERRORS, INSIDE)
     assert found["test_mistakes"] == ERRORS.mistakes
     assert found["suspects"] == ERRORS.suspects.images
     assert found["val_dead_channels"] == sum(layer.dead for layer in INSIDE.dead_channels.values())
 
 
 def test_every_result_of_the_stages_after_the_training_goes_into_the_record():
-    known = {path.as_posix() for path in [*recorded.EVALUATED, *recorded.LATER]}
+    known = {path.as_posix() for path in results.FILES}
     made = {
         path for stage in ("curves", "evaluate", "errors", "inside", "predict", "report") for path in outputs(stage)
     }

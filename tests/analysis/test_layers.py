@@ -4,7 +4,7 @@ import torch
 from sklearn.neighbors import KNeighborsClassifier
 from torch import nn
 
-from darkroom.analysis import inside
+from darkroom.analysis import layers
 from darkroom.base.errors import UserError
 from tests import make
 from tests.models import blobs, classifier
@@ -17,7 +17,7 @@ def images(count, channels=1, side=8):
 @pytest.mark.parametrize("channels", [1, 3])
 def test_first_filters_of_a_cnn(channels):
     ours = classifier((8, 8, channels))
-    name, weights = inside.first_filters(ours)
+    name, weights = layers.first_filters(ours)
     assert name == "features.conv1"
     assert weights.shape == (4, 3, 3, channels)
     assert weights[2, 0, 1, channels - 1] == ours.network.get_submodule(name).weight[2, channels - 1, 0, 1]
@@ -26,44 +26,44 @@ def test_first_filters_of_a_cnn(channels):
 @pytest.mark.parametrize(("hidden", "name"), [([5], "features.hidden1"), ([], "head.classes")])
 def test_the_templates_of_an_mlp_lie_as_the_image_does(hidden, name):
     ours = classifier((4, 6, 3), name="mlp", hidden=hidden)
-    found, weights = inside.first_filters(ours)
+    found, weights = layers.first_filters(ours)
     assert found == name
     assert weights.shape[1:] == (4, 6, 3)
     layer = ours.network.get_submodule(name)
     with torch.no_grad():
         layer.weight[0] = 0
         layer.weight[0, 2 * 24 + 1 * 6 + 5] = 7  # channel 2, row 1, column 5
-    assert inside.first_filters(ours)[1][0, 1, 5, 2] == 7
+    assert layers.first_filters(ours)[1][0, 1, 5, 2] == 7
 
 
 def test_kernels_of_the_middle_or_the_named_convolution():
     ours = classifier(layers="4-5-6-7")
-    assert inside.kernels(ours.network, None)[0] == "features.conv3"
-    name, weights = inside.kernels(ours.network, "features.conv2")
+    assert layers.convolution_kernels(ours.network, None)[0] == "features.conv3"
+    name, weights = layers.convolution_kernels(ours.network, "features.conv2")
     assert (name, weights.shape) == ("features.conv2", (5, 4, 3, 3))
     with pytest.raises(UserError, match=r"inside.layer is 'conv9'.*features.conv1, features.conv2"):
-        inside.kernels(ours.network, "conv9")
+        layers.convolution_kernels(ours.network, "conv9")
 
 
 def test_a_network_without_convolutions_has_no_kernels():
     ours = classifier(name="mlp", hidden=[4])
-    assert inside.kernels(ours.network, None) is None
+    assert layers.convolution_kernels(ours.network, None) is None
     with pytest.raises(UserError, match="use null"):
-        inside.kernels(ours.network, "features.conv1")
+        layers.convolution_kernels(ours.network, "features.conv1")
 
 
 def test_layers_of_maps():
     ours = classifier(layers="4-4-4-4-4-4")
-    assert len(inside.map_layers(ours, None)) == 4
-    assert inside.map_layers(ours, ["features.act2"]) == ["features.act2"]
+    assert len(layers.choose_map_layers(ours, None)) == 4
+    assert layers.choose_map_layers(ours, ["features.act2"]) == ["features.act2"]
     with pytest.raises(UserError, match=r"inside.maps names 'features.conv1'.*features.act1"):
-        inside.map_layers(ours, ["features.act1", "features.conv1"])
-    assert inside.map_layers(classifier(name="mlp", hidden=[4]), None) == []
+        layers.choose_map_layers(ours, ["features.act1", "features.conv1"])
+    assert layers.choose_map_layers(classifier(name="mlp", hidden=[4]), None) == []
 
 
 def test_the_strongest_maps_come_first():
     ours = classifier()
-    found = inside.strongest_maps(ours, images(5), ["features.act1", "features.act2"], 3)
+    found = layers.strongest_maps(ours, images(5), ["features.act1", "features.act2"], 3)
     assert found["features.act1"].shape == (5, 3, 4, 4)
     means = found["features.act2"].mean(axis=(2, 3))
     assert (np.diff(means, axis=1) <= 0).all()
@@ -75,7 +75,7 @@ def test_dead_channels_are_counted_by_hand():
     with torch.no_grad():
         convolution.weight[1:3] = 0
         convolution.bias[1:3] = torch.tensor([-1.0, 0.0])  # one below zero, one never above it
-    found = inside.dead_channels(ours, images(20), np.arange(20))
+    found = layers.dead_channels(ours, images(20), np.arange(20))
     assert found["features.act1"] == (4, 2)
     assert list(found) == ["features.act1", "features.act2"]
 
@@ -88,16 +88,16 @@ def test_a_channel_that_lives_on_one_image_lives():
         convolution.weight[0, 0, 1, 1] = 1
         convolution.bias[0] = -1.9  # only pixels near white pass
     dark = np.full((30, 8, 8, 1), 10, np.uint8)
-    assert inside.dead_channels(ours, dark, np.arange(30))["features.act1"].dead >= 1
+    assert layers.dead_channels(ours, dark, np.arange(30))["features.act1"].dead >= 1
     one = dark.copy()
     one[17, 3, 3] = 255
-    before = inside.dead_channels(ours, dark, np.arange(30))["features.act1"].dead
-    assert inside.dead_channels(ours, one, np.arange(30))["features.act1"].dead < before
-    assert inside.dead_channels(ours, one, np.arange(17))["features.act1"].dead == before
+    before = layers.dead_channels(ours, dark, np.arange(30))["features.act1"].dead
+    assert layers.dead_channels(ours, one, np.arange(30))["features.act1"].dead < before
+    assert layers.dead_channels(ours, one, np.arange(17))["features.act1"].dead == before
 
 
 def test_two_sided_activations_have_no_dead_channels():
-    assert inside.dead_channels(classifier(activation="tanh"), images(3), np.arange(3)) == {}
+    assert layers.dead_channels(classifier(activation="tanh"), images(3), np.arange(3)) == {}
 
 
 def test_neighbours_vote_and_the_nearer_ones_decide_between_equals():
@@ -105,7 +105,7 @@ def test_neighbours_vote_and_the_nearer_ones_decide_between_equals():
     labels = np.array([0, 0, 1, 1, 2, 2])
 
     def right(query, truth):
-        return inside.neighbour_accuracy(reference, labels, np.array([[query]], np.float32), np.array([truth]))
+        return layers.neighbour_accuracy(reference, labels, np.array([[query]], np.float32), np.array([truth]))
 
     assert right(0.4, 0) == 1
     assert right(3.1, 1) == 1
@@ -118,24 +118,24 @@ def test_neighbours_agree_with_scikit_learn():
     reference = (random.standard_normal((300, 4)) + labels[:, None]).astype(np.float32)
     queries = (random.standard_normal((500, 4)) + truth[:, None]).astype(np.float32)
     theirs = KNeighborsClassifier(5).fit(reference, labels).score(queries, truth)
-    assert inside.neighbour_accuracy(reference, labels, queries, truth) == pytest.approx(theirs)
+    assert layers.neighbour_accuracy(reference, labels, queries, truth) == pytest.approx(theirs)
 
 
 def test_the_map_hardly_moves_with_the_last_bits():
     random = np.random.default_rng(0)
     means = random.standard_normal((7, 12))
     features = (means[np.arange(200) % 7] + 0.4 * random.standard_normal((200, 12))).astype(np.float32)
-    centres, places = inside.positions(features, means)
+    centres, places = layers.project_to_plane(features, means)
     assert centres.shape == (7, 2)
     assert places.shape == (200, 2)
-    moved = inside.positions(features, means * (1 + 1e-10 * random.standard_normal(means.shape)))
+    moved = layers.project_to_plane(features, means * (1 + 1e-10 * random.standard_normal(means.shape)))
     assert np.abs(moved[1] - places).max() < 1e-6 * np.ptp(places)
 
 
 def test_clear_cases_lie_on_their_class_and_doubtful_ones_between():
     means = 10 * np.eye(3)
     features = np.array([[10, 0, 0], [5, 5, 0]], np.float32)
-    centres, places = inside.positions(np.concatenate([means.astype(np.float32), features]), means)
+    centres, places = layers.project_to_plane(np.concatenate([means.astype(np.float32), features]), means)
     np.testing.assert_allclose(places[3], centres[0], atol=0.5)
     np.testing.assert_allclose(places[4], (centres[0] + centres[1]) / 2, atol=1)
     apart = np.linalg.norm(centres[:, None] - centres[None], axis=2)
@@ -143,13 +143,13 @@ def test_clear_cases_lie_on_their_class_and_doubtful_ones_between():
 
 
 def test_the_map_of_two_classes_is_a_line():
-    centres, places = inside.positions(np.array([[0.0], [1]], np.float32), np.array([[0.0], [1]]))
+    centres, places = layers.project_to_plane(np.array([[0.0], [1]], np.float32), np.array([[0.0], [1]]))
     assert np.isfinite(places).all()
     assert np.linalg.norm(centres[0] - centres[1]) == pytest.approx(1)
 
 
 def test_class_means():
-    found = inside.class_means(np.array([[1.0], [3], [8]], np.float32), np.array([0, 0, 2]), 3)
+    found = layers.class_means(np.array([[1.0], [3], [8]], np.float32), np.array([0, 0, 2]), 3)
     assert found.tolist() == [[2], [0], [8]]
 
 
@@ -157,20 +157,20 @@ def test_class_means():
 def test_bodies_of_torchvision(name):
     ours = classifier((32, 32, 3), name=name)
     some = images(4, 3, 32)
-    assert inside.first_filters(ours)[1].shape[3] == 3
-    dead = inside.dead_channels(ours, some, np.arange(4))
-    layers = inside.map_layers(ours, None)
+    assert layers.first_filters(ours)[1].shape[3] == 3
+    dead = layers.dead_channels(ours, some, np.arange(4))
+    chosen = layers.choose_map_layers(ours, None)
     if name == "vit_b_16":
-        assert inside.kernels(ours.network, None) is None
-        assert (layers, dead) == ([], {})
+        assert layers.convolution_kernels(ours.network, None) is None
+        assert (chosen, dead) == ([], {})
     else:
-        assert inside.kernels(ours.network, None)[1].shape[1:] == (1, 3, 3)  # depthwise
-        assert len(layers) == 4
+        assert layers.convolution_kernels(ours.network, None)[1].shape[1:] == (1, 3, 3)  # depthwise
+        assert len(chosen) == 4
         assert len(dead) == sum(isinstance(module, nn.ReLU6) for module in ours.network.modules())
-        assert all(found.shape[:2] == (4, 8) for found in inside.strongest_maps(ours, some, layers, 8).values())
+        assert all(found.shape[:2] == (4, 8) for found in layers.strongest_maps(ours, some, chosen, 8).values())
 
 
 def test_blobs_are_told_apart_by_their_features():
     ours = classifier()
     (some, labels), (others, truth) = blobs(), blobs(seed=1)
-    assert inside.neighbour_accuracy(ours.features(some), labels, ours.features(others), truth) > 0.9
+    assert layers.neighbour_accuracy(ours.features(some), labels, ours.features(others), truth) > 0.9

@@ -1,4 +1,4 @@
-"""What of the results of the stages after `train` goes into the record of a run."""
+"""The results of the stages after `train` that go into MLflow's record of a run: files and figures."""
 
 from pathlib import Path
 
@@ -31,10 +31,10 @@ FILES: list[Path] = [
 
 
 def figures(evaluated: Evaluation, errors: ErrorFigures, seen: InsideFigures) -> dict[str, float]:
-    """The figures by which runs are compared, by their names in the record."""
+    """The figures by which runs are compared, by their names in MLflow."""
     merits = {
         f"{prefix}_{name}": value
-        for split, prefix in (("val", "best_val"), ("test", "test"))  # the run already has `val_accuracy` by epoch
+        for split, prefix in (("val", "best_val"), ("test", "test"))  # `val_accuracy` is the one by epoch
         for name, value in getattr(evaluated, split).model_dump().items()
         if value is not None
     }

@@ -1,4 +1,4 @@
-"""What a network has learned, measured in its layers: kernels, activations, dead channels, neighbours, a map."""
+"""Measurements of a network's layers: filters, kernels, activation maps, dead channels, and features."""
 
 from typing import NamedTuple
 
@@ -13,16 +13,16 @@ from darkroom.dataset.neighbours import NEAREST, nearest
 from darkroom.dataset.packed import Images, Labels, Rows, chunks
 from darkroom.network import layer_outputs
 
-LAYERS = 4  # whose activation maps are shown
-# Whether a channel is dead is a question for activations that are flat, or nearly so, below zero.
+LAYERS = 4  # layers whose activation maps are shown
+# Activations that are flat, or nearly so, below zero: only their channels can be dead.
 ONE_SIDED = (nn.ReLU, nn.ReLU6, nn.GELU, nn.SiLU, nn.Hardswish)
 
 
 def first_filters(classifier: TrainedNetwork) -> tuple[str, NDArray[np.float32]] | None:
-    """Name and weights of the first layer: N x height x width x channels.
+    """Name and weights (N x height x width x channels) of the first layer.
 
-    Of a network that begins with a fully connected layer its templates, of the size of the image. No answer where
-    neither a convolution nor a fully connected layer sees the image itself.
+    The weights of a fully connected layer are templates of the image's size. None where neither a convolution nor a
+    fully connected layer sees the image itself.
     """
     height, width, channels = classifier.shape
     for name, module in classifier.network.named_modules():
@@ -33,11 +33,11 @@ def first_filters(classifier: TrainedNetwork) -> tuple[str, NDArray[np.float32]]
     return None
 
 
-def kernels(network: nn.Module, layer: str | None) -> tuple[str, NDArray[np.float32]] | None:
-    """Name and weights (outputs x inputs x height x width) of a convolution.
+def convolution_kernels(network: nn.Module, layer: str | None) -> tuple[str, NDArray[np.float32]] | None:
+    """Name and weights (outputs x inputs x height x width) of the convolution `layer`.
 
-    With None the middle one of those after the first whose kernels are larger than 1x1; no answer if there is none.
-    Raises UserError for a name that is no convolution of this network.
+    Where `layer` is None: the middle one of the convolutions after the first whose kernels are larger than 1x1, and
+    None if there is none. Raises UserError for a name that is no convolution of this network.
     """
     found = {name: module for name, module in network.named_modules() if isinstance(module, nn.Conv2d)}
     if layer is None:
@@ -55,8 +55,8 @@ def _weights(module: nn.Conv2d | nn.Linear) -> Tensor:
     return module.weight.detach().float().cpu()
 
 
-def map_layers(classifier: TrainedNetwork, wanted: list[str] | None) -> list[str]:
-    """The activations whose maps are shown: the wanted ones, else some from the first to the last.
+def choose_map_layers(classifier: TrainedNetwork, wanted: list[str] | None) -> list[str]:
+    """The names of the activations whose maps are shown: the wanted ones, else some spread over the depth.
 
     Raises UserError for a name that gives no maps.
     """
@@ -79,7 +79,10 @@ def _is_map(size: tuple[int, ...]) -> bool:
 def strongest_maps(
     classifier: TrainedNetwork, images: Images, layers: list[str], at_most: int
 ) -> dict[str, NDArray[np.float32]]:
-    """For each layer and image the maps with the largest means, strongest first: N x maps x height x width."""
+    """By layer: the maps of each image with the largest means, strongest first (N x maps x height x width).
+
+    `images` are uint8, N x height x width x channels; no more than `at_most` maps of an image are kept.
+    """
     outputs: dict[str, Tensor] = {}
     with layer_outputs.watching(classifier.network, layers, outputs.__setitem__):
         classifier.probabilities(images, batch_size=len(images))
@@ -92,23 +95,23 @@ def strongest_maps(
 
 
 class Dead(NamedTuple):
-    """Channels of one layer, and how many of them never rise above zero."""
+    """The channels of one layer, and those of them that never rise above zero."""
 
     channels: int
     dead: int
 
 
 def dead_channels(classifier: TrainedNetwork, images: Images, rows: Rows) -> dict[str, Dead]:
-    """For each activation that is one-sided (`ONE_SIDED`), its channels and those dead on these rows.
+    """By name of each one-sided activation (`ONE_SIDED`): its channels, and those that are dead.
 
-    A channel is dead if its output is above zero in no place of no image.
+    A channel is dead if its output is nowhere above zero, in none of the images at `rows`.
     """
     sizes = layer_outputs.activations(classifier.network, classifier.shape)
     layers = [name for name in sizes if isinstance(classifier.network.get_submodule(name), ONE_SIDED)]
     alive = {name: torch.zeros(sizes[name][0], dtype=torch.bool) for name in layers}
 
     def see(name: str, output: Tensor) -> None:
-        if tuple(output.shape[1:]) == sizes[name]:  # of a layer used several times the last use counts
+        if tuple(output.shape[1:]) == sizes[name]:  # not so for another use of the same layer
             alive[name] |= (output > 0).flatten(2).any(2).any(0).cpu() if output.ndim > 2 else (output > 0).any(0).cpu()
 
     with layer_outputs.watching(classifier.network, layers, see):
@@ -120,15 +123,16 @@ def dead_channels(classifier: TrainedNetwork, images: Images, rows: Rows) -> dic
 def neighbour_accuracy(
     reference: NDArray[np.float32], labels: Labels, queries: NDArray[np.float32], truth: Labels
 ) -> float:
-    """Share of `queries` (N x width) whose true class has the most of the five nearest `reference` vectors.
+    """Accuracy of a five-nearest-neighbour classifier on `queries` (N x width); `reference` is what it knows.
 
-    Euclidean distance; between classes with equally many, the nearer neighbours decide.
+    `labels` are those of `reference` (M x width), `truth` those of `queries`. The distance is Euclidean. Where classes
+    have equally many neighbours, the nearer ones decide.
     """
     parts = [(np.arange(len(reference)), reference)]
     found = nearest(queries, parts, min(NEAREST, len(reference)), "euclidean").rows
     votes = np.zeros((len(queries), int(labels.max()) + 1))
     for place, rows in enumerate(found.T):
-        # A little more for the nearer ones: it decides between equals alone.
+        # A nearer neighbour weighs a little more: this only decides between equal numbers.
         votes[np.arange(len(queries)), labels[rows]] += 1 + 0.01 * (len(found.T) - place)
     return float((votes.argmax(axis=1) == truth).sum()) / max(1, len(truth))
 
@@ -142,22 +146,23 @@ def class_means(features: NDArray[np.float32], labels: Labels, classes: int) -> 
     return result
 
 
-def positions(
+def project_to_plane(
     features: NDArray[np.float32], means: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """A map: the places (x, y) of the classes and of the images, from class means and features (N x width).
+    """Places on a plane, float64: of the classes (K x 2) and of the images (N x 2).
 
-    Classes lie as far apart as their means do, as well as a plane allows: least squares on the distances by SMACOF
-    (de Leeuw 1977), from classical scaling. An image lies at the mean of the places of the classes, weighted by
-    exp(-4 d / s) with d its squared distance to their means, and s the typical one to the second nearest class. So a
-    clear case lies on its class, and a doubtful one on the way to another.
+    `features` is N x width, `means` (K x width) holds the class means. The distances between classes are as near to
+    those between their means as a plane allows (metric multidimensional scaling). An image lies at the weighted mean
+    of the classes' places. The weight of a class is exp(-4 d / s): d is the squared distance of the image to the class
+    mean, s the median squared distance of all images to their second nearest class mean. So a clear case lies on its
+    class, and a doubtful one between two classes.
 
-    t-SNE is not used, though it shows more of the neighbourhoods: its steps amplify the last bits of a sum, and changes
-    of one part in 10^12 of the features of `digits` moved images by up to a fifth of its map. Here they move none
-    visibly, so that the picture is the same on every machine.
+    t-SNE would show more of the neighbourhoods, but it amplifies rounding: changes of one part in 10^12 of the features
+    of `digits` moved images by up to a fifth of its map. Here they move no image visibly, so that the picture is the
+    same on every machine.
     """
     centres = torch.from_numpy(means)
-    places = _scaled(torch.cdist(centres, centres))
+    places = _multidimensional_scaling(torch.cdist(centres, centres))
     vectors = torch.from_numpy(features).double()
     apart = torch.cdist(vectors, centres).square()
     second = apart.sort(1).values[:, min(1, len(centres) - 1)]
@@ -165,17 +170,23 @@ def positions(
     return places.numpy(), (weights @ places).numpy()
 
 
-def _scaled(distances: Tensor, steps: int = 300) -> Tensor:
-    """Points (K x 2) whose distances are nearest to the given ones (K x K)."""
+def _multidimensional_scaling(distances: Tensor, steps: int = 300) -> Tensor:
+    """Points (K x 2) whose distances come nearest to `distances` (K x K), by least squares.
+
+    SMACOF (de Leeuw 1977, "Applications of convex analysis to multidimensional scaling"), started from classical
+    scaling (Torgerson 1952, doi:10.1007/BF02288916).
+    """
+    # 1. Classical scaling: the two leading eigenvectors of the doubly centred squares.
     count = len(distances)
     squares = distances.square()
     centred = squares - squares.mean(0) - squares.mean(1, keepdim=True) + squares.mean()
     values, vectors = torch.linalg.eigh(-centred / 2)
     places = vectors[:, -2:].flip(1) * values[-2:].flip(0).clamp(min=0).sqrt()
     places = nn.functional.pad(places, (0, 2 - places.shape[1]))
-    # An axis may come out mirrored: the sign of its largest entry decides.
+    # An eigenvector's sign is arbitrary: make its largest entry positive.
     largest = places.abs().argmax(0)
     places = places * places[largest, [0, 1]].sign()
+    # 2. SMACOF: each step lowers the sum of the squared errors of the distances.
     for _ in range(steps):
         found = torch.cdist(places, places)
         ratios = torch.where(found > 1e-12, distances / found.clamp(min=1e-12), 0.0)

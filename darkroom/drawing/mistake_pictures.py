@@ -1,4 +1,4 @@
-"""The pictures of the mistakes and of the suspected labels, a file for each."""
+"""The pictures of the mistakes and of the suspected labels, one file each."""
 
 from pathlib import Path
 
@@ -16,20 +16,23 @@ NONE = "no mistakes"
 COLUMNS = 8
 
 
-def draw(folder: Path, settings: Errors, data: Data, doubts: Doubts, classifier: TrainedNetwork) -> str | None:
-    """Write all pictures to `folder`; give the layer that Grad-CAM explains, None where the network has none."""
+def write(folder: Path, settings: Errors, data: Data, doubts: Doubts, classifier: TrainedNetwork) -> str | None:
+    """Write all pictures to `folder`; return the layer that Grad-CAM explains, None where the network has none."""
+    # 1. The worst mistakes, and the most confused pairs.
     _worst(folder, settings, data, doubts)
+    # 2. The suspected labels.
     first = doubts.suspects.head(settings.suspects)
     title = f"The {len(first)} worst of {len(doubts.suspects):,} suspected labels (label → suggestion, split, quality)"
     rows = first["row"].to_numpy(np.int64)
     style.save(
         galleries.grid(data.images[rows], suspects.captions(first), columns=COLUMNS, title=title)
         if len(first)
-        else galleries.nothing("Suspected labels", "no suspects"),
+        else galleries.placeholder("Suspected labels", "no suspects"),
         folder / "suspects.png",
     )
+    # 3. The explanations of the worst mistakes: nearest training images, and Grad-CAM.
     shown = doubts.mistakes.head(settings.explained)
-    layer = gradcam.last_map(classifier.network, classifier.shape)
+    layer = gradcam.last_feature_map(classifier.network, classifier.shape)
     _beside_neighbours(folder, shown, data, doubts)
     if layer:
         _with_evidence(folder, shown, data, classifier, layer)
@@ -43,12 +46,12 @@ def _worst(folder: Path, settings: Errors, data: Data, doubts: Doubts) -> None:
     style.save(
         galleries.grid(data.images[worst["row"]], mistakes.captions(worst), columns=COLUMNS, title=title)
         if len(worst)
-        else galleries.nothing("The worst mistakes, test split", NONE),
+        else galleries.placeholder("The worst mistakes, test split", NONE),
         folder / "worst.png",
     )
-    chosen = mistakes.of_pairs(doubts.mistakes, doubts.pairs.head(settings.pairs), settings.per_pair)
+    chosen = mistakes.by_pair(doubts.mistakes, doubts.pairs.head(settings.pairs), settings.per_pair)
     title = "Most confused pairs of classes, test split, worst first"
-    rows = galleries.groups(data.images, chosen, columns=settings.per_pair, title=title)
+    rows = galleries.by_group(data.images, chosen, columns=settings.per_pair, title=title)
     style.save(rows, folder / "pairs.png")
 
 
@@ -68,14 +71,15 @@ def _with_evidence(folder: Path, shown: pd.DataFrame, data: Data, classifier: Tr
     if not len(shown):
         figure = _none(title)
     else:
-        images, numbers = data.images[shown["row"].to_numpy(np.int64)], {n: at for at, n in enumerate(data.classes)}
+        images = data.images[shown["row"].to_numpy(np.int64)]
+        number_of = {name: number for number, name in enumerate(data.classes)}
         predicted, true = (
-            gradcam.evidence(classifier, layer, images, np.array([numbers[name] for name in shown[column]]))
+            gradcam.heat_maps(classifier, layer, images, np.array([number_of[name] for name in shown[column]]))
             for column in ("predicted", "true")
         )
-        figure = galleries.evidence(data.images, shown, predicted, true, title)
+        figure = galleries.with_heat_maps(data.images, shown, predicted, true, title)
     style.save(figure, folder / "gradcam.png")
 
 
 def _none(title: str) -> Figure:
-    return galleries.nothing(title, NONE)
+    return galleries.placeholder(title, NONE)

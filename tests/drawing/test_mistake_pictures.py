@@ -1,7 +1,7 @@
 from PIL import Image
 
 from darkroom.config.params import load
-from darkroom.drawing import galleries, mistakes
+from darkroom.drawing import galleries, mistake_pictures
 from tests import models
 from tests.analysis.test_doubts import data, found_in
 
@@ -10,7 +10,7 @@ PICTURES = ["gradcam.png", "neighbours.png", "pairs.png", "suspects.png", "worst
 
 def drawn(folder, given, classifier):
     few = load()[0].errors.model_copy(update={"worst": 2, "pairs": 1, "per_pair": 1, "explained": 2, "suspects": 2})
-    layer = mistakes.draw(folder, few, given, found_in(given), classifier)
+    layer = mistake_pictures.write(folder, few, given, found_in(given), classifier)
     return layer, sorted(path.name for path in folder.iterdir())
 
 
@@ -26,8 +26,8 @@ def test_a_picture_of_each_kind_is_written(project, tmp_path):
 
 def test_where_there_is_no_mistake_the_pictures_say_so(project, tmp_path, monkeypatch):
     said = []
-    nothing = galleries.nothing
-    monkeypatch.setattr(galleries, "nothing", lambda title, words: said.append(words) or nothing(title, words))
+    placeholder = galleries.placeholder
+    monkeypatch.setattr(galleries, "placeholder", lambda title, words: said.append(words) or placeholder(title, words))
     (tmp_path / "made").mkdir()
     _, names = drawn(tmp_path / "made", data(), models.classifier())
     assert names == PICTURES
