@@ -3,9 +3,9 @@
 import numpy as np
 import pandas as pd
 import pytest
-from darkroom.analysis.inside import Dead
 
-from darkroom.analysis import familiarity_fit, inside, network_findings
+from darkroom.analysis import familiarity_fit, layers, network_findings
+from darkroom.analysis.layers import Dead
 from darkroom.analysis.network_findings import Data, Findings
 from darkroom.classifier.trained_network import TrainedNetwork
 from darkroom.config.params import Inside
@@ -42,16 +42,16 @@ def findings(**changes):
 @pytest.mark.parametrize(
     ("network", "missing"),
     [
-        ({}, set()),
-        ({"layers": "4", "activation": "tanh"}, {"kernels.png", "dead.png"}),
-        ({"name": "mlp", "hidden": [6]}, {"kernels.png", "activations.png"}),
-        ({"name": "mlp"}, {"kernels.png", "activations.png", "dead.png"}),
+        ({}, []),
+        ({"layers": "4", "activation": "tanh"}, ["kernels.png", "dead.png"]),
+        ({"name": "mlp", "hidden": [6]}, ["kernels.png", "activations.png"]),
+        ({"name": "mlp"}, ["kernels.png", "activations.png", "dead.png"]),
     ],
     ids=str,
 )
 def test_what_a_network_does_not_have_is_left_out(network, missing):
     found = network_findings.find(models.classifier(**network), data(), settings())
-    assert set(found.left_out) == missing
+    assert set(found.left_out) == set(missing)
     assert found.feature_map is not None
 
 
@@ -72,7 +72,7 @@ def test_one_image_of_each_class_is_shown_with_its_maps(monkeypatch):
     assert set(found.shown["row"]) <= set(ours.tested["row"])
     assert {maps.shape[0] for maps in found.maps.values()} == {3}
     pictures = ours.images[found.shown["row"].to_numpy()]
-    wanted = inside.strongest_maps(models.classifier(), pictures, ["features.act2"], network_findings.MAPS_SHOWN)
+    wanted = layers.strongest_maps(models.classifier(), pictures, ["features.act2"], network_findings.MAPS_SHOWN)
     np.testing.assert_array_equal(found.maps["features.act2"], wanted["features.act2"])
     monkeypatch.setattr(network_findings, "CLASSES_SHOWN", 2)
     assert network_findings.find(models.classifier(), ours, settings()).shown["label"].tolist() == [0, 1]
@@ -102,7 +102,7 @@ def test_neighbours_and_head_are_judged_on_the_same_test_images():
     known, seen = (classifier.features(ours.images[rows]) for rows in (ours.train, ours.tested["row"].to_numpy()))
     labels = ours.index["label"].to_numpy(int)
     truth = ours.tested["label"].to_numpy()
-    assert found.accuracies[0] == inside.neighbour_accuracy(known, labels[ours.train], seen, truth)
+    assert found.accuracies[0] == layers.neighbour_accuracy(known, labels[ours.train], seen, truth)
 
 
 def test_of_many_images_some_are_compared_always_the_same_ones():

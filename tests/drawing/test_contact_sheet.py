@@ -12,7 +12,7 @@ def drawn(count, confidence=None, rows=None):
     rows = np.arange(count) if rows is None else rows
     images = np.stack([make.pixels(seed=seed) for seed in range(max(rows, default=0) + 1)])
     confidence = np.linspace(0.99, 0.5, count) if confidence is None else confidence
-    figure = contact_sheet.draw(images, rows, np.arange(count) % 2, np.asarray(confidence, np.float32), CLASSES)
+    figure = contact_sheet.figure(images, rows, np.arange(count) % 2, np.asarray(confidence, np.float32), CLASSES)
     axis = figure.axes[0]
     shown = [np.asarray(image.get_array()) for image in axis.images]
     places = [next(at for at, image in enumerate(images) if np.array_equal(image[..., 0], one)) for one in shown]
@@ -56,6 +56,6 @@ def test_few_images_are_all_shown(count, said):
 def test_without_images_it_says_so():
     images = make.pixels()[None]
     none = np.zeros(0, np.int64)
-    figure = contact_sheet.draw(images, none, none, np.zeros(0, np.float32), CLASSES)
+    figure = contact_sheet.figure(images, none, none, np.zeros(0, np.float32), CLASSES)
     assert figure.texts[-1].get_text() == "none"
     assert "the 0 least certain of 0, then 0" in figure.texts[0].get_text()

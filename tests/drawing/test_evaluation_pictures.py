@@ -33,7 +33,7 @@ def drawn(tables, tmp_path, monkeypatch):
     """The figures by the names of their files."""
     found = {}
     monkeypatch.setattr(style, "save", lambda figure, path: found.update({path: figure}))
-    evaluation_pictures.draw(tmp_path, tables, CLASSES)
+    evaluation_pictures.write(tmp_path, tables, CLASSES)
     assert {path.parent for path in found} == {tmp_path}
     return {path.name: figure for path, figure in found.items()}
 

@@ -1,8 +1,8 @@
 import numpy as np
 import pandas as pd
 import pytest
-from darkroom.analysis.inside import Dead
 
+from darkroom.analysis.layers import Dead
 from darkroom.analysis.network_findings import Data, FeatureMap, Findings
 from darkroom.base import paths
 from darkroom.drawing import inside_pictures, network_charts, style
@@ -43,7 +43,7 @@ def drawn(data, tmp_path, monkeypatch):
     def draw(findings):
         saved = []
         monkeypatch.setattr(style, "save", lambda _, path: saved.append(path))
-        inside_pictures.draw(tmp_path, findings, data)
+        inside_pictures.write(tmp_path, findings, data)
         assert {path.parent for path in saved} <= {tmp_path}
         return {path.name for path in saved}
 
