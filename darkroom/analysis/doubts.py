@@ -8,7 +8,7 @@ import pandas as pd
 from darkroom.analysis import held_out, mistakes, suspects
 from darkroom.base.console import progress
 from darkroom.classifier.trained_network import TrainedNetwork
-from darkroom.config.stage_files import Confused, ErrorFigures, ModelFacts, NearDuplicateCounts, SuspectCounts
+from darkroom.config.stage_files import ConfusedPair, ErrorFigures, ModelFacts, NearDuplicateCounts, SuspectCounts
 from darkroom.dataset import near_duplicates
 from darkroom.dataset.neighbours import AT_MOST, NEAREST, Nearest, evenly, nearest
 from darkroom.dataset.packed import SPLITS, Images, Labels, Rows, chunks
@@ -54,7 +54,7 @@ class Doubts:
             images=tested,
             mistakes=len(self.mistakes),
             error_rate=round(len(self.mistakes) / max(1, tested), 4),
-            most_confused=[Confused.model_validate(pair) for pair in self.pairs.head(pairs).to_dict("records")],
+            most_confused=[ConfusedPair.model_validate(pair) for pair in self.pairs.head(pairs).to_dict("records")],
             grad_cam=grad_cam,
             suspects=SuspectCounts(
                 images=len(self.suspects),

@@ -46,7 +46,7 @@ def _sequence(run: Sequence[Change]) -> Change:
 
 
 def _change(item: Augmentation, background: Tensor, mean: Tensor) -> Change:
-    match item.change:
+    match item.settings:
         case augmentations.Shift() as shift:
             return lambda images, draw: geometry.crop(images, draw, shift.pixels, "background", background)
         case augmentations.Crop() as crop:
@@ -156,7 +156,7 @@ def function(name: str) -> Change:
         if len(images) == 0:
             return images
         own_draw = dataclasses.replace(draw, generator=torch.Generator().manual_seed(seed))
-        with own_code.told(name, passing=(torch.OutOfMemoryError,)):
+        with own_code.as_user_error(name, passing=(torch.OutOfMemoryError,)):
             changed = called(images.clone(), own_draw)
         if not isinstance(changed, Tensor) or _form(changed) != _form(images):
             raise UserError(

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from darkroom.config.stage_files import AuditFigures, Counted, NamedClass, Sides
+from darkroom.config.stage_files import AuditFigures, GroupCounts, NamedClass, SideRange
 from darkroom.dataset.packed import Images, chunks
 
 
@@ -35,8 +35,8 @@ def summary(index: pd.DataFrame, classes: list[str], copies: pd.DataFrame, rejec
         classes=len(classes),
         smallest_class=NamedClass(name=classes[smallest], images=int(counts[smallest])),
         largest_class=NamedClass(name=classes[largest], images=int(counts[largest])),
-        duplicates=Counted(groups=int(copies["group"].nunique()), images=len(copies)),
-        conflicts=Counted(groups=int(conflicts["group"].nunique()), images=len(conflicts)),
+        duplicates=GroupCounts(groups=int(copies["group"].nunique()), images=len(copies)),
+        conflicts=GroupCounts(groups=int(conflicts["group"].nunique()), images=len(conflicts)),
         blank=blank,
         width=_sides(index["width"]),
         height=_sides(index["height"]),
@@ -78,5 +78,5 @@ def samples(index: pd.DataFrame, classes: int, per_class: int, seed: int) -> NDA
     return np.concatenate(drawn)
 
 
-def _sides(values: "pd.Series[int]") -> Sides:
-    return Sides(min=int(values.min()), median=int(values.median()), max=int(values.max()))
+def _sides(values: "pd.Series[int]") -> SideRange:
+    return SideRange(min=int(values.min()), median=int(values.median()), max=int(values.max()))

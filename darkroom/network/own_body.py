@@ -20,7 +20,7 @@ def body(name: str, shape: tuple[int, int, int]) -> tuple[nn.Module, int]:
     Raises UserError, one sentence, where it does not, or where its weights cannot be kept in a file.
     """
     build = own_code.load(name, "shape")
-    with own_code.told(name):
+    with own_code.as_user_error(name):
         network = build(shape)
     if not isinstance(network, nn.Module):
         raise UserError(f"{name} returned a {type(network).__name__}, but must return a network, a torch.nn.Module")
@@ -52,7 +52,7 @@ def _features(name: str, network: nn.Module, shape: tuple[int, int, int]) -> int
     """
     height, width, channels = shape
     images = torch.zeros(2, height, width, channels).permute(0, 3, 1, 2)  # channels_last in memory, as in a training
-    with own_code.told(f"the network of {name}, on two images of {height}x{width} and {channels} channels,"):
+    with own_code.as_user_error(f"the network of {name}, on two images of {height}x{width} and {channels} channels,"):
         trial = copy.deepcopy(network).cpu().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         with torch.random.fork_rng(devices=[]):  # dropout would draw, and the numbers after it would be others
             found = [trial.train()(images)]
