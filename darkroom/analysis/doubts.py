@@ -10,7 +10,7 @@ from darkroom.base.console import progress
 from darkroom.classifier.trained_network import TrainedNetwork
 from darkroom.config.stage_files import ConfusedPair, ErrorFigures, ModelFacts, NearDuplicateCounts, SuspectCounts
 from darkroom.dataset import near_duplicates
-from darkroom.dataset.neighbours import AT_MOST, NEAREST, Nearest, evenly, nearest
+from darkroom.dataset.neighbours import AT_MOST, NEAREST, Nearest, evenly_spaced, nearest
 from darkroom.dataset.packed import SPLITS, Images, Labels, Rows, chunks
 
 
@@ -72,7 +72,8 @@ class Doubts:
 
 def find(data: Data, facts: ModelFacts, classifier: TrainedNetwork, folds: int) -> Doubts:
     """All doubts; with `folds`, also about the labels of the training images, by models that did not see them."""
-    training, asked = evenly(data.rows("train")), evenly(np.sort(data.predictions["row"].to_numpy(np.int64)))
+    training = evenly_spaced(data.rows("train"))
+    asked = evenly_spaced(np.sort(data.predictions["row"].to_numpy(np.int64)))
     # 1. The mistakes, each with the training images that look most like it to the network.
     wrong = mistakes.table(data.tested(), data.index, data.classes)
     near = _nearest(classifier, data.images, wrong["row"].to_numpy(np.int64)[:AT_MOST], training)

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from darkroom.config.catalogue import Layout, Subset
 from darkroom.intake.archive import File
 from darkroom.intake.zip_reader import BadMember
-from darkroom.pictures.decoding import BadImage, Found, Pixels, decode
+from darkroom.pictures.decoding import BadImage, Header, Pixels, decode
 
 CHUNK_FILES = 128
 # A decode shorter than this is done in the reading thread: handing Python's lock back and forth costs more.
@@ -45,7 +45,7 @@ class _Chunk:
     paths: list[str] = field(default_factory=list)
     subsets: list[Subset] = field(default_factory=list)
     labels: list[str | None] = field(default_factory=list)
-    found: list[Found] = field(default_factory=list)
+    found: list[Header] = field(default_factory=list)
     rejected: list[tuple[str, str]] = field(default_factory=list)
 
     def table(self) -> pa.RecordBatch:
