@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from darkroom.augment.randomness import brought
+from darkroom.augment.randomness import to_device
 from darkroom.dataset.packed import Images, Labels, Rows, chunks
 
 WHOLE_BYTES = 2**30  # sets up to this size are shuffled image by image
@@ -52,7 +52,7 @@ class Batches:
         """
         if self._whole is not None:
             for part in parts:
-                yield self._whole[brought(part, self.device)]
+                yield self._whole[to_device(part, self.device)]
             return
         with ThreadPoolExecutor(1, "read ahead") as reader:
             windows = list(self._windows(parts))

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from darkroom.augment.randomness import brought, seed_of
+from darkroom.augment.randomness import seed_of, to_device
 from darkroom.config.params import Train
 from darkroom.network.normalisation import normalise
 from darkroom.training.batches import Batches
@@ -219,7 +219,7 @@ def validate(recipe: Recipe, model: nn.Module, data: Batches) -> tuple[float, fl
     sums = torch.zeros(2, dtype=exact, device=data.device)
     for part, images in zip(parts, data.read(parts), strict=True):
         logits = model(normalise(images, recipe.mean, recipe.std)).float()
-        labels = data.labels[brought(part, data.device)]
+        labels = data.labels[to_device(part, data.device)]
         sums[0] += functional.cross_entropy(logits, labels, reduction="none").to(exact).sum()
         sums[1] += (logits.argmax(1) == labels).sum()
     return _shared(fabric, sums, len(data))

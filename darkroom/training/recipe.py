@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from darkroom.augment import pipeline
-from darkroom.augment.pipeline import Change
+from darkroom.augment.pipeline import Augment
 from darkroom.config.catalogue import Entry
 from darkroom.config.params import Params, Train
 from darkroom.config.stage_files import ModelFacts, Stats
@@ -28,7 +28,7 @@ class Recipe:
     """A network with its first weights, and how it is to be trained.
 
     `network` has the children `features` and `head` and lies on the device of `fabric`; `mean` and `std` (channels x 1
-    x 1) have the scale of the stored bytes; `change` is the augmentation.
+    x 1) have the scale of the stored bytes; `augment` runs the augmentations.
     """
 
     fabric: "Fabric"
@@ -36,7 +36,7 @@ class Recipe:
     mean: Tensor
     std: Tensor
     settings: Train
-    change: Change
+    augment: Augment
 
     @property
     def classes(self) -> int:
@@ -64,7 +64,7 @@ def from_parameters(params: Params, entry: Entry, classes: list[str], stats: Sta
     a device that is not there, a network that cannot be built, weights that cannot be had.
     """
     settings = params.train
-    device = devices.place(settings)
+    device = devices.device_of_training(settings)
     chosen = precision.choose(
         settings, device, lambda: architectures.build(params.model, entry.shape, len(classes)), entry.shape
     )
@@ -125,5 +125,5 @@ def prepare(facts: ModelFacts, network: nn.Sequential, device: torch.device) -> 
     mean, std, border = (
         normalisation.to_bytes_scale(values).to(fabric.device) for values in (facts.mean, facts.std, facts.border)
     )
-    change = pipeline.build(facts.augment, border.flatten(), mean.flatten())
-    return Recipe(fabric, network, mean, std, facts.train, change)
+    augment = pipeline.build(facts.augment, border.flatten(), mean.flatten())
+    return Recipe(fabric, network, mean, std, facts.train, augment)

@@ -85,7 +85,7 @@ class Step:
         recipe, settings, fabric = self.recipe, self.recipe.settings, self.recipe.fabric
         labels = self.train.labels[draw.ours()]
         # Float before augmentation; normalised after it, in place.
-        images = recipe.change(stored.permute(0, 3, 1, 2).to(recipe.mean.dtype), draw)
+        images = recipe.augment(stored.permute(0, 3, 1, 2).to(recipe.mean.dtype), draw)
         images, targets = mix(images, labels, draw, settings, self._classes)
         with contextlib.nullcontext() if last else fabric.no_backward_sync(self.model):
             logits = self.model(images.sub(recipe.mean).div_(recipe.std))
