@@ -35,7 +35,7 @@ MINUTES = 8.0  # for which the seconds below are made
 PARTS = (
     *(Part("tests", f"precision {name}", checks.precision, 40, (name,)) for name in rates.PRECISIONS),
     Part("tests", "skipped step", checks.skipped_step, 20),
-    Part("tests", "pinned copies", checks.brought, 20),
+    Part("tests", "pinned copies", checks.pinned_copies, 20),
     Part("tests", "streamed images", checks.streamed, 40),
     Part("tests", "two at once", processes.at_once, 40),
     Part("tests", "NCCL", processes.nccl, 20),

@@ -7,7 +7,7 @@ from darkroom.analysis import baselines
 from darkroom.base import paths
 from darkroom.base.console import done, progress, run
 from darkroom.config.params import load
-from darkroom.config.stage_files import Baselines, Reached
+from darkroom.config.stage_files import BaselineAccuracy, Baselines
 from darkroom.config.stage_tables import BASELINE_PREDICTIONS
 from darkroom.dataset.packed import chunks, labels_of, load_images, load_index, load_split
 
@@ -28,7 +28,9 @@ def main() -> None:
     labels = {name: labels_of(index, rows) for name, rows in tested.items()}
     right = {name: {model: float(np.mean(of == labels[name])) for model, of in found[name].items()} for name in tested}
     results = {
-        model: Reached(val_accuracy=round(right["val"][model], 4), test_accuracy=round(right["test"][model], 4))
+        model: BaselineAccuracy(
+            val_accuracy=round(right["val"][model], 4), test_accuracy=round(right["test"][model], 4)
+        )
         for model in models
     }
     # 3. Write.

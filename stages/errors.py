@@ -30,7 +30,7 @@ def main() -> None:
         predictions=PREDICTIONS.read(),
         conflicts=duplicates[duplicates["kind"] == "conflict"],
     )
-    classifier = TrainedNetwork.load(paths.MODEL.parent, devices.place_again(facts.train))
+    classifier = TrainedNetwork.load(paths.MODEL.parent, devices.device_after_training(facts.train))
     found = doubts.find(data, facts, classifier, settings.train_folds)
     with replacing_folder(paths.ERRORS_PICTURES) as folder:
         layer = mistake_pictures.write(folder, settings, data, found, classifier)

@@ -17,7 +17,7 @@ def main() -> None:
     from darkroom.drawing import inside_pictures
     from darkroom.network import devices
 
-    classifier = TrainedNetwork.load(paths.MODEL.parent, devices.place_again(facts.train))
+    classifier = TrainedNetwork.load(paths.MODEL.parent, devices.device_after_training(facts.train))
     predictions = PREDICTIONS.read("row", "split", "label", "predicted")
     data = network_findings.Data(
         load_images(),

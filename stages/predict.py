@@ -27,7 +27,7 @@ def main() -> None:
         from darkroom.classifier.unlabelled import classify
         from darkroom.network import devices
 
-        classifier = TrainedNetwork.load(paths.MODEL.parent, devices.place_again(training))
+        classifier = TrainedNetwork.load(paths.MODEL.parent, devices.device_after_training(training))
         best, confidence = classify(classifier, images, rows)
     names = np.array(submission.labels(classes, entry), dtype=object)
     write_csv(paths.SUBMISSION, submission.table(ids, names[best], entry.submission))

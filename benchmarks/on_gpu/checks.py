@@ -188,11 +188,11 @@ def streamed(setting: Setting) -> Iterator[Row]:
     yield _same("streamed images train to the same bytes", first.weights, second.weights)
 
 
-def brought(setting: Setting) -> Iterator[Row]:
+def pinned_copies(setting: Setting) -> Iterator[Row]:
     """That small tensors, pinned and copied without waiting, arrive as they were, though the device is late."""
     import torch
 
-    from darkroom.augment.randomness import brought
+    from darkroom.augment.randomness import to_device
 
     device, generator = torch.device(setting.device), torch.Generator().manual_seed(0)
     side, count = (64, 50) if setting.small else (4096, 2_000)
@@ -202,7 +202,7 @@ def brought(setting: Setting) -> Iterator[Row]:
             busy = (busy @ busy).softmax(1)
         values = torch.randint(2**40, (int(torch.randint(1, 4096, (), generator=generator)),), generator=generator)
         sent.append(values.clone())
-        got.append(brought(values, device))
+        got.append(to_device(values, device))
         del values  # its pinned copy must outlive it
     wrong = sum(not torch.equal(ours, theirs.cpu()) for ours, theirs in zip(sent, got, strict=True))
     yield {"test": "pinned copies arrive as they were", "passed": wrong == 0, "copies": count, "wrong": wrong}

@@ -30,7 +30,7 @@ def at_once(setting: Setting) -> Iterator[Row]:
 
     cards = torch.cuda.device_count()
     try:
-        devices.place(trained.SETTINGS.model_copy(update={"device": "cuda", "devices": cards + 1}))
+        devices.device_of_training(trained.SETTINGS.model_copy(update={"device": "cuda", "devices": cards + 1}))
         said = "nothing"
     except UserError as error:
         said = str(error)

@@ -8,9 +8,9 @@ import pandas as pd
 from darkroom.analysis import held_out, mistakes, suspects
 from darkroom.base.console import progress
 from darkroom.classifier.trained_network import TrainedNetwork
-from darkroom.config.stage_files import Confused, ErrorFigures, ModelFacts, NearDuplicateCounts, SuspectCounts
+from darkroom.config.stage_files import ConfusedPair, ErrorFigures, ModelFacts, NearDuplicateCounts, SuspectCounts
 from darkroom.dataset import near_duplicates
-from darkroom.dataset.neighbours import AT_MOST, NEAREST, Nearest, evenly, nearest
+from darkroom.dataset.neighbours import AT_MOST, NEAREST, Nearest, evenly_spaced, nearest
 from darkroom.dataset.packed import SPLITS, Images, Labels, Rows, chunks
 
 
@@ -58,7 +58,7 @@ class Doubts:
             images=tested,
             mistakes=len(self.mistakes),
             error_rate=round(len(self.mistakes) / max(1, tested), 4),
-            most_confused=[Confused.model_validate(pair) for pair in self.pairs.head(pairs).to_dict("records")],
+            most_confused=[ConfusedPair.model_validate(pair) for pair in self.pairs.head(pairs).to_dict("records")],
             grad_cam=grad_cam,
             suspects=SuspectCounts(
                 images=len(self.suspects),
@@ -79,7 +79,8 @@ def find(data: Data, facts: ModelFacts, classifier: TrainedNetwork, folds: int) 
 
     With `folds` above 0, training labels are doubted too: so many models each predict the part that they did not see.
     """
-    training, asked = evenly(data.rows("train")), evenly(np.sort(data.predictions["row"].to_numpy(np.int64)))
+    training = evenly_spaced(data.rows("train"))
+    asked = evenly_spaced(np.sort(data.predictions["row"].to_numpy(np.int64)))
     # 1. The mistakes, each with the training images that are nearest in the network's features.
     wrong = mistakes.table(data.tested(), data.index, data.classes)
     near = _nearest(classifier, data.images, wrong["row"].to_numpy(np.int64)[:AT_MOST], training)

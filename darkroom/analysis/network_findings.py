@@ -11,7 +11,7 @@ from darkroom.analysis.layers import Dead
 from darkroom.classifier.familiarity import Familiarity
 from darkroom.classifier.trained_network import TrainedNetwork
 from darkroom.config.params import Inside
-from darkroom.config.stage_files import DeadChannels, InsideFigures, ModelFacts, Neighbourly
+from darkroom.config.stage_files import DeadChannels, InsideFigures, ModelFacts, NeighbourAccuracy
 from darkroom.dataset.packed import Images, Labels, Rows, chunks, labels_of, sample
 
 CLASSES_SHOWN = 10  # classes that show one image with its activation maps
@@ -78,7 +78,7 @@ class Findings:
             split="test",
             reference_images=self.compared[0],
             test_images=self.compared[1],
-            accuracy=Neighbourly(nearest_neighbours=neighbours, head=head),
+            accuracy=NeighbourAccuracy(nearest_neighbours=neighbours, head=head),
             dead_channels={
                 name: DeadChannels(channels=channels, dead=dead, share=round(dead / channels, 4))
                 for name, (channels, dead) in self.dead.items()

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from darkroom.augment.pipeline import Change
+from darkroom.augment.pipeline import Augment
 from darkroom.augment.randomness import Draw, seed_of
 from darkroom.classifier.trained_network import TrainedNetwork
 from darkroom.dataset.packed import Images, Rows
@@ -36,7 +36,7 @@ class Vote:
     `batch_size` images (with copies, at most 512) go through the network at once; it does not change what is drawn.
     """
 
-    change: Change
+    change: Augment
     copies: int
     seed: int
     batch_size: int

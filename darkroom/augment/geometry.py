@@ -1,8 +1,8 @@
-"""Changes of place: crop, mirror, affine, perspective, elastic; written for batches of small images, in few passes.
+"""Augmentations that move pixels: crop, mirror, affine, perspective, elastic; fast on batches of small images.
 
-torchvision's transforms draw one set of values for a whole batch, and kornia's random ones draw from the global
-generator; on small grey images they are 1 to 6 times slower (docs/performance.md). Images are as `pipeline` says;
-`background` has one value per channel.
+torchvision's transforms draw one set of values for a whole batch, and kornia's draw from the global generator; on small
+grey images they take 1 to 6 times as long (docs/performance.md). `pipeline` gives the form of images; `background` has
+one value per channel.
 """
 
 import math
@@ -11,17 +11,17 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from darkroom.augment.arithmetic import bell, root
-from darkroom.augment.randomness import Draw, brought
+from darkroom.augment.arithmetic import gaussians, square_root
+from darkroom.augment.randomness import Draw, to_device
 from darkroom.base.errors import UserError
 from darkroom.config.augmentations import Affine
 
 
 def crop(images: Tensor, draw: Draw, padding: int, fill: str, background: Tensor) -> Tensor:
-    """Pad each side, then cut a window of the old size out at a place drawn for each image.
+    """Pad each side by `padding` pixels, then cut out a window of the old size at a random place for each image.
 
-    `fill` is background, edge or reflect (mirrored at the outermost pixels). Raises UserError where an image is too
-    small to be mirrored so far.
+    `fill` is background, edge or reflect (mirrored at the outermost pixels). Raises UserError if the images are too
+    small to mirror so many pixels.
     """
     count, channels, height, width = images.shape
     if fill == "reflect" and padding >= min(height, width):
@@ -30,7 +30,7 @@ def crop(images: Tensor, draw: Draw, padding: int, fill: str, background: Tensor
             f"can be mirrored by {min(height, width) - 1} at most: give it a smaller padding, or fill: edge"
         )
     offsets = draw.integers(2 * padding + 1, 2) - padding
-    # Beyond its own side an image is out of view: more padding would be memory for nothing.
+    # An image that moves by more than its side is out of view, so no more padding than that is needed.
     top, left = min(padding, height), min(padding, width)
     if fill == "background":
         shape = (count, channels, height + 2 * top, width + 2 * left)
@@ -54,14 +54,14 @@ def mirror(images: Tensor, axis: str) -> Tensor:
 def affine(images: Tensor, draw: Draw, settings: Affine, background: Tensor) -> Tensor:
     """Shear, rotate, scale by a factor from 1 - `scale` to 1 + `scale` and move, in one bilinear interpolation.
 
-    Shearing slants what is upright by up to `shear` degrees. Values are drawn evenly and for each image.
+    Shearing slants upright lines by up to `shear` degrees. All values are uniform, and drawn for each image.
     """
     height, width = images.shape[2:]
     drawn = draw.uniform(5) * 2 - 1
     angle, slant = drawn[0] * math.radians(settings.degrees), torch.tan(drawn[1] * math.radians(settings.shear))
     factor = 1 / (1 + drawn[2] * settings.scale)  # the grid says where each output pixel comes from
     cosine, sine = torch.cos(angle) * factor, torch.sin(angle) * factor
-    # Coordinates run from -1 to 1 along either side: a turn in an oblong image must allow for its shape.
+    # Coordinates run from -1 to 1 along each side, so a rotation takes the image's ratio of sides into account.
     grid = torch.empty((len(images), height, width, 2), device=images.device)
     moved = drawn[3:] * 2 * settings.shift
     linear(grid[..., 0], cosine - slant * sine, (-sine - slant * cosine) * (height / width), moved[0])
@@ -70,7 +70,7 @@ def affine(images: Tensor, draw: Draw, settings: Affine, background: Tensor) -> 
 
 
 def centres(side: int, device: torch.device) -> Tensor:
-    """The pixels' centres along a side, on the scale from -1 to 1 that `sample` reads."""
+    """The centres of the pixels along a side, in the coordinates of `sample`, from -1 to 1."""
     return (2 * torch.arange(side, device=device) + 1) / side - 1
 
 
@@ -82,25 +82,25 @@ def linear(out: Tensor, across: Tensor, along: Tensor, constant: Tensor) -> None
 
 
 def sample(images: Tensor, grid: Tensor, background: Tensor) -> Tensor:
-    """Read each image at the points of its grid (N x height x width x 2: x, y; -1 to 1), bilinear."""
-    ground = background.view(-1, 1, 1)
-    # What lies outside is sampled as zero, so the ground is taken off first and put back after.
-    lifted = images.contiguous() - ground  # a channel at a time is faster, here and below
-    moved = functional.grid_sample(lifted, grid, mode="bilinear", align_corners=False)
-    return moved.add_(ground).clamp_(0, 255).contiguous(memory_format=torch.channels_last)
+    """Sample each image at the points of its grid (N x height x width x 2: x, y; -1 to 1), bilinear."""
+    offset = background.view(-1, 1, 1)
+    # `grid_sample` gives zero outside the image, so the background is subtracted before and added after.
+    shifted = images.contiguous() - offset  # a channel at a time is faster, here and below
+    moved = functional.grid_sample(shifted, grid, mode="bilinear", align_corners=False)
+    return moved.add_(offset).clamp_(0, 255).contiguous(memory_format=torch.channels_last)
 
 
 def perspective(images: Tensor, draw: Draw, distortion: float, background: Tensor) -> Tensor:
     """Move each corner inwards along both axes by up to `distortion` of half the side, and the image with them."""
     count, _, height, width = images.shape
-    corners = brought(torch.tensor([[-1.0, -1.0], [1.0, -1.0], [1.0, 1.0], [-1.0, 1.0]]), images.device)
+    corners = to_device(torch.tensor([[-1.0, -1.0], [1.0, -1.0], [1.0, 1.0], [-1.0, 1.0]]), images.device)
     moved = corners * (1 - distortion * draw.uniform(8).t().view(count, 4, 2))
-    # From where the corners are to where they were: the grid says where each output pixel comes from.
+    # The matrix maps the moved corners back: the grid says where each output pixel comes from.
     matrix = _to_square(moved)
     plane = torch.empty((3, count, height, width), device=images.device)
     for out, row in zip(plane, matrix.unbind(1), strict=True):
         linear(out, *row.unbind(1))
-    # On the horizon the denominator is zero; all of it lies far outside the image, as do the bounds.
+    # On the horizon the denominator is zero; the horizon and the bounds lie far outside the image.
     grid = (plane[:2] / plane[2]).nan_to_num_(4.0).clamp_(-4, 4)
     return sample(images, grid.permute(1, 2, 3, 0), background)
 
@@ -108,8 +108,8 @@ def perspective(images: Tensor, draw: Draw, distortion: float, background: Tenso
 def _to_square(corners: Tensor) -> Tensor:
     """The projective maps (N x 3 x 3, up to a factor) of quadrangles to the square from -1 to 1.
 
-    `corners` (N x 4 x 2: x, y) are those that go to (-1, -1), (1, -1), (1, 1) and (-1, 1). Heckbert 1989,
-    "Fundamentals of Texture Mapping and Image Warping", section 2.2.3: closed forms, the square's map and its inverse.
+    `corners` (N x 4 x 2: x, y) map to (-1, -1), (1, -1), (1, 1) and (-1, 1). Method: Heckbert 1989, "Fundamentals of
+    Texture Mapping and Image Warping", section 2.2.3, the closed form of the square's map, and its inverse.
     """
     first, second, third, fourth = corners.unbind(1)
     # 1. The map of the square to the quadrangle divides by u * across + v * along + whole at (u, v). Without the
@@ -133,17 +133,17 @@ def _area(first: Tensor, second: Tensor) -> Tensor:
 
 
 def elastic(images: Tensor, draw: Draw, strength: float, smoothness: float, background: Tensor) -> Tensor:
-    """Displace each pixel by a random field, smooth over `smoothness` pixels, the longest way being `strength` pixels.
+    """Displace each pixel by a smooth random field, by `strength` pixels at most.
 
-    The field is noise under a Gaussian of that deviation, with the same variance up to the border; each image's own is
-    scaled so that its longest displacement has this length. Simard, Steinkraus and Platt 2003,
-    doi:10.1109/ICDAR.2003.1227801, who scale the field's norm.
+    The field is noise, smoothed by a Gaussian with a standard deviation of `smoothness` pixels; its variance is the
+    same up to the border. Each image's field is scaled so that its longest displacement has `strength` pixels. Simard,
+    Steinkraus and Platt 2003, doi:10.1109/ICDAR.2003.1227801, scale the field's norm instead.
     """
     count, _, height, width = images.shape
-    deviation = brought(torch.tensor([smoothness]), images.device)
-    rows, columns = (functional.normalize(bell(side, deviation), p=2.0, dim=2) for side in (height, width))
+    deviation = to_device(torch.tensor([smoothness]), images.device)
+    rows, columns = (functional.normalize(gaussians(side, deviation), p=2.0, dim=2) for side in (height, width))
     field = rows @ (draw.field(2, height, width) * 2 - 1) @ columns.mT
-    longest = root(field.square().sum(1).amax((1, 2))).clamp_min_(1e-12)
+    longest = square_root(field.square().sum(1).amax((1, 2))).clamp_min_(1e-12)
     field *= (strength / longest).view(-1, 1, 1, 1)
     grid = torch.empty((count, height, width, 2), device=images.device)
     torch.add(centres(width, images.device), field[:, 0], alpha=2 / width, out=grid[..., 0])

@@ -1,8 +1,8 @@
-"""The list of changes to training images as one function, and what holds other changes: part of the images, choice.
+"""Turns a list of augmentations into one function; `apply` and `choose` hold further augmentations.
 
-A change takes float32 images, N x channels x height x width in channels_last, with values from 0 to 255, and gives new
-ones of the same form; N may be 0. Each image has values of its own, drawn from a `Draw` and from nothing else. A change
-draws the same numbers whichever images are its own, so that processes that share a batch stay in step.
+An augmentation takes float32 images, N x channels x height x width in channels_last, with values from 0 to 255, and
+returns new ones of the same form; N may be 0. It draws values for each image from a `Draw` and from nothing else. It
+advances the generator equally for any part of the batch, so that processes that share a batch stay in step.
 """
 
 import dataclasses
@@ -12,22 +12,22 @@ import torch
 from torch import Tensor
 
 from darkroom.augment import appearance, geometry
-from darkroom.augment.randomness import Draw, brought
+from darkroom.augment.randomness import Draw, to_device
 from darkroom.base.errors import UserError
 from darkroom.config import augmentations, own_code
 from darkroom.config.augmentations import Augmentation
 
-Change = Callable[[Tensor, Draw], Tensor]
+Augment = Callable[[Tensor, Draw], Tensor]
 
 
-def build(augmentations: Sequence[Augmentation], background: Tensor, mean: Tensor) -> Change:
-    """All changes in their order as one function, which needs no gradient; call it outside autocast.
+def build(augmentations: Sequence[Augmentation], background: Tensor, mean: Tensor) -> Augment:
+    """One function that runs all augmentations in order, without gradients; call it outside autocast.
 
-    `background` and `mean` have one value per channel, 0 to 255, on the images' device: the one fills what comes into
-    view, the other what is erased. Raises UserError for a `function` that cannot be loaded; the changes raise it for
-    images they cannot work on.
+    `background` and `mean` have one value per channel, 0 to 255, on the images' device. `background` fills what comes
+    into view, `mean` what is erased. Raises UserError for a `function` that cannot be loaded; the returned function
+    raises it for images that an augmentation cannot work on.
     """
-    run = _sequence([_change(item, background, mean) for item in augmentations])
+    run = _sequence([_augmentation(item, background, mean) for item in augmentations])
 
     @torch.no_grad()
     def augment(images: Tensor, draw: Draw) -> Tensor:
@@ -36,17 +36,17 @@ def build(augmentations: Sequence[Augmentation], background: Tensor, mean: Tenso
     return augment
 
 
-def _sequence(run: Sequence[Change]) -> Change:
+def _sequence(run: Sequence[Augment]) -> Augment:
     def sequence(images: Tensor, draw: Draw) -> Tensor:
-        for change in run:
-            images = change(images, draw)
+        for augment in run:
+            images = augment(images, draw)
         return images
 
     return sequence
 
 
-def _change(item: Augmentation, background: Tensor, mean: Tensor) -> Change:
-    match item.change:
+def _augmentation(item: Augmentation, background: Tensor, mean: Tensor) -> Augment:
+    match item.settings:
         case augmentations.Shift() as shift:
             return lambda images, draw: geometry.crop(images, draw, shift.pixels, "background", background)
         case augmentations.Crop() as crop:
@@ -83,25 +83,25 @@ def _change(item: Augmentation, background: Tensor, mean: Tensor) -> Change:
             )
         case augmentations.Apply() as apply:
             return sometimes(
-                _sequence([_change(inner, background, mean) for inner in apply.changes]), apply.probability
+                _sequence([_augmentation(inner, background, mean) for inner in apply.changes]), apply.probability
             )
         case augmentations.Choose() as chosen:
-            options = [_change(inner, background, mean) for inner in chosen.changes]
+            options = [_augmentation(inner, background, mean) for inner in chosen.changes]
             return choose(options, chosen.weights or [1.0] * len(options))
         case augmentations.Function(name=name):
             return function(name)
     raise AssertionError(item)
 
 
-def sometimes(change: Change, probability: float) -> Change:
-    """The change for each image with this probability; it is computed for those images alone."""
+def sometimes(augment: Augment, probability: float) -> Augment:
+    """Run the augmentation on each image with this probability; the other images cost nothing."""
     if probability == 1:
-        return change
-    return choose([change], [probability, 1 - probability])
+        return augment
+    return choose([augment], [probability, 1 - probability])
 
 
-def choose(options: Sequence[Change], weights: Sequence[float]) -> Change:
-    """One of the options for each image, by weight, run on its own images; a weight too many is that of no change."""
+def choose(options: Sequence[Augment], weights: Sequence[float]) -> Augment:
+    """Run one of the options on each image, drawn by weight; one weight too many is that of leaving it as it is."""
     bounds = torch.tensor(weights, dtype=torch.float64).cumsum(0)
     bounds = bounds[:-1] / bounds[-1]
 
@@ -112,11 +112,11 @@ def choose(options: Sequence[Change], weights: Sequence[float]) -> Change:
     return chosen
 
 
-def alternate(axis: str) -> Change:
-    """Mirror each image in every other epoch, from the first or from the second on.
+def alternate(axis: str) -> Augment:
+    """Mirror each image in every other epoch, beginning with the first or the second.
 
-    Which of the two is a hash of the image's place in the training set: about half of all images are mirrored in any
-    epoch, and two epochs in a row show both sides of each. Jordan 2024, arXiv:2404.00498.
+    A hash of the image's place in the training set decides which: about half of all images are mirrored in any epoch,
+    and two epochs in a row show both sides of each. Jordan 2024, arXiv:2404.00498.
     """
 
     def flip(images: Tensor, draw: Draw) -> Tensor:
@@ -127,7 +127,7 @@ def alternate(axis: str) -> Change:
 
 
 def turn(images: Tensor, draw: Draw) -> Tensor:
-    """Turn each image by 0, 90, 180 or 270 degrees, all alike likely. Raises UserError where it is not square."""
+    """Turn each image by 0, 90, 180 or 270 degrees, equally likely. Raises UserError if the images are not square."""
     height, width = images.shape[2:]
     if height != width:
         raise UserError(
@@ -138,16 +138,16 @@ def turn(images: Tensor, draw: Draw) -> Tensor:
     return _each(images, draw, _on_cpu(draw).integers(4)[0], quarters)
 
 
-def _quarters(times: int) -> Change:
+def _quarters(times: int) -> Augment:
     return lambda images, _: images.rot90(times, (2, 3))
 
 
-def function(name: str) -> Change:
-    """The user's function `own.module:function` of (images, draw).
+def function(name: str) -> Augment:
+    """The augmentation that calls the user's function `own.module:function` with (images, draw).
 
-    It may draw as much or as little as it likes, for its draw is its own, and it is not called without images. Raises
-    UserError where there is no such function, where it fails, and where what it returns is of another form than its
-    images.
+    The function has a generator of its own, so it may draw any amount of numbers; it is not called without images.
+    Raises UserError if the function does not exist; the augmentation raises it if the function fails, or returns images
+    of another form.
     """
     called = own_code.load(name, "images, draw")
 
@@ -156,7 +156,7 @@ def function(name: str) -> Change:
         if len(images) == 0:
             return images
         own_draw = dataclasses.replace(draw, generator=torch.Generator().manual_seed(seed))
-        with own_code.told(name, passing=(torch.OutOfMemoryError,)):
+        with own_code.as_user_error(name, passing=(torch.OutOfMemoryError,)):
             changed = called(images.clone(), own_draw)
         if not isinstance(changed, Tensor) or _form(changed) != _form(images):
             raise UserError(
@@ -174,23 +174,23 @@ def _form(value: object) -> str:
     return f"{value.dtype} of shape {tuple(value.shape)} on {value.device}"
 
 
-def _each(images: Tensor, draw: Draw, number: Tensor, options: Sequence[Change]) -> Tensor:
-    """Run on each image the option of its number (on the CPU); one with a number beyond them stays as it is."""
+def _each(images: Tensor, draw: Draw, number: Tensor, options: Sequence[Augment]) -> Tensor:
+    """Run on each image the option with its number (N, on the CPU); a number beyond the options leaves it as it is."""
     changed = images.clone()
-    for option, change in enumerate(options):
+    for option, augment in enumerate(options):
         which = (number == option).nonzero().flatten()
-        there = brought(which, images.device)
-        changed[there] = change(images[there], draw.only(which))
+        there = to_device(which, images.device)
+        changed[there] = augment(images[there], draw.only(which))
     return changed
 
 
 def _on_cpu(draw: Draw) -> Draw:
-    """For numbers that decide what is run: to read them off a GPU would wait for its work."""
+    """The draw with its numbers on the CPU, where they decide what runs: to read them from a GPU would wait for it."""
     return dataclasses.replace(draw, device=torch.device("cpu"))
 
 
 def _hash(numbers: Tensor) -> Tensor:
-    """A well-mixed number from 0 to 2**32 - 1 for each: the last step of MurmurHash3, Appleby 2011, public domain."""
+    """Hash each number to 0 to 2**32 - 1 with the finaliser of MurmurHash3 (Appleby 2011, public domain)."""
     for shift, factor in ((16, 0x85EBCA6B), (13, 0xC2B2AE35)):
         numbers = ((numbers ^ (numbers >> shift)) * factor) & 0xFFFFFFFF
     return numbers ^ (numbers >> 16)

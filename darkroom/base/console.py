@@ -21,14 +21,15 @@ T = TypeVar("T")
 def fail(message: str) -> NoReturn:
     """Print one sentence on standard error and leave with exit code 1."""
     print(f"error: {message}", file=sys.stderr)
-    _tell_the_way_back()
+    _print_how_to_restore()
     raise SystemExit(1)
 
 
-def _tell_the_way_back() -> None:
-    """Say how earlier results come back; DVC deletes those of a stage before it runs it.
+def _print_how_to_restore() -> None:
+    """Say how to restore earlier results: DVC deletes the outputs of a stage before it runs the stage.
 
-    Not where there were none, nor in the copies of `--temp` and `--queue`, for which DVC_ROOT names the repository.
+    Prints nothing where no earlier results exist, nor in the copies that `--temp` and `--queue` make: there DVC_ROOT
+    names the repository, not the copy.
     """
     if os.environ.get("DVC_ROOT") == str(Path.cwd()) and paths.REPORT.is_file():
         print(
@@ -40,17 +41,17 @@ def _tell_the_way_back() -> None:
 
 def run(main: Callable[[], None]) -> None:
     """Run the `main` of a stage or command; a user's mistake ends in one sentence, not in a traceback."""
-    replace_what_the_terminal_lacks()
-    if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:  # as set for the time of the imports
+    replace_unencodable_letters()
+    if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:  # the commands set it so while they import
         signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
-        uncommitted.tell()
+        uncommitted.print_differences()
         main()
     except UserError as error:
         fail(str(error))
     except KeyboardInterrupt:
         print("interrupted: nothing that was finished is lost; the same command starts again", file=sys.stderr)
-        _tell_the_way_back()
+        _print_how_to_restore()
         raise SystemExit(130) from None
     except BrokenPipeError:
         # The reader (`| head`) has gone; keep the interpreter from complaining about it at exit.
@@ -75,15 +76,15 @@ def run(main: Callable[[], None]) -> None:
             fail(f"{error.filename} is a file, but must be a folder: move it away, or name another place")
         if error.errno == errno.ENOTDIR:
             fail(f"{error.filename} cannot be reached: a part of it is a file, not a folder; name another place")
-        if isinstance(error, FileNotFoundError):  # pyarrow gives its message alone
+        if isinstance(error, FileNotFoundError):  # pyarrow's has a message, but no filename
             fail(f"there is no {error.filename or error}: an earlier stage should have written it, run `dvc repro`")
         raise
 
 
-def replace_what_the_terminal_lacks(errors: str = "replace") -> None:
-    """Print a replacement for each letter that the encoding of standard output lacks, as in the locale C.
+def replace_unencodable_letters(errors: str = "replace") -> None:
+    """Let standard output replace each letter that its encoding lacks, which the locale C does to all beyond ASCII.
 
-    On standard error Python itself does so. What C libraries, MLflow's server or DVC print is their own.
+    Python already does so on standard error. This does not reach C libraries, MLflow's server or DVC.
     """
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors=errors)
@@ -91,13 +92,15 @@ def replace_what_the_terminal_lacks(errors: str = "replace") -> None:
 
 @contextmanager
 def silent_libraries() -> Iterator[None]:
-    """Keep C libraries from writing on standard error, past Python; what Python writes there still comes through.
+    """Silence C libraries on standard error; what Python writes there is still shown.
 
     libpng, libjpeg and libtiff report each damaged file there, without its name.
     """
+    # 1. Python's own messages go to a copy of the terminal.
     sys.stderr.flush()
     encoding = sys.stderr.encoding  # the terminal's
     with os.fdopen(os.dup(2), "w", encoding=encoding, errors="backslashreplace") as shown, redirect_stderr(shown):
+        # 2. File descriptor 2, to which C libraries write, leads nowhere while the block runs.
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, 2)
         os.close(nowhere)
@@ -108,21 +111,18 @@ def silent_libraries() -> Iterator[None]:
 
 
 def done(written: str, then: str) -> None:
-    """The closing line of long work: what was written, and what to do next.
-
-    Under DVC not the latter: it goes on by itself.
-    """
+    """Print what long work has written and what to do next; under DVC only the first, for DVC goes on by itself."""
     print(written)
     if "DVC_STAGE" not in os.environ:
         print(f"next: {then}")
 
 
 def progress(items: Iterable[T], *, what: str, unit: str, total: int | None = None) -> Iterable[T]:
-    """`items` behind a progress bar on standard error; silent when that is no terminal."""
+    """Iterate over `items` and show a progress bar on standard error, if that is a terminal."""
     shown: Iterable[T] = bar(what=what, unit=unit, total=total, items=items)
     return shown
 
 
 def bar(*, what: str, unit: str, total: int | None = None, items: Iterable[T] | None = None, **options: Any) -> Any:
-    """A progress bar (tqdm) that is silent where standard error is no terminal."""
+    """A progress bar (tqdm) on standard error, shown only if that is a terminal."""
     return tqdm(items, desc=what, unit=unit, total=total, disable=None, dynamic_ncols=True, leave=False, **options)

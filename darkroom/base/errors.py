@@ -1,12 +1,12 @@
-"""A mistake that the user can mend, and words that are safe to print."""
+"""The error for a mistake that the user can correct, and text that is safe to print."""
 
 import re
 
 
 class UserError(Exception):
-    """A mistake that the user can mend. The message says what is wrong, where, what is allowed, what to do.
+    """A mistake that the user can correct. The message says what is wrong, where, what is allowed and what to do.
 
-    It is one line: of a name that stands in it, line feeds and what else a terminal would obey are escaped.
+    The message is one line: `printable` escapes control characters in it, and `without_password` hides passwords.
     """
 
     def __init__(self, message: str) -> None:
@@ -14,10 +14,10 @@ class UserError(Exception):
 
 
 def printable(text: str) -> str:
-    """The text with line feeds, and what else a terminal would obey, escaped."""
+    """The text with escapes for line feeds and all other control characters."""
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
 def without_password(text: str) -> str:
-    """The text without the users and passwords that addresses in it may hold."""
+    """The text with `...` for the user and password in each address."""
     return re.sub(r"://[^/\s]*@", "://...@", text)

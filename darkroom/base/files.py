@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all: written beside their place under a `.partial` name, then renamed."""
+"""Files that appear whole or not at all: each is written beside its place under a `.partial` name, then renamed."""
 
 import csv
 import hashlib
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Give a temporary path to write to; when the block ends well it takes the place of `path`.
+    """Give a temporary path to write to, a file or a folder; when the block ends well, it replaces `path`.
 
-    Works for a file and for a folder. The name is this process's own, for the stage of a DVC that was killed may still
-    be at work; what processes left that are gone is removed.
-    Trouble of the system, as a full disk, is an OSError that names `path`.
+    The temporary name holds this process's number, for a stage can outlive a DVC that was killed and may still write.
+    Temporary files of processes that have ended are removed first. Raises OSError, naming `path`, for trouble of the
+    system such as a full disk.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    _tidy(path)
+    _remove_leftovers(path)
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
         yield partial
@@ -36,7 +36,7 @@ def replacing(path: Path) -> Iterator[Path]:
             error.filename = str(path)
         raise
     except Exception as error:
-        # Libraries in Rust, as safetensors, have errors of their own.
+        # Libraries written in Rust, such as safetensors, raise their own types for errors of the system.
         if found := re.search(r"\(os error (\d+)\)", str(error)):
             raise OSError(int(found[1]), os.strerror(int(found[1])), str(path)) from None
         raise
@@ -46,29 +46,29 @@ def replacing(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def replacing_folder(path: Path) -> Iterator[Path]:
-    """As `replacing`, for a folder: the temporary one is there, and empty, when the block begins."""
+    """As `replacing`, for a folder: the temporary folder exists and is empty when the block begins."""
     with replacing(path) as partial:
         partial.mkdir()
         yield partial
 
 
-def _tidy(path: Path) -> None:
-    """Remove what killed processes left of `path`."""
+def _remove_leftovers(path: Path) -> None:
+    """Remove the temporary files that killed processes left beside `path`."""
     name = re.compile(rf"\.{re.escape(path.name)}\.(?:(\d+)\.)?partial")
-    for left in path.parent.iterdir():
-        found = name.fullmatch(left.name)
-        if found and not _is_at_work(found[1]):
-            remove(left)
+    for leftover in path.parent.iterdir():
+        found = name.fullmatch(leftover.name)
+        if found and not _is_alive(found[1]):
+            remove(leftover)
 
 
-def _is_at_work(process: str | None) -> bool:
-    """Whether this is the number of another process that lives."""
+def _is_alive(process: str | None) -> bool:
+    """Whether another process with this number runs."""
     if process is None or int(process) == os.getpid():
         return False
     try:
         os.kill(int(process), 0)
     except OSError as error:
-        return isinstance(error, PermissionError)  # it lives, and is another user's
+        return isinstance(error, PermissionError)  # it runs, under another user
     return True
 
 
@@ -99,9 +99,9 @@ def read_json(path: Path) -> Any:
 def write_csv(path: Path, table: "pd.DataFrame") -> None:
     """Write a table without its index, in UTF-8 with Unix line ends."""
     texts = [table[name] for name in table.select_dtypes(["object", "string"])]
-    # Readers take a bare carriage return for the end of a line, and the writer does not quote it.
-    odd = any(text.astype("string").str.contains("\r", regex=False).any() for text in texts)
-    quoting: Literal[0, 2] = csv.QUOTE_NONNUMERIC if odd else csv.QUOTE_MINIMAL
+    # Readers take a bare carriage return for the end of a line, and pandas does not quote it by itself.
+    has_return = any(text.astype("string").str.contains("\r", regex=False).any() for text in texts)
+    quoting: Literal[0, 2] = csv.QUOTE_NONNUMERIC if has_return else csv.QUOTE_MINIMAL
     with replacing(path) as partial:
         table.to_csv(partial, index=False, lineterminator="\n", encoding="utf-8", quoting=quoting)
 

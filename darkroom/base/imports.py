@@ -6,9 +6,9 @@ from pathlib import Path
 
 
 def imported(source: Path, root: Path) -> Iterator[str]:
-    """Dotted names that a module below `root` imports; of `from a import b` also a.b, which may be a module.
+    """Dotted names that a module below `root` imports; `from a import b` gives a and a.b, which may be a module.
 
-    Imports in functions count, for they will be made; those under TYPE_CHECKING do not. Raises SyntaxError.
+    Imports inside functions count; those under TYPE_CHECKING do not. Raises SyntaxError.
     """
     package = source.relative_to(root).parent.parts
     waiting: list[ast.AST] = [ast.parse(source.read_text(encoding="utf-8"), str(source))]
@@ -28,13 +28,13 @@ def imported(source: Path, root: Path) -> Iterator[str]:
 
 
 def module_file(name: str, root: Path) -> Path | None:
-    """The file below `root` of the module or package of this dotted name, if it is one."""
+    """The file below `root` that defines this module or package; None if there is none."""
     place = root.joinpath(*name.split("."))
     return next((file for file in (place / "__init__.py", place.with_suffix(".py")) if file.is_file()), None)
 
 
 def files_of(name: str, root: Path) -> list[Path]:
-    """The files below `root` that an import of this dotted name runs: each package on its way, then the module."""
+    """The files below `root` that an import of this dotted name runs: those of its packages, then the module."""
     parts = name.split(".")
     files = [module_file(".".join(parts[:count]), root) for count in range(1, len(parts) + 1)]
     return [file for file in files if file is not None]

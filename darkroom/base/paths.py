@@ -69,15 +69,15 @@ CARD = Path("models/README.md")
 
 
 def root() -> Path:
-    """The repository that owns what outlives a run: downloads and the record of runs.
+    """The root of the repository, where downloads and MLflow's runs outlive a run of the pipeline.
 
-    DVC runs `--temp` and `--queue` experiments in a copy that it deletes; DVC_ROOT names the repository itself.
+    DVC runs `--temp` and `--queue` experiments in a copy that it deletes; there DVC_ROOT names the repository itself.
     """
     return Path(os.environ.get("DVC_ROOT", ".")).absolute()
 
 
 def project(folder: Path) -> Path | None:
-    """The root of the project in which this folder lies, the nearest one with a pipeline and parameters; or None."""
+    """The nearest folder, this one or one above it, with dvc.yaml and params.yaml; None if there is none."""
     return next(
         (place for place in (folder, *folder.parents) if (place / GRAPH).is_file() and (place / PARAMS).is_file()), None
     )

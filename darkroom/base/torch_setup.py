@@ -1,8 +1,8 @@
-"""What must stand before torch is imported: threads, instruction sets, memory. Import torch through `torch_for`.
+"""Settings that must be made before torch is imported: threads, instruction sets, memory. `torch_for` imports torch.
 
-Why each setting: docs/performance.md. Portable mode: a CPU's widest instructions change the order of additions and
-so the last bits of a sum; fixed to AVX2, without MKL's per-processor paths and with one thread, training gives the
-same bits on every x86-64 processor of the last ten years.
+docs/performance.md explains each setting. Portable mode: the width of a CPU's instructions changes the order of
+additions and so the last bits of a sum. With AVX2 on every CPU, one thread, and none of MKL's special code for single
+processors, training gives the same bits on every x86-64 processor of the last ten years.
 """
 
 import ctypes
@@ -19,20 +19,20 @@ KEEP_BYTES = 2**30
 
 
 def threads_for(threads: int, portable: bool, processes: int = 1) -> int:
-    """The number of CPU threads to use; 0 asks for one in portable mode, else for this process's share of the cores."""
+    """The number of CPU threads to use; 0 means one in portable mode, else this process's share of the cores."""
     if portable and threads == 0:
         return 1
     return threads or max(1, cores() // processes)
 
 
 def torch_for(*, threads: int, portable: bool, processes: int = 1) -> ModuleType:
-    """Import torch with the settings of this run, which so many processes on this machine share.
+    """Import torch with these settings for one of `processes` that train on this machine.
 
-    The first import in a process decides.
+    Only the first import in a process takes effect.
     """
-    # Threads that wait for one another by spinning stand still when a neighbour holds their core.
+    # Waiting threads sleep: if they spun, they would hold up neighbours that need the core.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    # Where a process of several is lost, its neighbours would print pages of C++ beside our sentence.
+    # When one of several processes is lost, the others would print pages of C++ beside our sentence.
     os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
     if portable:
         os.environ.update(PORTABLE)
@@ -40,7 +40,7 @@ def torch_for(*, threads: int, portable: bool, processes: int = 1) -> ModuleType
     import torch
 
     torch.set_num_threads(threads_for(threads, portable, processes))
-    # On a GPU: the same kernels in every run, and of each the variant that adds in a fixed order.
+    # On a GPU: cuDNN takes the same kernels in every run, and only those that add in a fixed order.
     torch.backends.cudnn.benchmark, torch.backends.cudnn.deterministic = False, True
     return torch
 
@@ -55,15 +55,16 @@ class Training(Protocol):
 
 
 def torch_for_model(training: Training) -> ModuleType:
-    """Import torch to use a model whose `training` was so, as `train` in model.json says.
+    """Import torch to use a trained model; `training` is `train` of its model.json.
 
-    Portable as that was, then with its threads, for their number is part of the result; else with this machine's own.
+    A model of portable mode is used in portable mode, with the threads of its training, for their number changes last
+    bits. Any other model takes this machine's number of threads.
     """
     return torch_for(threads=training.threads if training.portable else 0, portable=training.portable)
 
 
 def keep_memory() -> None:
-    """Keep freed memory for the next step: giving it back costs a third of a small net's step in page faults."""
+    """Let glibc keep freed memory for the next step: page faults would cost a third of a small net's step."""
     if sys.platform == "linux":
         libc = ctypes.CDLL(None)
         if hasattr(libc, "mallopt"):  # glibc only

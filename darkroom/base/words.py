@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-UNITS = (("s", 1, 99.5), ("min", 60, 99.5 * 60), ("h", 3600, float("inf")))  # name, its seconds, seconds below which
+UNITS = (("s", 1, 99.5), ("min", 60, 99.5 * 60), ("h", 3600, float("inf")))  # name, its seconds, used below so many
 
 
 def listed(names: Iterable[str], at_most: int = 4, between: str = ", ") -> str:
@@ -13,12 +13,12 @@ def listed(names: Iterable[str], at_most: int = 4, between: str = ", ") -> str:
 
 
 def counted(number: int, thing: str, several: str | None = None) -> str:
-    """A number of things: `1 run`, `2,000 runs`; `several` is the plural where an s at the end does not make it."""
+    """A number of things: `1 run`, `2,000 runs`; `several` is the plural if it is not `thing` with an s."""
     return f"{number:,} {thing if number == 1 else several or f'{thing}s'}"
 
 
 def duration(seconds: float) -> str:
-    """A time in seconds, minutes or hours, to two digits or to a whole number: `0.04 s`, `4.1 min`, `120 h`."""
+    """A time, given in seconds, to two digits or to a whole number: `0.04 s`, `4.1 min`, `120 h`."""
     unit, length = next((unit, length) for unit, length, limit in UNITS if seconds < limit)
     value = seconds / length
     return f"{value:.2g} {unit}" if value < 0.95 else f"{value:.1f} {unit}" if value < 9.95 else f"{value:,.0f} {unit}"
@@ -30,7 +30,7 @@ def size(count: int) -> str:
 
 
 def percent(share: float) -> str:
-    """A share in per cent, with as many digits as tell it from 100 %."""
+    """A share in per cent; one just below 1 gets as many digits as distinguish it from 100 %."""
     return f"{share:.0%}" if share < 0.995 else f"{share:.2%}" if share < 0.99995 else f"{100 * share:.6g}%"
 
 

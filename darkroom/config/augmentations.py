@@ -1,4 +1,4 @@
-"""What may stand in a list of image changes (`augment`, `evaluate.tta.changes`): names, settings, ranges."""
+"""The augmentations that params.yaml may list (`augment`, `evaluate.tta.changes`): names, settings, ranges."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
 class Shift(Section):
-    """Move by whole pixels, up to this many along each axis."""
+    """Move the image by whole pixels, up to `pixels` along each axis."""
 
     pixels: Pixels
 
 
 class Crop(Section):
-    """Pad each side, then cut a window of the old size out of it at a random place."""
+    """Pad each side, then cut out a window of the old size at a random place."""
 
     padding: Pixels
     fill: Literal["background", "edge", "reflect"] = "reflect"
 
 
 class Flip(Section):
-    """Mirror; `alternate` starts at random for each image and then turns it over in every other epoch."""
+    """Mirror the image; with `alternate` in every other epoch, beginning at random for each image."""
 
     axis: Literal["horizontal", "vertical"] = "horizontal"
     probability: Probability = 0.5
@@ -49,7 +49,7 @@ class Rotate(Section):
 
 
 class Affine(Section):
-    """Rotation, scaling, shearing (degrees) and moving (share of the side) in one interpolation."""
+    """Rotate and shear (degrees), scale, and move (share of the side) in one interpolation."""
 
     degrees: Degrees = 0.0
     scale: Share = 0.0
@@ -73,7 +73,7 @@ class Elastic(Section):
 
 
 class Blur(Section):
-    """Gaussian blur with a deviation from the range `sigma`, in pixels."""
+    """Gaussian blur; its standard deviation, in pixels, is from the range `sigma`."""
 
     sigma: Annotated[list[Annotated[float, Field(gt=0, le=32)]], Field(min_length=2, max_length=2)] = Field([0.1, 2.0])
     probability: Probability = 1.0
@@ -85,7 +85,7 @@ class Blur(Section):
 
 
 class Color(Section):
-    """Factors from 1 - value to 1 + value; `hue` in turns of the colour circle, up to half a turn each way."""
+    """Factors from 1 - value to 1 + value; `hue` is in turns of the colour circle, half a turn each way at most."""
 
     brightness: Share = 0.0
     contrast: Share = 0.0
@@ -94,7 +94,7 @@ class Color(Section):
 
 
 class Erase(Section):
-    """Cover a rectangle: its share of the area in the range `scale`, its height over its width in the range `ratio`."""
+    """Cover a rectangle: `scale` is the range of its share of the area, `ratio` that of its height over its width."""
 
     probability: Probability = 0.5
     scale: Annotated[list[Annotated[float, Field(gt=0, le=1)]], Field(min_length=2, max_length=2)] = Field([0.02, 0.33])
@@ -109,21 +109,21 @@ class Erase(Section):
 
 
 class SaltAndPepper(Section):
-    """Set this share of the pixels, at most, to black or white."""
+    """Set at most this share of the pixels to black or white."""
 
     share: Annotated[float, Field(gt=0, le=1)] = 0.05
     probability: Probability = 1.0
 
 
 class Apply(Section):
-    """The changes, in order, for a part of the images."""
+    """All the augmentations, in order, for a part of the images."""
 
     probability: Probability = 0.5
     changes: Annotated[list[Augmentation], Field(min_length=1)]
 
 
 class Choose(Section):
-    """One of the changes for each image, by weight (all alike where none are given)."""
+    """One of the augmentations for each image, drawn by weight; without weights all are equally likely."""
 
     changes: Annotated[list[Augmentation], Field(min_length=2)]
     weights: list[Annotated[float, Field(ge=0, allow_inf_nan=False)]] | None = None
@@ -139,13 +139,13 @@ class Choose(Section):
 
 
 class Function(Section):
-    """A function of your own, `own.module:function`, in the folder own/: (images, draw) -> images."""
+    """A user's function `own.module:function` in the folder own/: (images, draw) -> images."""
 
     name: Annotated[str, AfterValidator(function_name)]
 
 
 class Augmentation(Section):
-    """One change, by its name."""
+    """One augmentation: exactly one of these fields is set."""
 
     shift: Shift | None = None
     crop: Crop | None = None
@@ -165,25 +165,25 @@ class Augmentation(Section):
 
     @model_validator(mode="after")
     def _one(self) -> Augmentation:
-        if len(self.model_fields_set) != 1 or self.change is None:
+        if len(self.model_fields_set) != 1 or self.settings is None:
             raise ValueError(f"each item must name exactly one change: {', '.join(type(self).model_fields)}")
         return self
 
     @property
-    def change(self) -> Section | None:
-        """The settings of the one change that is named."""
+    def settings(self) -> Section | None:
+        """The field that is set; None if there is none."""
         name = next(iter(self.model_fields_set), None)
-        found: Section | None = getattr(self, name) if name else None
-        return found
+        settings: Section | None = getattr(self, name) if name else None
+        return settings
 
 
-def own_functions(changes: Any) -> Iterator[str]:
-    """Names (`own.module:function`) of the user's own functions in a dumped list of changes, nested ones included."""
-    for value in changes if isinstance(changes, list) else changes.values():
+def own_functions(dumped: Any) -> Iterator[str]:
+    """Names (`own.module:function`) of the user's functions in a dumped list of augmentations, nested ones included."""
+    for value in dumped if isinstance(dumped, list) else dumped.values():
         if isinstance(value, dict | list):
             yield from own_functions(value)
-    if isinstance(changes, dict) and isinstance(changes.get("function"), dict):
-        yield changes["function"]["name"]
+    if isinstance(dumped, dict) and isinstance(dumped.get("function"), dict):
+        yield dumped["function"]["name"]
 
 
 def _check_ordered(name: str, bounds: list[float]) -> None:
@@ -191,6 +191,6 @@ def _check_ordered(name: str, bounds: list[float]) -> None:
         raise ValueError(f"{name} is {bounds}, but the first must not be above the second")
 
 
-# They were defined before what they hold; until they are built again, `yaml_files.keys` cannot see into them.
+# Both hold Augmentation, which is defined after them: rebuilt, they let `yaml_files.keys` see into it.
 Apply.model_rebuild()
 Choose.model_rebuild()

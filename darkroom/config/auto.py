@@ -1,17 +1,17 @@
-"""What `auto` in params.yaml means: the value of the recipe, else of the rule that docs/parameters.md states."""
+"""What `auto` in params.yaml means: the recipe's value, else that of the rule which docs/parameters.md states."""
 
 from typing import Any
 
 from darkroom.base.errors import UserError
 from darkroom.config.catalogue import Entry
 
-# Of a training for which nothing else is asked.
 EPOCHS, BATCH, SGD_LR, ADAM_LR = 10, 128, 0.15, 0.002
-FEWEST_STEPS, MOST_EPOCHS, FEWEST_BATCHES, SMALLEST_BATCH = 300, 100, 16, 8  # where images are few
+# Bounds for data sets of few images, see `params.load`.
+FEWEST_STEPS, MOST_EPOCHS, FEWEST_BATCHES, SMALLEST_BATCH = 300, 100, 16, 8
 
 
 def rules(entry: Entry) -> dict[str, Any]:
-    """What `auto` means for each key that may be `auto`, where the data set's recipe says nothing."""
+    """The value of each key that may be `auto`, for use if the data set's recipe does not name the key."""
     return {
         "split.use_given_test": False,
         "model.name": "cnn",
@@ -41,21 +41,22 @@ def rules(entry: Entry) -> dict[str, Any]:
 
 
 def _layers(side: int) -> str:
-    """A net whose last feature map is some 5 to 9 pixels wide, whatever the image's side."""
+    """`model.layers` for an image's shorter side in pixels: the last feature map is some 5 to 9 pixels wide."""
     if side < 16:
         return "32-64P-64" if side > 1 else "32-64-64"
     pools = 2
     while side >> pools > 9:
         pools += 1
-    # Each halving beyond the second is one more block in front; images that large start narrow.
+    # Each halving beyond the second adds a block in front, a narrow one, for it works on large maps.
     stem = [f"{width}P" for width in ([16, 32, 32, 32, 32, 32, 32, 32, 32][: pools - 2])]
     return "-".join([*stem, "32P", "64", "64P", "128", "128"])
 
 
 def replace(content: dict[str, Any], entry: Entry, name: str) -> tuple[set[str], set[str]]:
-    """Replace each `auto` in the content of params.yaml; the keys whose value is from the recipe, and by the rule.
+    """Replace each `auto` in `content`, that of params.yaml, in place.
 
-    `name` is what the user calls the entry («datasets.yaml: digits»). Raises UserError for a recipe's key that has no
+    Returns two sets of dotted keys: those whose value is the recipe's, and those whose value is the rule's. `name` is
+    how messages call the entry («datasets.yaml: digits»). Raises UserError if the recipe names a key that cannot be
     `auto`.
     """
     defaults = rules(entry)
@@ -65,8 +66,8 @@ def replace(content: dict[str, Any], entry: Entry, name: str) -> tuple[set[str],
     from_recipe, by_rule = set[str](), set[str]()
     for key, rule in defaults.items():
         section, _, last = key.rpartition(".")
-        place = content.get(section) if section else content
-        if isinstance(place, dict) and place.get(last) == "auto":
-            place[last] = entry.recipe.get(key, rule)
+        settings = content.get(section) if section else content
+        if isinstance(settings, dict) and settings.get(last) == "auto":
+            settings[last] = entry.recipe.get(key, rule)
             (from_recipe if key in entry.recipe else by_rule).add(key)
     return from_recipe, by_rule

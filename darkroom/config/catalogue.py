@@ -24,7 +24,7 @@ SOURCES = ("bundled", "kaggle", "url", "path")
 
 
 class Submission(Section):
-    """The form in which the predictions for a data set's unlabelled images are wanted."""
+    """The columns of the file that a competition wants: predictions for the unlabelled images."""
 
     id: Annotated[str, Field(min_length=1)]
     label: Annotated[str, Field(min_length=1)]
@@ -71,7 +71,7 @@ class Entry(Section):
     def _url(cls, url: str | None) -> str | None:
         if url is not None and not re.match(r"https?://[^/]+/.", url):
             raise ValueError(f"{url!r} must begin with http:// or https:// and name a file")
-        urlsplit(url or "")  # raises ValueError, as for http://[/a.zip
+        urlsplit(url or "")  # raises ValueError, for instance for http://[/a.zip
         return url
 
     @field_validator("image_size")
@@ -112,7 +112,7 @@ class Entry(Section):
 
 
 def load(name: str, path: Path = DATASETS) -> Entry:
-    """Read one entry of the catalogue; the others are not looked at."""
+    """Read one entry of the catalogue and leave the others unchecked. Raises UserError if it is missing or wrong."""
     entries = read_yaml(path)
     if name not in entries:
         near = difflib.get_close_matches(name, map(str, entries), n=1)
@@ -122,30 +122,30 @@ def load(name: str, path: Path = DATASETS) -> Entry:
 
 
 class Place(NamedTuple):
-    """Where a file stands in the data set: its subset, and the label that its folder gives it."""
+    """A file's subset, and the label that its folder gives it; None if it has none."""
 
     subset: Subset
     label: str | None
 
 
 class Layout:
-    """Which files inside an archive belong to which subset, and how they are labelled.
+    """Which subset each file of an archive belongs to, and which label it has.
 
-    A pattern is a folder, which stands for all that is below it, or a glob, in which `*` also crosses folders. The
-    label is the name of the folder in which a file lies. Names are compared and kept in Unicode's composed form, as
-    two systems may spell one name in two ways.
+    A pattern is a folder, which covers all files below it, or a glob, in which `*` also matches `/`. A file's label is
+    the name of its folder. Two systems may spell one name in two ways, so names are compared and kept in Unicode's
+    composed form (NFC).
     """
 
     def __init__(self, entry: Entry) -> None:
-        # The most particular first: with `train: .` and `test: test`, test/1.png is a test image.
+        # The most specific pattern is tried first: with `train: .` and `test: test`, test/1.png is a test image.
         self._patterns = dict(sorted(entry.patterns.items(), key=lambda item: _breadth(item[1])))
         self._expressions = {subset: re.compile(_expression(p), re.DOTALL) for subset, p in self._patterns.items()}
         self._by_folder: dict[str, Place | None] | None = None if any(map(_is_glob, self._patterns.values())) else {}
 
     def place(self, path: str) -> Place | None:
-        """The place of a file inside the archive, or None if it is not part of the data.
+        """The place of a file, by its path in the archive; None if the file is not part of the data.
 
-        A labelled subset's file that lies in no class folder has the label None.
+        In a labelled subset, a file outside any class folder has the label None.
         """
         if self._by_folder is None:
             return self._place(path)
@@ -167,7 +167,7 @@ class Layout:
         return None
 
     def may_hold(self, folder: str) -> bool:
-        """Whether anything below `folder` can belong to a subset: a nested archive need not be opened otherwise."""
+        """Whether a file below `folder` can belong to a subset; if not, a nested archive need not be opened."""
         return any(_overlap(_composed(folder) + "/", pattern) for pattern in self._patterns.values())
 
     def __str__(self) -> str:
@@ -186,13 +186,13 @@ def _overlap(folder: str, pattern: str) -> bool:
 
 
 def _breadth(pattern: str) -> tuple[int, int]:
-    """Smaller for a pattern that names more folders, then for the longer text."""
+    """A sort key, smaller for the more specific pattern: the one with more folders, then the longer one."""
     folder = _folder(pattern)
     return -sum(bool(part) and not _is_glob(part) for part in folder.split("/")), -len(folder)
 
 
 def _plain(pattern: str) -> str:
-    """One spelling of a folder: `train` for ./train/, `.` for nothing."""
+    """The one spelling of a folder: `train` for ./train/, `.` for an empty pattern."""
     return _composed(normpath(pattern.strip("/")))
 
 

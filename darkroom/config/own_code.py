@@ -1,7 +1,7 @@
-"""A user's own functions, loaded from the folder `own/` by the names that they have in the parameters.
+"""Loads the user's own functions from the folder `own/` by the names that the parameters give.
 
-A stage that can load one depends on `own/`: that is every stage with this module among its imports. The folder lies
-beside the package `darkroom`, in a copy that DVC makes for an experiment and in a served model as well.
+Every stage that imports this module depends on `own/`. The folder lies beside the package `darkroom`, also in the copy
+that DVC makes for an experiment and in a served model.
 """
 
 import fnmatch
@@ -21,38 +21,38 @@ from darkroom.base.imports import files_of, imported, module_file
 from darkroom.base.paths import GRAPH, OWN
 
 ROOT = Path(__file__).resolve().parents[2]
-LEFT_OUT = ("*.py[cod]", ".*.sw?", "*~")  # with __pycache__, as in .dvcignore: left by Python and editors
+IGNORED = ("*.py[cod]", ".*.sw?", "*~")  # Python and editors leave these; .dvcignore lists them too
 
 
 @cache
 def load(name: str, parameters: str) -> Callable[..., Any]:
-    """The function `own.module:function`; `parameters` are those that it is to have, as a definition writes them.
+    """Load the function `own.module:function`; error messages tell the user to define it with these `parameters`.
 
-    Raises UserError where it is not there, cannot be imported, or lies in a file that Git does not have.
+    Raises UserError if it does not exist, cannot be imported, or lies in a file that Git does not track.
     """
     module, _, last = name.partition(":")
     _check_files(name)
     if str(ROOT) not in sys.path:
         sys.path.insert(0, str(ROOT))
-    with told(name):
-        found = getattr(importlib.import_module(module), last, None)
-    if not callable(found):
-        what = "has no" if found is None else "has something that is not a function as"
+    with as_user_error(name):
+        function: Any = getattr(importlib.import_module(module), last, None)
+    if not callable(function):
+        what = "has no" if function is None else "has something that is not a function as"
         raise UserError(f"{_path(module)} {what} {last}: write `def {last}({parameters})` in it")
-    function: Callable[..., Any] = found
-    return function
+    loaded: Callable[..., Any] = function
+    return loaded
 
 
 def files() -> list[Path]:
-    """All files of own/, at any depth, but for what Python and editors leave there."""
+    """All files of own/, at any depth, without those that Python and editors leave there."""
     found = [file for file in (ROOT / OWN).rglob("*") if file.is_file() and "__pycache__" not in file.parts]
-    return sorted(file for file in found if not any(fnmatch.fnmatch(file.name, form) for form in LEFT_OUT))
+    return sorted(file for file in found if not any(fnmatch.fnmatch(file.name, form) for form in IGNORED))
 
 
 def needed(name: str) -> list[str]:
-    """The files of own/ that the function `own.module:function` is in and needs, by imports: paths below the root.
+    """The files of own/ that the function `own.module:function` needs: its own and those it imports, from the root.
 
-    Raises UserError for a file that is not there, cannot be read as Python, or imports from elsewhere in the project.
+    Raises UserError for a file that does not exist, is not Python, or imports from elsewhere in the project.
     """
     found: set[Path] = set()
     waiting = [name.partition(":")[0]]
@@ -60,7 +60,7 @@ def needed(name: str) -> list[str]:
     while waiting:
         for file in set(files_of(waiting.pop(), ROOT)) - found:
             found.add(file)
-            with told(name):
+            with as_user_error(name):
                 imports = list(imported(file, ROOT))
             for other in imports:
                 if other.partition(".")[0] == OWN.name:
@@ -72,11 +72,14 @@ def needed(name: str) -> list[str]:
 
 
 @contextmanager
-def told(what: str, *, passing: tuple[type[Exception], ...] = ()) -> Iterator[None]:
-    """What goes wrong in a user's own code as a UserError: `what` failed, in which line, and why."""
+def as_user_error(what: str, *, passing: tuple[type[Exception], ...] = ()) -> Iterator[None]:
+    """Turn an exception of the user's code into a UserError, which says that `what` failed, in which line, and why.
+
+    UserErrors and the types in `passing` are not changed.
+    """
     try:
         yield
-    except Exception as error:  # whatever their code raises
+    except Exception as error:  # a user's code may raise anything
         if isinstance(error, (UserError, *passing)):
             raise
         reason = (str(error).splitlines() or ["no reason given"])[0]
@@ -86,7 +89,7 @@ def told(what: str, *, passing: tuple[type[Exception], ...] = ()) -> Iterator[No
 
 
 def _place(error: Exception) -> str:
-    """The last line of own/ that an error came through."""
+    """The innermost line of own/ in an error's traceback, in words; empty if there is none."""
     frames = [(frame.filename, frame.lineno) for frame in traceback.extract_tb(error.__traceback__)]
     if isinstance(error, SyntaxError):
         frames.append((error.filename or "", error.lineno))
@@ -99,11 +102,11 @@ def _place(error: Exception) -> str:
 
 
 def _check_files(name: str) -> None:
-    """Refuse a file that Git does not have: it would be left out of copies for experiments, and of every clone."""
+    """Refuse a file that Git does not track: copies for experiments and clones would lack it."""
     files = needed(name)
     if not _in_project():
         return
-    # Nothing, too, where there is no repository, or no Git.
+    # Without Git or a repository the output is empty, and nothing is refused.
     missing = [
         *filter(None, git.output_if_any("-C", str(ROOT), "ls-files", "--others", "-z", "--", *files).split("\0"))
     ]
@@ -122,7 +125,7 @@ def _check_there(module: str, name: str) -> None:
 
 
 def _check_copied(module: str) -> None:
-    """Refuse a module that lies in the repository, but not in this copy of it, which DVC made for an experiment."""
+    """Refuse a module that exists in the repository, but not in this copy, which DVC made for an experiment."""
     repository = Path(os.environ.get("DVC_ROOT", ROOT)).resolve()
     file = module_file(module, repository)
     if file is not None and module_file(module, ROOT) is None:
@@ -142,7 +145,7 @@ def _check_inside(file: Path, package: str) -> None:
 
 
 def _in_project() -> bool:
-    """Whether this is a project, not the code of a served model."""
+    """Whether this code runs in a project, not in a served model."""
     return (ROOT / GRAPH).is_file()
 
 

@@ -1,4 +1,4 @@
-"""The parameters of the pipeline: `params.yaml` with types, ranges and choices; `auto` filled in from the recipe."""
+"""The parameters of the pipeline: the types, ranges and choices of `params.yaml`, and values in place of `auto`."""
 
 import math
 from pathlib import Path
@@ -62,7 +62,7 @@ class Model(Section):
 
     @property
     def own(self) -> bool:
-        """Whether a function of the user's own, `own.module:function`, builds the network."""
+        """Whether a user's function, `own.module:function`, builds the network."""
         return ":" in self.name
 
     @field_validator("layers", mode="before")
@@ -205,9 +205,10 @@ class Params(Section):
 def load(params: Path = PARAMS, datasets: Path = DATASETS, *, images: int | None = None) -> tuple[Params, Entry]:
     """Read the parameters and the catalogue entry that they name.
 
-    `images` is the number of training images, where it is known and what follows from it is wanted. Raises UserError,
-    one sentence naming the key, for the first mistake in either file.
+    `images` is the number of training images: with it, an automatic batch size and number of epochs suit a small data
+    set. Raises UserError, one sentence that names the key, for the first mistake in either file.
     """
+    # 1. Read both files and replace `auto`.
     content = read_yaml(params)
     dataset = content.get("dataset")
     if not isinstance(dataset, str):
@@ -216,9 +217,10 @@ def load(params: Path = PARAMS, datasets: Path = DATASETS, *, images: int | None
     from_recipe, by_rule = auto.replace(content, entry, f"{datasets}: {dataset}")
 
     def name(key: str) -> str:
-        source = next((recipe for recipe in from_recipe if key == recipe or key.startswith(recipe + ".")), None)
-        return f"{datasets}: {dataset}.recipe.{key}" if source else f"{params}: {key}"
+        is_recipes = any(key == recipe or key.startswith(recipe + ".") for recipe in from_recipe)
+        return f"{datasets}: {dataset}.recipe.{key}" if is_recipes else f"{params}: {key}"
 
+    # 2. Check each value, then those that depend on one another.
     checked = check(Params, content, name=name, may_be_auto=auto.rules(entry).keys() - from_recipe)
     side, halvings = min(entry.shape[:2]), checked.model.layers.count("P")
     if checked.model.name == "cnn" and side >> halvings == 0:
@@ -231,14 +233,15 @@ def load(params: Path = PARAMS, datasets: Path = DATASETS, *, images: int | None
             f"{name('train.freeze_statistics')} is true, but model.weights is null: a network with random weights has "
             "no statistics to keep"
         )
-    return checked.model_copy(update={"train": _fitting(checked.train, by_rule, images)}), entry
+    # 3. Adapt what was `auto` to optimiser and number of images.
+    return checked.model_copy(update={"train": _adapted(checked.train, by_rule, images)}), entry
 
 
-def _fitting(train: Train, free: set[str], images: int | None) -> Train:
-    """Those of batch size, epochs and learning rate that are `free`, as optimiser and number of images want them.
+def _adapted(train: Train, free: set[str], images: int | None) -> Train:
+    """The settings with batch size, epochs and learning rate, as far as they are `free`, adapted to the data set.
 
-    Few images get smaller batches and more epochs, so that there are steps enough to learn in; the rate of SGD goes
-    down with the batch (Goyal et al. 2017, arXiv:1706.02677).
+    A small data set gets smaller batches and more epochs, so that the training takes enough steps. SGD's learning rate
+    is proportional to the batch size (Goyal et al. 2017, arXiv:1706.02677); Adam's is fixed.
     """
     batch, epochs, lr = train.batch_size, train.epochs, train.lr
     if "train.batch_size" in free and images is not None:
@@ -248,13 +251,13 @@ def _fitting(train: Train, free: set[str], images: int | None) -> Train:
         epochs = max(epochs, min(auto.MOST_EPOCHS, math.ceil(auto.FEWEST_STEPS / math.ceil(images / batch))))
     if "train.lr" in free:
         lr = auto.SGD_LR * min(1.0, batch / auto.BATCH) if train.optimizer == "sgd" else auto.ADAM_LR
-    # A batch that got smaller cannot be worked off in more parts than it has images.
+    # A smaller batch cannot be divided into more parts than it has images.
     parts = min(train.accumulate, batch)
     return train.model_copy(update={"batch_size": batch, "epochs": epochs, "lr": lr, "accumulate": parts})
 
 
 def flatten(settings: Section) -> dict[str, Any]:
-    """Settings as dotted keys and plain values, lists as they are."""
+    """Settings as a dictionary from dotted keys to plain values; a list is one value."""
     values = settings.model_dump(exclude_unset=True)
     flat: dict[str, Any] = {}
     for key in keys(type(settings)):

@@ -1,6 +1,7 @@
-"""The JSON files that travel between stages: what stands in each, written and read here alone (tables: stage_tables).
+"""The JSON files that stages write and later stages read: the keys of each (tables: stage_tables).
 
-Keys keep their order. Whoever needs a figure reads it from one of these, never from a text that was made for people.
+No other module writes or reads these files. Keys keep their order. Code takes figures from these files, never from a
+text that was made for people.
 """
 
 from pathlib import Path
@@ -16,8 +17,8 @@ from darkroom.config.params import Model, Train
 Own = TypeVar("Own", bound="StageFile")
 
 
-# Settings of `train` that models of earlier versions lack, and what they did without them.
-ADDED = {"freeze_statistics": False}
+# Settings of `train` that a model.json of an earlier version lacks, with the values it was trained with.
+ADDED_SETTINGS = {"freeze_statistics": False}
 
 
 class StageFile(BaseModel):
@@ -31,7 +32,7 @@ class StageFile(BaseModel):
 
     @classmethod
     def read(cls: type[Own], path: Path) -> Own:
-        """Read the file. Raises UserError where it is damaged or of another version."""
+        """Read the file. Raises UserError if it is damaged or of another version."""
         try:
             return cls.model_validate(read_json(path))
         except ValidationError as error:
@@ -43,7 +44,7 @@ class StageFile(BaseModel):
 
 
 class Source(StageFile):
-    """data/raw/source.json: the archive, and where it is from."""
+    """data/raw/source.json: the archive and its origin."""
 
     dataset: str
     title: str
@@ -54,8 +55,8 @@ class Source(StageFile):
     bytes: int
 
 
-class Counted(StageFile):
-    """Images in groups."""
+class GroupCounts(StageFile):
+    """The number of groups, and of images in them."""
 
     groups: int
     images: int
@@ -68,8 +69,8 @@ class NamedClass(StageFile):
     images: int
 
 
-class Sides(StageFile):
-    """The least, the middle and the greatest of one side of the pictures, in pixels."""
+class SideRange(StageFile):
+    """Smallest, median and largest width or height of the pictures, in pixels."""
 
     min: int
     median: int
@@ -86,11 +87,11 @@ class AuditFigures(StageFile):
     classes: int
     smallest_class: NamedClass
     largest_class: NamedClass
-    duplicates: Counted
-    conflicts: Counted
+    duplicates: GroupCounts
+    conflicts: GroupCounts
     blank: int
-    width: Sides
-    height: Sides
+    width: SideRange
+    height: SideRange
     channels: dict[str, int]
 
 
@@ -103,31 +104,31 @@ class Stats(StageFile):
     split: str
 
 
-class Reached(StageFile):
-    """Accuracy of one simple method."""
+class BaselineAccuracy(StageFile):
+    """The accuracy of one simple method."""
 
     val_accuracy: float
     test_accuracy: float
 
 
 class Baselines(StageFile):
-    """metrics/baseline.json: what each simple method reaches, under its name."""
+    """metrics/baseline.json: the accuracy of each simple method, under its name."""
 
     model_config = ConfigDict(extra="allow")
-    __pydantic_extra__: dict[str, Reached] = Field(init=False)
+    __pydantic_extra__: dict[str, BaselineAccuracy] = Field(init=False)
     train_images: int
 
     @property
-    def methods(self) -> dict[str, Reached]:
+    def methods(self) -> dict[str, BaselineAccuracy]:
         """The methods by name, in their order."""
         return self.__pydantic_extra__
 
 
 class ModelFacts(StageFile):
-    """models/model.json: all that a model is besides its weights, and how it was trained.
+    """models/model.json: all about a model besides its weights, and how it was trained.
 
-    `mean`, `std` and `border` are per channel and in [0, 1]; `weights_sha256` is that of the weights from which the
-    training started, `parameters` the number of trainable values. No setting is `auto`: it is what was used.
+    `mean`, `std` and `border` are per channel and in [0, 1]; `weights_sha256` is the hash of the pretrained weights
+    file, `parameters` the number of trainable values. Settings hold the values that were used, never `auto`.
     """
 
     dataset: str
@@ -137,7 +138,7 @@ class ModelFacts(StageFile):
     channels: int
     mean: list[float]
     std: list[float]
-    border: list[float] = []  # models of earlier versions have none, and no temperature
+    border: list[float] = []  # a model of an earlier version has none, and no temperature
     model: Model
     weights_sha256: str | None = None
     parameters: int
@@ -147,9 +148,9 @@ class ModelFacts(StageFile):
 
     @model_validator(mode="before")
     @classmethod
-    def _of_earlier_versions(cls, content: Any) -> Any:
+    def _complete_earlier_versions(cls, content: Any) -> Any:
         if isinstance(content, dict) and isinstance(content.get("train"), dict):
-            return content | {"train": ADDED | content["train"]}
+            return content | {"train": ADDED_SETTINGS | content["train"]}
         return content
 
     @property
@@ -158,12 +159,12 @@ class ModelFacts(StageFile):
         return self.height, self.width, self.channels
 
     @field_serializer("augment")
-    def _named_alone(self, augment: list[Augmentation]) -> list[dict[str, Any]]:
+    def _without_unset(self, augment: list[Augmentation]) -> list[dict[str, Any]]:
         return [item.model_dump(exclude_none=True) for item in augment]
 
 
 class TrainingFigures(StageFile):
-    """metrics/train.json: the losses and accuracies are those of the epoch that was kept."""
+    """metrics/train.json: losses and accuracies are those of the epoch whose weights were kept."""
 
     epochs: int
     best_epoch: int
@@ -177,13 +178,13 @@ class TrainingFigures(StageFile):
 
 
 class Curves(StageFile):
-    """metrics/curves.json: what the curves show, in words."""
+    """metrics/curves.json: a verdict on the learning curves, in words."""
 
     fit: str
 
 
 class Figures(StageFile):
-    """The figures of merit of one split; None where one is undefined."""
+    """The figures of merit of one split; None if a figure is undefined."""
 
     images: int
     accuracy: float
@@ -202,7 +203,7 @@ class Figures(StageFile):
 
 
 class McNemar(StageFile):
-    """Test images on which one of two methods alone is right, and how likely a difference as large is by chance."""
+    """McNemar's test of two methods: the test images that only one of them gets right, and the p-value."""
 
     only_ours_right: int
     only_other_right: int
@@ -210,7 +211,7 @@ class McNemar(StageFile):
 
 
 class Comparison(StageFile):
-    """The network beside the simple methods; `best` is the best of these on val."""
+    """The network compared with the simple methods; `best` is the simple method that is best on val."""
 
     test_accuracy: dict[str, float]
     best: str
@@ -225,8 +226,8 @@ class Evaluation(StageFile):
     baselines: Comparison
 
 
-class Confused(StageFile):
-    """How many images of one class were taken for another."""
+class ConfusedPair(StageFile):
+    """The number of images of class `true` that were predicted as class `predicted`."""
 
     true: str
     predicted: str
@@ -234,7 +235,7 @@ class Confused(StageFile):
 
 
 class SuspectCounts(StageFile):
-    """Suspected labels, by split and by what they are suspected for."""
+    """The number of suspected labels: in all, by split, and by the reason for the suspicion."""
 
     images: int
     by_split: dict[str, int]
@@ -242,7 +243,7 @@ class SuspectCounts(StageFile):
 
 
 class NearDuplicateCounts(StageFile):
-    """Pairs of nearly equal images, among how many."""
+    """The number of pairs of nearly equal images, and of the images that were compared."""
 
     pairs: int
     under_two_labels: int
@@ -251,27 +252,27 @@ class NearDuplicateCounts(StageFile):
 
 
 class ErrorFigures(StageFile):
-    """metrics/errors.json; `grad_cam` is the layer that was explained, or says why none was."""
+    """metrics/errors.json; `grad_cam` names the layer that was explained, or says why none was."""
 
     split: str
     images: int
     mistakes: int
     error_rate: float
-    most_confused: list[Confused]
+    most_confused: list[ConfusedPair]
     grad_cam: str
     suspects: SuspectCounts
     near_duplicates: NearDuplicateCounts
 
 
-class Neighbourly(StageFile):
-    """Accuracy of the nearest neighbours in the features of the last layer, and of the network's head."""
+class NeighbourAccuracy(StageFile):
+    """Accuracy of a nearest-neighbour vote on the features before the last layer, and of the network's head."""
 
     nearest_neighbours: float
     head: float
 
 
 class DeadChannels(StageFile):
-    """How many channels of a layer never answer."""
+    """The number and share of a layer's channels that are never active."""
 
     channels: int
     dead: int
@@ -279,11 +280,11 @@ class DeadChannels(StageFile):
 
 
 class InsideFigures(StageFile):
-    """metrics/inside.json; `left_out` says by name of the picture why it was not drawn."""
+    """metrics/inside.json; `left_out` maps each picture that was not drawn to the reason."""
 
     split: str
     reference_images: int
     test_images: int
-    accuracy: Neighbourly
+    accuracy: NeighbourAccuracy
     dead_channels: dict[str, DeadChannels]
     left_out: dict[str, str]

@@ -1,6 +1,6 @@
-"""The tables that travel between stages: where each lies, and its columns (JSON files: stage_files).
+"""The tables that stages write and later stages read: path and columns of each (JSON files: stage_files).
 
-The index and rejected.csv are written by `extract` piece by piece, with these columns.
+`darkroom.intake.extraction` writes the index and rejected.csv itself, with these columns.
 """
 
 from dataclasses import dataclass, field
@@ -19,25 +19,25 @@ if TYPE_CHECKING:
 class Table:
     """A table, CSV or Parquet by its file's ending, and the names of its columns in their order.
 
-    Of a CSV the columns `texts` are read as text also where all of them are numbers, or look like a missing value;
-    a column of `lists` holds whole numbers between spaces, and is read as lists of them.
+    Only for CSV: columns in `texts` are read as text, even if their values look like numbers or missing values;
+    columns in `lists` hold whole numbers separated by spaces, and are read as lists of int.
     """
 
     path: Path
     columns: tuple[str, ...]
     texts: tuple[str, ...] = ()
     lists: tuple[str, ...] = ()
-    more: bool = field(default=False, kw_only=True)  # further columns may follow, as one for each method
+    more: bool = field(default=False, kw_only=True)  # further columns may follow, for instance one for each method
 
     def write(self, rows: "pd.DataFrame") -> None:
-        """Write the table; raises ValueError where its columns are others."""
-        found = tuple(map(str, rows.columns))
-        if found[: len(self.columns)] != self.columns or (len(found) > len(self.columns) and not self.more):
-            raise ValueError(f"{self.path} has the columns {self.columns}, not {found}")
+        """Write the table. Raises ValueError if it has other columns."""
+        names = tuple(map(str, rows.columns))
+        if names[: len(self.columns)] != self.columns or (len(names) > len(self.columns) and not self.more):
+            raise ValueError(f"{self.path} has the columns {self.columns}, not {names}")
         (write_parquet if self.path.suffix == ".parquet" else write_csv)(self.path, rows)
 
     def read(self, *columns: str) -> "pd.DataFrame":
-        """The table, or these columns alone. Raises UserError where the file has no such columns."""
+        """Read the table, or these columns alone. Raises UserError if the file lacks one, or holds other types."""
         import pandas as pd
 
         wanted = list(columns or self.columns)
@@ -50,10 +50,7 @@ class Table:
             rows = rows if self.more and not columns else rows[wanted]
             for name in set(self.lists) & set(rows.columns):
                 rows[name] = [[int(number) for number in text.split()] for text in rows[name]]
-        except (
-            KeyError,
-            ValueError,
-        ) as error:  # a column is missing, or all is of another kind
+        except (KeyError, ValueError) as error:  # a column is missing, or a value has another type
             raise UserError(
                 f"{self.path} is not the table that this version writes ({str(error).splitlines()[0]}): `dvc repro`"
             ) from None

@@ -1,4 +1,4 @@
-"""YAML files checked against pydantic models; each mistake becomes one sentence that names key and remedy."""
+"""YAML files checked against pydantic models: a mistake becomes one sentence that names the key and the remedy."""
 
 import difflib
 import io
@@ -40,7 +40,7 @@ class Section(BaseModel):
 
 
 class _Composer(Composer):
-    """Refuses a key that is given twice, also beside a merge key, and one that is a list or a mapping."""
+    """Refuses a key that is given twice, even beside a merge key, and a key that is a list or a mapping."""
 
     def compose_mapping_node(self, anchor: Any) -> MappingNode:
         node: MappingNode = super().compose_mapping_node(anchor)
@@ -55,6 +55,8 @@ class _Composer(Composer):
 
 
 class _Constructor(SafeConstructor):
+    """Refuses text with half of a surrogate pair, which UTF-8 cannot encode."""
+
     def construct_scalar(self, node: Any) -> Any:
         value = super().construct_scalar(node)
         if re.search("[\ud800-\udfff]", value):
@@ -65,15 +67,15 @@ class _Constructor(SafeConstructor):
 
 
 def _yaml() -> YAML:
-    """YAML 1.2 as DVC reads it: plain values alone, whatever tag stands before them.
+    """A reader and writer of YAML 1.2 as DVC has it: plain values alone, whatever their tags.
 
-    `pure`: the sentences of the parser in C are others, and it cannot be taught to refuse a key given twice.
+    `pure`, for the parser in C has other error messages and cannot refuse a key that is given twice.
     """
     return YAML(typ="safe", pure=True)
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
-    """Read a YAML file whose top level is a mapping, as DVC does. Raises UserError, one sentence with the place."""
+    """Read a YAML file, as DVC does; its top level is a mapping. Raises UserError, one sentence with the place."""
     yaml = _yaml()
     yaml.Composer, yaml.Constructor = _Composer, _Constructor
     try:
@@ -83,9 +85,9 @@ def read_yaml(path: Path) -> dict[str, Any]:
     except UnicodeDecodeError as error:
         raise UserError(f"{path} is not UTF-8 text (byte {error.start}): save it as UTF-8") from None
     try:
-        with warnings.catch_warnings(action="ignore"):  # of an anchor used again, which is allowed
+        with warnings.catch_warnings(action="ignore"):  # an anchor may be used again
             yaml.load(text)
-            # DVC has a parser in C, four times as fast, which reads a few odd texts in another way: its reading counts.
+            # The parser in C reads a few odd texts differently. DVC uses it, so its result counts.
             content = YAML(typ="safe").load(text)
     except MarkedYAMLError as error:
         mark = error.problem_mark
@@ -94,7 +96,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
         raise UserError(f"{where}: {problem or _first_line(error.problem) or 'this is not YAML'}") from None
     except RecursionError:
         raise UserError(f"{path} is nested too deeply to be read") from None
-    except Exception as error:  # ruamel.yaml lets through what Python says of, for one, `!!int` before no number
+    except Exception as error:  # ruamel.yaml lets Python's errors through, as for `!!int` before a word
         raise UserError(f"{path} is not YAML: {_first_line(str(error)) or type(error).__name__}") from None
     if not isinstance(content, dict):
         raise UserError(f"{path} must hold `key: value` lines at its top level")
@@ -106,7 +108,7 @@ def _first_line(text: str | None) -> str:
 
 
 def dump(content: Any) -> str:
-    """YAML text of plain values, keys in their order, which `read_yaml` and DVC read back as they were."""
+    """Plain values as YAML text, keys in their order; `read_yaml` and DVC read the same values back."""
     yaml: Any = _yaml()
     yaml.default_flow_style, yaml.sort_base_mapping_type_on_output = False, False
     stream = io.StringIO()
@@ -115,10 +117,10 @@ def dump(content: Any) -> str:
 
 
 def check(model: type[Model], content: Any, *, name: Callable[[str], str], may_be_auto: Iterable[str] = ()) -> Model:
-    """Check `content` against `model`.
+    """Return `content` as a `model`. Raises UserError, one sentence, for the first mistake.
 
-    `name` turns a dotted key into what the user calls it («params.yaml: train.lr»). Keys in `may_be_auto` also
-    accept the word auto, which the caller has already replaced; it is mentioned among what is allowed.
+    `name` turns a dotted key into how messages call it («params.yaml: train.lr»). For keys in `may_be_auto`, messages
+    say that the word auto is allowed too; the caller has already replaced it.
     """
     try:
         return model.model_validate(content)
@@ -126,7 +128,7 @@ def check(model: type[Model], content: Any, *, name: Callable[[str], str], may_b
         raise UserError(_sentence(model, problems, name, frozenset(may_be_auto))) from None
 
 
-# How pydantic's messages begin, and what stands there after our «must be».
+# From the beginning of pydantic's message to the words that our sentence has after «must be».
 _MUST_BE = {
     "Input should be a valid ": "",
     "Input should be ": "",
@@ -140,7 +142,7 @@ def _sentence(
 ) -> str:
     known = list(keys(model))
     allowed: dict[str, list[str]] = {}
-    # Unknown keys first: one that is missing often stands there under a wrong name.
+    # Unknown keys come first: a missing key is often there under a wrong name.
     for problem in sorted(problems.errors(include_url=False), key=lambda one: one["type"] != "extra_forbidden"):
         if problem["type"] == "extra_forbidden":
             key = ".".join(map(str, problem["loc"]))
@@ -161,7 +163,7 @@ def _sentence(
 
 
 def _key(location: tuple[int | str, ...], known: list[str]) -> str:
-    """The dotted key of a pydantic location, without the names of union branches that pydantic appends."""
+    """The dotted key of a pydantic location, without the names of union members that pydantic appends."""
     key = ""
     for item in location:
         longer = f"{key}.{item}" if key else str(item)
@@ -172,7 +174,7 @@ def _key(location: tuple[int | str, ...], known: list[str]) -> str:
 
 
 def _starred(key: str) -> str:
-    """`augment.0.affine` as `augment.*.affine`, the form that `keys` gives; deep nesting as the second level."""
+    """`augment.0.affine` as `augment.*.affine`, the form that `keys` gives; deeper nesting counts as two levels."""
     starred = re.sub(r"\.\d+(?=\.|$)", ".*", key)
     return re.sub(r"((?:\.(?:apply|choose)\.changes\.\*)){2,}", r"\1", starred)
 
@@ -195,9 +197,9 @@ def _nearest(key: str, known: list[str]) -> str:
 
 
 def keys(model: type[BaseModel], prefix: str = "", within: tuple[type[BaseModel], ...] = ()) -> Iterator[str]:
-    """All dotted keys of a model, sections included; the place of a list's item is written `*`.
+    """All dotted keys of a model, sections included; `*` stands for the index of a list's item.
 
-    A model that may hold itself is followed twice. `within` are the models on the way to this one.
+    A model that can contain itself is followed twice. `within` holds the models on the path to this one.
     """
     if within.count(model) > 1:
         return
@@ -208,7 +210,7 @@ def keys(model: type[BaseModel], prefix: str = "", within: tuple[type[BaseModel]
 
 
 def _models(annotation: Any, star: str = "") -> Iterator[tuple[type[BaseModel], str]]:
-    """The models that an annotation speaks of, each with `*.` where it stands in a list."""
+    """The models in an annotation, each with `*.` if it is the item of a list, else with an empty text."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         yield annotation, star
     for part in get_args(annotation):

@@ -1,17 +1,17 @@
-"""Finds what is worth knowing about a data set before it is trained on: balance, copies, contradictions, sizes."""
+"""Checks a data set before training: class balance, copies, contradicting labels, picture sizes."""
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from darkroom.config.stage_files import AuditFigures, Counted, NamedClass, Sides
+from darkroom.config.stage_files import AuditFigures, GroupCounts, NamedClass, SideRange
 from darkroom.dataset.packed import Images, chunks
 
 
 def duplicates(index: pd.DataFrame, classes: list[str]) -> pd.DataFrame:
-    """Images whose stored pixels are equal, one group after the other.
+    """All images that share their stored pixels with another image, one group after the other.
 
-    Columns: group, kind (`copy`, or `conflict` where one group has two labels), row, path, subset, label.
+    Columns: group, kind (`copy`, or `conflict` if the group has two labels), row, path, subset, label.
     """
     copies = index[index.duplicated("sha256", keep=False)].copy()
     copies["group"] = copies.groupby("sha256", sort=False).ngroup()
@@ -23,7 +23,7 @@ def duplicates(index: pd.DataFrame, classes: list[str]) -> pd.DataFrame:
 
 
 def summary(index: pd.DataFrame, classes: list[str], copies: pd.DataFrame, rejected: int, blank: int) -> AuditFigures:
-    """The findings in numbers."""
+    """The figures of the audit; `copies` is the table of `duplicates`."""
     counts = class_counts(index, len(classes))
     smallest, largest = int(counts.argmin()), int(counts.argmax())
     conflicts = copies[copies["kind"] == "conflict"]
@@ -35,8 +35,8 @@ def summary(index: pd.DataFrame, classes: list[str], copies: pd.DataFrame, rejec
         classes=len(classes),
         smallest_class=NamedClass(name=classes[smallest], images=int(counts[smallest])),
         largest_class=NamedClass(name=classes[largest], images=int(counts[largest])),
-        duplicates=Counted(groups=int(copies["group"].nunique()), images=len(copies)),
-        conflicts=Counted(groups=int(conflicts["group"].nunique()), images=len(conflicts)),
+        duplicates=GroupCounts(groups=int(copies["group"].nunique()), images=len(copies)),
+        conflicts=GroupCounts(groups=int(conflicts["group"].nunique()), images=len(conflicts)),
         blank=blank,
         width=_sides(index["width"]),
         height=_sides(index["height"]),
@@ -45,14 +45,14 @@ def summary(index: pd.DataFrame, classes: list[str], copies: pd.DataFrame, rejec
 
 
 def class_counts(index: pd.DataFrame, classes: int) -> NDArray[np.int64]:
-    """Labelled images of each class."""
+    """The number of labelled images of each class."""
     return np.bincount(index["label"].dropna().astype(int), minlength=classes)
 
 
 def mean_images(images: Images, index: pd.DataFrame, classes: int) -> tuple[Images, int]:
-    """The mean image of each class (classes x height x width x channels), and the number of one-coloured images.
+    """The mean image of each class (uint8, classes x height x width x channels), and the number of blank images.
 
-    Sums are whole numbers, so the result does not depend on the processor.
+    A blank image has one value throughout. Sums are integers, so the result does not depend on the processor.
     """
     labels = index["label"].to_numpy(np.int64, na_value=-1)
     sums = np.zeros((classes, *images.shape[1:]), np.int64)
@@ -68,7 +68,7 @@ def mean_images(images: Images, index: pd.DataFrame, classes: int) -> tuple[Imag
 
 
 def samples(index: pd.DataFrame, classes: int, per_class: int, seed: int) -> NDArray[np.int64]:
-    """Rows of a few images of each class, drawn at random, class after class."""
+    """Rows of at most `per_class` images of each class, drawn at random, class after class."""
     generator = np.random.default_rng(seed)
     labels = index["label"].to_numpy(np.int64, na_value=-1)
     drawn = []
@@ -78,5 +78,5 @@ def samples(index: pd.DataFrame, classes: int, per_class: int, seed: int) -> NDA
     return np.concatenate(drawn)
 
 
-def _sides(values: "pd.Series[int]") -> Sides:
-    return Sides(min=int(values.min()), median=int(values.median()), max=int(values.max()))
+def _sides(values: "pd.Series[int]") -> SideRange:
+    return SideRange(min=int(values.min()), median=int(values.median()), max=int(values.max()))

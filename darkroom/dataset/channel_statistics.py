@@ -1,4 +1,4 @@
-"""What the training images are like by their values: mean and deviation for normalisation, and their border."""
+"""Statistics of the training images per channel: mean and standard deviation for normalisation, and the border."""
 
 import numpy as np
 
@@ -6,7 +6,7 @@ from darkroom.dataset.packed import Images, Rows, chunks
 
 
 def border(images: Images, rows: Rows) -> list[float]:
-    """The median of the outermost pixels per channel, scaled to [0, 1]: what an image that is moved is filled with."""
+    """The median of the outermost pixels per channel, scaled to [0, 1]; it fills the gap when an image is moved."""
     outermost = np.ones(images.shape[1:3], bool)
     outermost[1:-1, 1:-1] = False
     histogram = np.zeros((images.shape[-1], 256), np.int64)
@@ -20,7 +20,7 @@ def border(images: Images, rows: Rows) -> list[float]:
 def mean_and_std(images: Images, rows: Rows) -> tuple[list[float], list[float]]:
     """Mean and standard deviation per channel, of values scaled to [0, 1].
 
-    Exact: from a histogram of the 256 values, in whole numbers up to the last division.
+    The result is exact: it comes from a histogram of the 256 values, in integers up to the last division.
     """
     histogram = np.zeros((images.shape[-1], 256), np.int64)
     for _, part in chunks(images, rows):

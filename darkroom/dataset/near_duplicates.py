@@ -1,8 +1,8 @@
-"""Pairs of nearly equal images on two sides of the split: copies that were saved anew, brightened, shifted a little.
+"""Finds nearly equal images on two sides of the split: copies that were saved anew, brightened or shifted a little.
 
-Equal pixels never stand on two sides; what differs by a trifle can, and makes a test too easy. Candidates are the
-training images that are nearest by the magnitudes of their low frequencies; a pair counts where the images themselves
-are close, brightness and a shift by one pixel apart. No model is asked.
+The split keeps images with equal pixels on one side; nearly equal ones on two sides make a test too easy. Each image is
+first compared with the training images by the magnitudes of their low frequencies. The nearest five are then compared
+pixel by pixel, regardless of brightness and of a shift by one pixel. No model is used.
 """
 
 import cv2
@@ -16,12 +16,12 @@ from darkroom.dataset.packed import Images, Labels, Rows, chunks
 SIDE = 32  # pixels of the longer side of the versions that are compared, at most
 WAVES = 8  # lowest frequencies along each axis by which candidates are found
 CLOSE = 0.06  # distance up to which two images count as nearly equal
-LEAST = 1.0  # grey level: the contrast taken for images with less, as blank ones
-BLOCK = 2**26  # bytes of pixels that are compared together
+LEAST_CONTRAST = 1.0  # grey levels; images with less, such as blank ones, count as having this
+BLOCK = 2**26  # bytes of pixels that are compared at a time
 
 
 def small(images: Images) -> Images:
-    """Versions with at most `SIDE` pixels on the longer side, shrunk by area; smaller images stay as they are."""
+    """Small versions: at most `SIDE` pixels on the longer side, shrunk by area; smaller images stay as they are."""
     height, width, channels = images.shape[1:]
     if max(height, width) <= SIDE:
         return np.ascontiguousarray(images)
@@ -34,37 +34,38 @@ def small(images: Images) -> Images:
 
 
 def versions(images: Images, rows: Rows) -> Images:
-    """The small versions of these rows, read a part at a time."""
+    """The small versions of these rows; the images are read a part at a time."""
     return np.concatenate([small(images[rows[:0]]), *(small(part) for _, part in chunks(images, rows))])
 
 
 def scale(images: Images) -> float:
-    """The length of a pixel of the images in their small versions, at most 1."""
+    """By which factor `small` shrinks the sides of these images, at most 1."""
     height, width = images.shape[1:3]
     return min(1.0, SIDE / int(max(height, width)))
 
 
 def spectrum(versions: Images) -> NDArray[np.float32]:
-    """Vectors (N x values) whose cosine says how alike images look from afar, whatever their brightness and place.
+    """Vectors (N x values, float32) whose cosine says how alike images look, regardless of brightness and shift.
 
-    Magnitudes of the lowest frequencies without the mean: a shift changes the phases alone, but for the border.
+    They are the magnitudes of the lowest frequencies without the mean. A shift changes the phases alone, except for
+    what it moves across the border.
     """
-    found = []
+    vectors = []
     step = max(1, BLOCK // (16 * versions[0].size))
     for start in range(0, len(versions), step):
         waves = np.fft.rfft2(versions[start : start + step], axes=(1, 2))
         low = np.concatenate([waves[:, :WAVES], waves[:, WAVES:][:, -WAVES + 1 :]], axis=1)[:, :, :WAVES]
         low[:, 0, 0] = 0
-        found.append(np.abs(low).reshape(len(low), -1).astype(np.float32))
-    return np.concatenate(found)
+        vectors.append(np.abs(low).reshape(len(low), -1).astype(np.float32))
+    return np.concatenate(vectors)
 
 
 def distance(first: Images, second: Images, shift: float = 1.0) -> NDArray[np.float64]:
-    """How far the small versions of each pair are from one another, as a share of the contrast.
+    """The distance of the small versions of each pair (both N x height x width x channels): N values.
 
-    Mean absolute difference after each image's mean is taken off, over the mean absolute deviation of the pair, at
-    the best of nine places: as they are, or one moved by `shift` pixels along one axis or both. 0 is equal but for
-    brightness and shift; unlike images are at 1 or so.
+    Each image's mean is subtracted. The distance is the mean absolute difference, divided by the mean absolute
+    deviation of the pair. It is the least over nine placements: unmoved, or one image moved by `shift` pixels along one
+    axis or both. It is 0 if the images differ in brightness and shift alone, and about 1 if they are unlike.
     """
     a, b = first.astype(np.float32), second.astype(np.float32)
     places = [(y, x) for y in (0, -1, 1) for x in (0, -1, 1) if a.shape[1] > abs(y) and a.shape[2] > abs(x)]
@@ -75,7 +76,7 @@ def distance(first: Images, second: Images, shift: float = 1.0) -> NDArray[np.fl
 def _moved(
     a: NDArray[np.float32], b: NDArray[np.float32], y: int, x: int, shift: float
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """What two images share when one is moved: each goes half the way, so that both lose the same in sharpness."""
+    """The common part of two images when one is moved. Each moves half the way, so that both blur equally."""
     near, far = np.float32((1 + shift) / 2), np.float32((1 - shift) / 2)
     for axis, direction in ((1, y), (2, x)):
         if direction:
@@ -94,34 +95,35 @@ def _distance(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.floa
     axes = (1, 2, 3)
     a, b = (image - image.mean(axis=axes, keepdims=True) for image in (a, b))
     contrast = (np.abs(a).mean(axis=axes, dtype=np.float64) + np.abs(b).mean(axis=axes, dtype=np.float64)) / 2
-    apart: NDArray[np.float64] = np.abs(a - b).mean(axis=axes, dtype=np.float64) / np.maximum(contrast, LEAST)
-    return apart
+    difference = np.abs(a - b).mean(axis=axes, dtype=np.float64)
+    return np.asarray(difference / np.maximum(contrast, LEAST_CONTRAST), np.float64)
 
 
 def pairs(asked: Rows, versions: Images, training: Rows, training_versions: Images, shift: float = 1.0) -> pd.DataFrame:
-    """Pairs of nearly equal images, nearest first: row (of those asked for), train_row, distance.
+    """Pairs of nearly equal images, nearest first. Columns: row (one of `asked`), train_row, distance.
 
-    `versions` and `training_versions` are the small versions of the rows, `shift` is their `scale`. Each image is
-    compared with its five nearest candidates.
+    `versions` and `training_versions` are the small versions of the rows `asked` and `training`; `shift` is the `scale`
+    of the images.
     """
     if not len(asked) or not len(training):
         return pd.DataFrame({"row": asked[:0], "train_row": training[:0], "distance": np.zeros(0)})
-    # 1. Candidates, by how they look from afar.
-    looks = spectrum(training_versions)
-    candidates = nearest(spectrum(versions), [(np.arange(len(training)), looks)], NEAREST, "cosine").rows
+    # 1. Find candidates by their low frequencies.
+    known = [(np.arange(len(training)), spectrum(training_versions))]
+    candidates = nearest(spectrum(versions), known, NEAREST, "cosine").rows
     at, column = np.nonzero(candidates >= 0)
     places = candidates[at, column]
-    # 2. Each pair of images side by side, pixel for pixel.
+    # 2. Compare each image with its candidates, pixel by pixel.
     step = max(1, BLOCK // (16 * versions[0].size))
-    apart = np.concatenate(
+    distances = np.concatenate(
         [
             distance(versions[at[start : start + step]], training_versions[places[start : start + step]], shift)
             for start in range(0, len(at), step)
         ]
     )
-    close = apart <= CLOSE
+    # 3. Keep the close pairs.
+    close = distances <= CLOSE
     table = pd.DataFrame(
-        {"row": asked[at[close]], "train_row": training[places[close]], "distance": apart[close].round(4)}
+        {"row": asked[at[close]], "train_row": training[places[close]], "distance": distances[close].round(4)}
     )
     return table.sort_values(["distance", "row", "train_row"], ignore_index=True)
 
@@ -129,9 +131,9 @@ def pairs(asked: Rows, versions: Images, training: Rows, training_versions: Imag
 def table(
     found: pd.DataFrame, index: pd.DataFrame, splits: "pd.Series[str]", labels: Labels, classes: list[str]
 ) -> pd.DataFrame:
-    """The pairs for people: split, path, row, label; train_path, train_row, train_label; same_label and distance.
+    """The pairs that `pairs` found, with the columns of metrics/near_duplicates.csv.
 
-    `splits` is the split by row, `labels` are those of all rows.
+    `splits` gives each row's split, `labels` holds those of all rows.
     """
     paths = index["path"].to_numpy()
     names = np.array(classes, dtype=object)

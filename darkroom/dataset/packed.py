@@ -28,9 +28,9 @@ def load_images() -> Images:
 
 
 def load_index(*columns: str) -> pd.DataFrame:
-    """One row per image: row, path, label (<NA> where unlabelled), subset, sha256, width, height, channels.
+    """One row per image: row, path, label (<NA> if unlabelled), subset, sha256, width, height, channels.
 
-    With `columns`, these alone: of a million images each column of text takes 100 MB.
+    `columns` reads these columns alone: for a million images each column of text takes 100 MB.
     """
     return pd.read_parquet(INDEX.path, columns=list(columns) or None, dtype_backend="numpy_nullable")
 
@@ -52,8 +52,8 @@ def labels_of(index: pd.DataFrame, rows: Rows) -> Labels:
     return index["label"].to_numpy(np.int64, na_value=-1)[rows]
 
 
-def images_of(classes: list[str], shape: tuple[int, int, int]) -> Images | None:
-    """All images, where the data set here has these classes and this height, width and channels; else None."""
+def images_if_like(classes: list[str], shape: tuple[int, int, int]) -> Images | None:
+    """All images, if the packed data set has these classes and this height, width and channels; else None."""
     if not (paths.IMAGES.is_file() and paths.SPLIT.is_file()) or load_classes() != classes:
         return None
     images = load_images()
@@ -61,20 +61,20 @@ def images_of(classes: list[str], shape: tuple[int, int, int]) -> Images | None:
 
 
 def chunks(images: Images, rows: Rows | None = None) -> Iterator[tuple[Rows, Images]]:
-    """Rows and their images, some 32 MiB at a time, so that a set larger than memory can be walked through."""
+    """Yield rows and their images, some 32 MiB at a time, so that a set may be larger than memory."""
     rows = np.arange(len(images)) if rows is None else rows
     step = max(1, CHUNK_BYTES // max(1, images[0].nbytes if len(images) else 1))
     for start in range(0, len(rows), step):
         part = rows[start : start + step]
         found = images[part]
-        # Pages of a map that were read count as memory of this process until it gives them up.
+        # Pages of a memory map that were read count as this process's memory until it releases them.
         if isinstance(images.base, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
             images.base.madvise(mmap.MADV_DONTNEED)
         yield part, found
 
 
 def sample(rows: Rows, at_most: int, seed: int) -> Rows:
-    """At most so many rows, drawn at random."""
+    """All rows, or `at_most` of them, drawn at random and sorted, if there are more."""
     if len(rows) <= at_most:
         return rows
     return np.sort(np.random.default_rng(seed).choice(rows, at_most, replace=False))

@@ -1,4 +1,4 @@
-"""Train, validation and test: stratified, seeded, and never with equal pixels on two sides."""
+"""Divides images into train, validation and test: stratified, seeded, never with equal pixels in two splits."""
 
 import math
 
@@ -13,15 +13,15 @@ from darkroom.dataset.packed import SPLITS, Labels, Rows
 def split(
     index: pd.DataFrame, classes: list[str], *, test: float, val: float, seed: int, use_given_test: bool
 ) -> pd.DataFrame:
-    """Divide the labelled rows in two stratified steps: `test` of all, then `val` of the rest.
+    """Divide the labelled rows in two stratified steps: the share `test` of all, then the share `val` of the rest.
 
-    Images with equal pixels count as one and stay together, so a class may be off by its copies. With
-    `use_given_test` the makers' test images are the test split, and the first step falls away; an image elsewhere
-    whose pixels stand among them is left out, for it would be trained on and then tested.
+    Images with equal pixels count as one and stay together, so copies can make a class's shares inexact. With
+    `use_given_test` the test split is the data set's own test images and the first step is left out. Another image with
+    the same pixels as one of them is left out, else it would be trained on and then tested.
 
-    Returns the columns row and split, by row. Raises UserError for a class too small to divide.
+    Returns the columns row and split, sorted by row. Raises UserError for a class too small to divide.
     """
-    # 1. The makers' test images stand apart.
+    # 1. Set the data set's own test images apart.
     labelled = index[index["label"].notna()]
     if use_given_test:
         given = labelled["subset"] == "test"
@@ -32,12 +32,12 @@ def split(
             )
         fixed = labelled[given]
         labelled = labelled[~given & ~labelled["sha256"].isin(fixed["sha256"])]
-    # 2. Of the others, images with equal pixels are one, numbered 0, 1, ... in the order in which they come first.
+    # 2. Number the others by their pixels, from 0 in order of first appearance: copies get one number.
     pixels = labelled["sha256"].factorize()[0]
     labels = labelled.loc[~labelled["sha256"].duplicated(), "label"].to_numpy(np.int64)
     rest = 1.0 if use_given_test else 1 - test
     _check_sizes(labels, classes, min(val * rest, (1 - val) * rest, 1.0 if use_given_test else test))
-    # 3. Test leaves, then val; train is what stays.
+    # 3. Take test, then val; the rest is train.
     images, side = np.arange(len(labels)), np.full(len(labels), "train", object)
     if not use_given_test:
         images, tested, labels = _divide(images, labels, test, seed)
@@ -51,19 +51,21 @@ def split(
 
 
 def _divide(images: Rows, labels: Labels, share: float, seed: int) -> tuple[Rows, Rows, Labels]:
-    """The images that stay, the stratified `share` of them that goes, and the labels of those that stay."""
+    """Take a stratified `share` of the images. Returns the images left, those taken, and the labels of those left."""
     try:
-        stay, go, kept, _ = train_test_split(images, labels, test_size=share, stratify=labels, random_state=seed)
-    except ValueError:  # both shares are rounded up, so that nothing may be left of a few images
+        left, taken, labels_left, _ = train_test_split(
+            images, labels, test_size=share, stratify=labels, random_state=seed
+        )
+    except ValueError:  # scikit-learn rounds the share up, and a few images leave too little for the rest
         raise UserError(
             f"too few different images to divide: {len(images)} cannot give a share of {share} with every class on "
             "both sides: add images, or change split.test and split.val"
         ) from None
-    return stay, go, kept
+    return left, taken, labels_left
 
 
 def _check_sizes(labels: Labels, classes: list[str], smallest_share: float) -> None:
-    needed = max(2, math.ceil(round(1 / max(smallest_share, 1e-12), 6)))  # of less, one image is never a share
+    needed = max(2, math.ceil(round(1 / max(smallest_share, 1e-12), 6)))  # fewer would make a split less than one image
     counts = np.bincount(labels, minlength=len(classes))
     small = [f"{classes[label]} ({counts[label]})" for label in np.flatnonzero(counts < needed)]
     if small:
@@ -74,7 +76,7 @@ def _check_sizes(labels: Labels, classes: list[str], smallest_share: float) -> N
 
 
 def check_leaks(index: pd.DataFrame, table: pd.DataFrame) -> None:
-    """The gate: raise UserError if equal pixels stand in two splits."""
+    """Raise UserError if images with equal pixels are in two splits."""
     rows = table["row"].to_numpy(np.int64)
     joined = pd.DataFrame({"pixels": index["sha256"].factorize()[0][rows], "split": table["split"]})
     sides = joined.drop_duplicates()
@@ -88,7 +90,7 @@ def check_leaks(index: pd.DataFrame, table: pd.DataFrame) -> None:
 
 
 def table_by_class(index: pd.DataFrame, split_table: pd.DataFrame, classes: list[str]) -> pd.DataFrame:
-    """Images by class and split; `left_out` are labelled images in no split."""
+    """The number of images by class and split; `left_out` counts labelled images in no split."""
     labelled = index.loc[index["label"].notna(), ["row", "label"]].merge(split_table, on="row", how="left")
     labelled["split"] = labelled["split"].fillna("left_out")
     counts = labelled.groupby(["label", "split"]).size().unstack(fill_value=0)

@@ -54,10 +54,10 @@ def is_archive(name: str) -> bool:
 
 
 def problem(archive: Path) -> str | None:
-    """Why a file is no archive, as far as its beginning and the directory of a zip tell; None where it may be one."""
+    """Why a file is not an archive, judged by its beginning or a zip's directory; None if it may be one."""
     try:
         with archive.open("rb") as stream:
-            return None if next(iter(_members(stream, _Seen(archive, Limits()))), None) else "it holds no file"
+            return None if next(iter(_members(stream, _Budget(archive, Limits()))), None) else "it holds no file"
     except DAMAGE as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise
@@ -72,14 +72,14 @@ def files(
     `wanted` decides by path; `may_hold` says whether a nested archive, given as a folder, is worth opening.
     Raises UserError where the archive as a whole is damaged, encrypted or beyond the limits.
     """
-    seen = _Seen(archive, limits)
+    budget = _Budget(archive, limits)
     try:
         with archive.open("rb") as stream:
-            yield from _walk(stream, "", wanted, may_hold, seen, depth=0)
+            yield from _walk(stream, "", wanted, may_hold, budget, depth=0)
     except DAMAGE as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise
-        inside = f", in {seen.inside}" if seen.inside else ""
+        inside = f", in {budget.inside}" if budget.inside else ""
         if str(error) == "Memory usage limit exceeded":  # lzma's
             raise UserError(
                 f"{archive}{inside} needs more than {XZ_MEMORY:,} bytes of memory to be unpacked: "
@@ -90,8 +90,8 @@ def files(
         ) from None
 
 
-class _Seen:
-    """Counts what went by, against the limits."""
+class _Budget:
+    """Counts members and unpacked bytes against the limits; `inside` is the path of the nested archive being read."""
 
     def __init__(self, archive: Path, limits: Limits) -> None:
         self.archive, self.limits = archive, limits
@@ -121,23 +121,26 @@ def _walk(
     folder: str,
     wanted: Callable[[str], bool],
     may_hold: Callable[[str], bool],
-    seen: _Seen,
+    budget: _Budget,
     depth: int,
 ) -> Iterator[File]:
+    """Yield the wanted files below `folder`, the path of this archive inside the outermost one."""
     if depth > MAX_DEPTH:
-        raise UserError(f"{seen.archive}, in {seen.inside}: archives stand inside archives more than {MAX_DEPTH} deep")
-    for member in _members(stream, seen):
+        raise UserError(
+            f"{budget.archive}, in {budget.inside}: archives stand inside archives more than {MAX_DEPTH} deep"
+        )
+    for member in _members(stream, budget):
         path = _clean(folder + member.name)
         nested = ENDINGS.search(path)
         if nested:
             inner = path[: nested.start()]
             if may_hold(inner):
-                outside, seen.inside = seen.inside, path
-                content = _buffered(member.pieces(), seen)
-                yield from _walk(content, inner + "/", wanted, may_hold, seen, depth + 1)
-                seen.inside = outside
+                outside, budget.inside = budget.inside, path
+                content = _buffered(member.pieces(), budget)
+                yield from _walk(content, inner + "/", wanted, may_hold, budget, depth + 1)
+                budget.inside = outside
         elif wanted(path):
-            seen.count(member.size)
+            budget.count(member.size)
             yield File(path, member.size, _content(member))
 
 
@@ -147,18 +150,18 @@ def _content(member: "zip_reader.Member | tar_reader.Member") -> Callable[[], by
     return member.content()
 
 
-def _members(stream: IO[bytes], seen: "_Seen") -> "Iterator[zip_reader.Member] | Iterator[tar_reader.Member]":
-    """The members of an archive, told by its first bytes, for a name can lie; by its name where they do not tell."""
+def _members(stream: IO[bytes], budget: "_Budget") -> "Iterator[zip_reader.Member] | Iterator[tar_reader.Member]":
+    """The members of an archive. Its first bytes decide the format, and its name only if they do not."""
     head = stream.peek(tar_reader.BLOCK)  # type: ignore[attr-defined]
-    # A zip may have a program in front that unpacks it; not the page of a server, and a tar without files begins with
-    # zeros.
-    named = (seen.inside or seen.archive.name).lower().endswith(".zip")
+    # A file named .zip may begin with a program that unpacks it. It is no zip if it begins as a web page, as another
+    # format, or with zeros, as a tar without files does.
+    named = (budget.inside or budget.archive.name).lower().endswith(".zip")
     other = head.startswith((b"\0", b"<", *COMPRESSED)) or head[257:262] == b"ustar"
     if head.startswith(b"PK") or (named and not other):
         return zip_reader.members(stream if stream.seekable() else _spooled(stream))
     for magic, unpacked in COMPRESSED.items():
         if head.startswith(magic):
-            return tar_reader.members(_buffered(unpacked(stream), seen))
+            return tar_reader.members(_buffered(unpacked(stream), budget))
     return tar_reader.members(stream)
 
 
@@ -171,7 +174,7 @@ def _bunzipped(stream: IO[bytes]) -> Iterator[bytes]:
 
 
 def _unxzed(stream: IO[bytes]) -> Iterator[bytes]:
-    """As lzma.LZMAFile reads it, which takes as much memory as the file asks for. Streams may follow one another."""
+    """Unpack xz as lzma.LZMAFile does, but within XZ_MEMORY; several xz streams may follow one another."""
     packed = stream.read(PIECE)
     while packed:
         decoder = lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=XZ_MEMORY)
@@ -195,7 +198,7 @@ COMPRESSED: dict[bytes, Callable[[IO[bytes]], Iterator[bytes]]] = {
 
 
 def _spooled(stream: IO[bytes]) -> IO[bytes]:
-    """The rest of a stream in a form that can be sought: in memory while it is small."""
+    """The rest of a stream as a seekable one: in memory up to SPOOL bytes, else in a temporary file."""
     start = stream.read(SPOOL)
     if len(start) < SPOOL:
         return io.BytesIO(start)
@@ -205,15 +208,15 @@ def _spooled(stream: IO[bytes]) -> IO[bytes]:
     return spool
 
 
-def _buffered(pieces: Iterator[bytes], seen: "_Seen") -> IO[bytes]:
-    return io.BufferedReader(_Pieces(pieces, seen), PIECE)  # type: ignore[type-var]
+def _buffered(pieces: Iterator[bytes], budget: "_Budget") -> IO[bytes]:
+    return io.BufferedReader(_Pieces(pieces, budget), PIECE)  # type: ignore[type-var]
 
 
 class _Pieces(io.RawIOBase):
-    """What is unpacked as a stream, counted against the limits as it goes by."""
+    """Unpacked pieces as a stream, counted against the limits as they are read."""
 
-    def __init__(self, pieces: Iterator[bytes], seen: "_Seen") -> None:
-        self._pieces, self._left, self._seen = pieces, b"", seen
+    def __init__(self, pieces: Iterator[bytes], budget: "_Budget") -> None:
+        self._pieces, self._left, self._budget = pieces, b"", budget
 
     def readable(self) -> bool:
         return True
@@ -221,7 +224,7 @@ class _Pieces(io.RawIOBase):
     def readinto(self, buffer: bytearray) -> int:  # type: ignore[override]
         if not self._left:
             self._left = next(self._pieces, b"")
-            self._seen.spend(len(self._left))
+            self._budget.spend(len(self._left))
         taken = self._left[: len(buffer)]
         self._left = self._left[len(taken) :]
         buffer[: len(taken)] = taken
@@ -229,7 +232,7 @@ class _Pieces(io.RawIOBase):
 
 
 def _clean(path: str) -> str:
-    """A path with `/` between its parts and without `.`, `..` or a root; it is a name here, never a place on disk."""
+    """A member's path with `/` as separator and without `.`, `..` or a root; no file is ever written there."""
     if "\\" in path or "//" in path or "./" in path or path.startswith("/"):
         parts = [part for part in path.replace("\\", "/").split("/") if part not in ("", ".", "..")]
         return "/".join(parts)

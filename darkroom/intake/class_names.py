@@ -1,4 +1,4 @@
-"""The classes of a data set: their order, the names that people read, and what is refused."""
+"""The classes of a data set: their order and the names that people read."""
 
 import re
 from collections.abc import Collection
@@ -11,14 +11,14 @@ from darkroom.config.catalogue import Entry
 
 
 def labels(index: pa.Table) -> list[str]:
-    """The labels of an index (column label, text), in the order of their numbers: 2 before 10, numbers before words."""
+    """The labels of an index (column label, text), as classes are numbered: 2 before 10, numbers before words."""
     return sorted(pc.unique(index["label"]).drop_null().to_pylist(), key=_natural)
 
 
 def names(labels: list[str], entry: Entry, dataset: str, dropped: Collection[str | None]) -> list[str]:
-    """The classes as people should read them, in the order of `labels`; `dropped` are labels no longer used.
+    """The names of the classes in the order of `labels`; `dropped` are labels whose pictures were all dropped.
 
-    Raises UserError for a label of the entry that no picture has, and for two labels with one name.
+    Raises UserError if the entry names a label that no picture has, and if two labels get one name.
     """
     unknown = [label for label in entry.classes if label not in labels and label not in dropped]
     if unknown:
@@ -36,6 +36,6 @@ def names(labels: list[str], entry: Entry, dataset: str, dropped: Collection[str
 
 
 def _natural(label: str) -> list[tuple[int, int, str]]:
-    # Python reads no number of thousands of digits, and a label that long is none.
+    # Python refuses to read a number of thousands of digits, so that long digits count as text.
     parts = [part for part in re.split(r"(\d+)", label) if part]
     return [(0, int(part), "") if part.isdecimal() and len(part) < 1000 else (1, 0, part) for part in parts]

@@ -1,7 +1,7 @@
-"""Corrections of the data by hand: labels that were wrong, pictures that should not be there.
+"""Corrections by hand: wrong labels are replaced, and pictures that do not belong to the data are dropped.
 
-They stand in a table of their own, in git, and the archive stays as it came: so that who corrected what can be read
-in the history, and a correction can be taken back.
+They are lines of a table in git, and the archive stays unchanged. So the history says who corrected what, and a
+correction can be taken back.
 """
 
 import csv
@@ -33,9 +33,8 @@ class Correction:
 def read(file: Path, dataset: str) -> list[Correction]:
     """The corrections of one data set, in the order of the file; none where there is no file.
 
-    Fields after the fourth are passed over, so that lines of the table of suspects can stand here as they are.
-    Raises UserError, naming the line, for an unknown action, a missing label or path, and for two lines about one
-    picture.
+    Fields after the fourth are ignored, so that lines of the table of suspects can be copied unchanged. Raises
+    UserError, with the line's number, for an unknown action, a missing label or path, and two lines about one picture.
     """
     if not file.exists():
         return []
@@ -78,14 +77,14 @@ def _correction(fields: list[str], place: str) -> Correction:
 def apply(
     index: pa.Table, dropped: Iterable[str], corrections: Sequence[Correction], names: dict[str, str]
 ) -> tuple[pa.Table, pa.Table]:
-    """Give the pictures of `index` (columns path, label, subset; labels as text) their right labels.
+    """Replace the wrong labels in `index` (columns path, label, subset; labels as text).
 
-    `dropped` are the paths of pictures that were left out before. `names` are the classes as people read them, by
-    label. Returns the index and what was done, in the order of the corrections: path, action, was and now, as people
-    read them. Raises UserError for a path or a label that the data set does not have.
+    `dropped` are the paths of pictures that have already been left out, `names` the names of the classes by label.
+    Returns the index, and a table of the corrections in their order: path, action, was, now (names of classes). Raises
+    UserError for a path or a label that the data set does not have.
     """
     labels = {name.strip(): label for label, name in names.items()} | {name: label for label, name in names.items()}
-    # 1. Every line must be about a picture and a class that are there.
+    # 1. Check that each correction is about a picture and a class of the data set.
     gone = set(dropped)
     relabels = [correction for correction in corrections if correction.label is not None]
     for correction in relabels:
@@ -107,12 +106,12 @@ def apply(
                 "move it into the folder of its class"
             )
         was.append(index["label"][row].as_py())
-    # 2. The column of labels, with the new one where there is one.
+    # 2. Make the new column of labels.
     place = pc.index_in(index["path"], value_set=wanted)
     now = pa.array([labels[str(correction.label)] for correction in relabels], pa.string())
     corrected = pc.coalesce(now.take(place.combine_chunks()), index["label"])
     index = index.set_column(index.schema.get_field_index("label"), "label", corrected)
-    # 3. What was done, for people.
+    # 3. List what was done.
     before = dict(zip([correction.path for correction in relabels], was, strict=True))
     done = pa.table(
         {
@@ -132,7 +131,7 @@ def in_words(done: pa.Table) -> str:
 
 
 def _unknown(correction: Correction, index: pa.Table) -> UserError:
-    # Names are cheap to compare, so that the slow comparison sees few paths.
+    # Files of the same name are compared first, for the search for close matches is slow.
     paths, name = index["path"].to_pylist(), correction.path.rpartition("/")[2]
     same_name = [path for path in paths if path.rpartition("/")[2] == name]
     hint = _near(correction.path, same_name or paths)

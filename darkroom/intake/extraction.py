@@ -1,4 +1,4 @@
-"""From an archive to the packed data set: array, index, classes, rejected files, corrections."""
+"""Turns an archive into the packed data set: array, index, classes, rejected files, corrections."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -38,7 +38,7 @@ INDEX = pa.schema(
 
 @dataclass
 class Sieve:
-    """Says of each file of an archive, by its path, whether it is part of the data, and counts what it passes over."""
+    """Decides by its path whether a file of an archive is part of the data, and notes the files that it leaves out."""
 
     layout: Layout
     to_drop: set[str]  # paths that a correction leaves out
@@ -64,7 +64,7 @@ class Sieve:
 
 @dataclass(frozen=True)
 class Extracted:
-    """What came of the files of an archive."""
+    """The result of an extraction."""
 
     index: pa.Table
     rejected: list[tuple[str, str]]  # path and reason
@@ -72,7 +72,7 @@ class Extracted:
     applied: pa.Table  # corrections
 
     def in_words(self) -> str:
-        """What was left out or corrected, in one line; nothing where there was none."""
+        """What was left out or corrected, in one line; empty if nothing was."""
         told = f"; {len(self.rejected):,} files were rejected, see {paths.REJECTED}" if self.rejected else ""
         if self.others:
             endings = ", ".join(f"{ending} {count:,}" for ending, count in self.others.most_common(5))
@@ -85,7 +85,7 @@ class Extracted:
 def extract(source: Path, entry: Entry, settings: Extract, folder: Path, dataset: str) -> Extracted:
     """Write the array, the index, the classes, rejected files and corrections of an archive to `folder`.
 
-    Raises UserError where the archive gives no data, or too little of it, and where names or corrections are wrong.
+    Raises UserError if the archive gives too little data, and if names or corrections are wrong.
     """
     layout = Layout(entry)
     wrong = corrections.read(paths.CORRECTIONS, dataset)
@@ -119,7 +119,7 @@ def extract(source: Path, entry: Entry, settings: Extract, folder: Path, dataset
 def _check_enough(
     index: pa.Table, rejected: list[tuple[str, str]], max_rejected: float, source: Path, sieve: Sieve
 ) -> None:
-    """Stop where the archive gave no data, or too little of it."""
+    """Raise UserError if there are no pictures, too many rejected files, or fewer than two classes."""
     count = len(index) + len(rejected)
     if not count:
         elsewhere, others = sorted(sieve.elsewhere), sieve.others
@@ -142,7 +142,7 @@ def _check_enough(
 
 
 def _write_index(index: pa.Table, labels: list[str], path: Path) -> None:
-    """Write the index as it is kept: with row numbers, labels as numbers, hashes in hexadecimal; slice by slice."""
+    """Write the index slice by slice, with row numbers, labels as numbers, and hashes in hexadecimal."""
     numbers = pa.array(labels, pa.string())
     with pq.ParquetWriter(path, INDEX) as writer:
         for start in range(0, max(1, len(index)), SLICE):

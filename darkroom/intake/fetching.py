@@ -10,13 +10,13 @@ from darkroom.intake import sources
 
 
 def fetch(dataset: str, entry: Entry, chosen: str | None, folder: Path) -> Source:
-    """Bring the archive of `entry` to `folder`, the only one left there, and give what is known of it.
+    """Bring the archive of `entry` to `folder`, remove all else there, and return what is known about it.
 
-    `chosen` is the path of an archive that the user names instead of the entry's own source. Raises UserError where
-    there is none, and where it has not the checksum of the catalogue.
+    `chosen` is the path of an archive that the user names instead of the entry's own source. Raises UserError if the
+    archive cannot be had, or does not have the catalogue's checksum.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    archive, origin = _brought(entry, chosen, folder)
+    archive, origin = _bring(entry, chosen, folder)
     digest = sha256(archive)
     # An archive that the user names is theirs to choose; the catalogue's checksum is about its own source.
     if entry.sha256 and entry.sha256 != digest and chosen is None:
@@ -39,8 +39,8 @@ def fetch(dataset: str, entry: Entry, chosen: str | None, folder: Path) -> Sourc
     )
 
 
-def _brought(entry: Entry, chosen: str | None, folder: Path) -> tuple[Path, str]:
-    """The archive, and its origin, which names no folder of this machine."""
+def _bring(entry: Entry, chosen: str | None, folder: Path) -> tuple[Path, str]:
+    """Bring the archive. Returns its path and its origin, in which no folder of this machine is named."""
     if chosen is not None:
         return sources.from_path(Path(chosen), folder), f"file: {Path(chosen).name}"
     if entry.kaggle:

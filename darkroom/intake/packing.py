@@ -1,8 +1,8 @@
 """Packs the pictures of an archive into one array and one table, in constant memory whatever their number.
 
-Pictures are decoded in the archive's own order, by a pool of threads, and appended to a scratch file; when the last
-one is in, they are copied into the order of their paths. So the result depends on neither the order of the archive
-nor the number of threads, and no file is ever read twice.
+A pool of threads decodes the pictures in the archive's own order and appends them to a scratch file. In the end they
+are copied into the order of their paths. So the result depends on neither the order of the archive nor the number of
+threads, and no file is read twice.
 """
 
 import errno
@@ -24,11 +24,11 @@ from numpy.typing import NDArray
 from darkroom.config.catalogue import Layout, Subset
 from darkroom.intake.archive import File
 from darkroom.intake.zip_reader import BadMember
-from darkroom.pictures.decoding import BadImage, Found, Pixels, decode
+from darkroom.pictures.decoding import BadImage, Header, Pixels, decode
 
 CHUNK_FILES = 128
-# A decode shorter than this is done in the reading thread: handing Python's lock back and forth costs more.
-SMALL = 2**13  # bytes, the mean file of a chunk
+# The reading thread itself decodes chunks of files this small on average: passing Python's lock would cost more.
+SMALL = 2**13  # bytes
 CHUNK_BYTES = 2**24
 SCRATCH = 2**26  # bytes of pixels that wait in memory for their order; more wait in a file
 COPY_BYTES = 2**24
@@ -38,18 +38,18 @@ SLICE = 2**16  # rows of the index that are looked at together
 
 @dataclass(slots=True)
 class _Chunk:
-    """The pictures of one task, and a column of facts for each field of the index."""
+    """The pictures of one task, and their values for the columns of the index."""
 
     images: list[Pixels] = field(default_factory=list)
     hashes: list[bytes] = field(default_factory=list)
     paths: list[str] = field(default_factory=list)
     subsets: list[Subset] = field(default_factory=list)
     labels: list[str | None] = field(default_factory=list)
-    found: list[Found] = field(default_factory=list)
+    headers: list[Header] = field(default_factory=list)
     rejected: list[tuple[str, str]] = field(default_factory=list)
 
     def table(self) -> pa.RecordBatch:
-        widths, heights, channels, _ = zip(*self.found, strict=True) if self.found else ((), (), (), ())
+        widths, heights, channels, _ = zip(*self.headers, strict=True) if self.headers else ((), (), (), ())
         return pa.record_batch(
             {
                 "path": pa.array(self.paths, pa.string()),
@@ -75,7 +75,7 @@ def pack(
     """Decode `files` and write `folder/images.npy`, uint8, N x height x width x channels.
 
     Returns the index, in the order of the array (train, test, unlabeled; by path within each; labels as text), and the
-    rejected files with the reason of each, by path. Equal paths count once: the last one that decodes stands.
+    rejected files with their reasons, by path. Of files with equal paths, the last one that decodes is kept.
     """
     columns = _Columns()
     rejected: list[tuple[str, str]] = []
@@ -94,8 +94,8 @@ def pack(
             head = {"descr": "|u1", "fortran_order": False, "shape": (len(order), *shape)}
             np.lib.format.write_array_header_1_0(target, head)
             scratch.copy(order, target)
-    # 3. Bring the index into that order: a column at a time, each old one given up for the next, so that memory holds
-    #    it once.
+    # 3. Bring the index into that order, a column at a time: each old column is freed, so that memory holds the index
+    #    once.
     unsorted = {name: table[name] for name in table.column_names}
     del table, scratch
     places = pa.array(order)
@@ -119,7 +119,7 @@ def _chunks(files: Iterable[File], shape: tuple[int, int, int]) -> Iterator[list
 def _in_threads(
     chunks: Iterator[list[File]], layout: Layout, shape: tuple[int, int, int], max_pixels: int, threads: int
 ) -> Iterator[_Chunk]:
-    """Decode the chunks in a pool and give them back in their order; only a few are in memory at any time."""
+    """Decode the chunks in a pool of threads and yield them in their order; only a few are in memory at a time."""
     with ThreadPoolExecutor(threads) as pool:
         waiting: deque[Future[_Chunk]] = deque()
         for chunk in chunks:
@@ -142,7 +142,7 @@ def _decode_all(files: list[File], layout: Layout, shape: tuple[int, int, int], 
         try:
             if label is None and subset != "unlabeled":
                 raise BadImage("it lies in no class folder")
-            image, found = decode(file.read(), shape, max_pixels)
+            image, header = decode(file.read(), shape, max_pixels)
         except (BadImage, BadMember) as error:
             chunk.rejected.append((file.path, str(error)))
             continue
@@ -151,12 +151,12 @@ def _decode_all(files: list[File], layout: Layout, shape: tuple[int, int, int], 
         chunk.paths.append(file.path)
         chunk.subsets.append(subset)
         chunk.labels.append(label)
-        chunk.found.append(found)
+        chunk.headers.append(header)
     return chunk
 
 
 class _Columns:
-    """The index as it grows; many small batches are joined now and then, for each costs memory of its own."""
+    """The index as it grows; small batches are joined now and then, for each takes extra memory."""
 
     def __init__(self) -> None:
         self._joined: list[pa.Table] = []
@@ -172,14 +172,14 @@ class _Columns:
         self._batches = []
 
     def table(self) -> pa.Table:
-        """The whole index; the parts are given up."""
+        """The whole index; the parts are freed."""
         self._join()
         joined, self._joined = self._joined, []
         return pa.concat_tables(joined)
 
 
 def _final_order(table: pa.Table) -> NDArray[np.int64]:
-    """The rows of the index in their final order, without those whose path comes again later."""
+    """The rows of the index in their final order; of rows with the same path, only the last."""
     # The names of the subsets sort as test, train, unlabeled; train comes first.
     rank = pc.index_in(table["subset"], value_set=pa.array(["train", "test", "unlabeled"]))
     keyed = pa.table({"rank": rank, "path": table["path"], "place": pa.array(np.arange(len(table)))})
@@ -208,10 +208,10 @@ class _Scratch:
         while len(rows):
             if self._filled == len(self._buffer):
                 self._spill()
-            fitting = rows[: len(self._buffer) - self._filled]
-            self._buffer[self._filled : self._filled + len(fitting)] = fitting
-            self._filled += len(fitting)
-            rows = rows[len(fitting) :]
+            part = rows[: len(self._buffer) - self._filled]
+            self._buffer[self._filled : self._filled + len(part)] = part
+            self._filled += len(part)
+            rows = rows[len(part) :]
 
     def _spill(self) -> None:
         left = self._buffer[: self._filled].data.cast("B")
@@ -221,7 +221,7 @@ class _Scratch:
         self._filled = 0
 
     def close(self) -> None:
-        """No more pictures come: the memory is given back if they are in the file."""
+        """End the appending; if pictures are in the file, the rest goes there too and the memory is freed."""
         if self._in_file:
             self._spill()
             self._buffer = self._buffer[:0].copy()
@@ -233,8 +233,8 @@ class _Scratch:
             for start in range(0, len(places), step):
                 target.write(self._buffer[places[start : start + step]].data)
             return
-        # By offset, not through a memory map, whose touched pages would count as memory of this process; with one
-        # read for each run of pictures that follow one another here too.
+        # Read without a memory map, whose pages would count as this process's memory, and read pictures that lie
+        # together at once.
         starts = np.flatnonzero(np.diff(places, prepend=-2) != 1)
         lengths = np.diff(starts, append=len(places))
         for first, count in zip(places[starts].tolist(), lengths.tolist(), strict=True):

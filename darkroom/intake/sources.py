@@ -1,4 +1,4 @@
-"""Where an archive comes from: bundled data, Kaggle, a URL, or a path. Each function leaves one whole file."""
+"""Brings an archive from one of the sources: bundled data, Kaggle, a URL, or a path. Each gives one whole file."""
 
 import hashlib
 import io
@@ -119,9 +119,9 @@ def _without_files(source: Path, files: Sequence[Path]) -> list[str]:
 
 @contextmanager
 def _downloads(source: str) -> Iterator[Path]:
-    """A folder that outlives an interrupted run, for one process at a time.
+    """A folder for partial downloads from this source, for one process at a time; removed when the block ends well.
 
-    DVC empties a stage's outputs before it runs, so what is to be resumed must lie elsewhere.
+    It outlives an interrupted run. DVC empties a stage's outputs before it runs, so the folder lies elsewhere.
     """
     folder = root() / ".downloads" / hashlib.sha256(source.encode()).hexdigest()[:16]
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -169,7 +169,7 @@ def from_url(url: str, folder: Path) -> Path:
 
 
 def _check(file: Path, sender: str) -> None:
-    """Raise UserError, and remove the file, where a download is not an archive, as the page of a login is not."""
+    """Raise UserError, and remove the file, if a download is not an archive but, for instance, a login page."""
     if reason := problem(file):
         size = file.stat().st_size
         with file.open("rb") as stream:
@@ -193,7 +193,7 @@ def from_kaggle(slug: str, folder: Path) -> Path:
         except ImportError as error:
             raise UserError(f"Kaggle's client does not start ({error}): run `make setup`, {BY_HAND}") from None
         client = KaggleApi()
-        # It ends the process where there is no token, and raises whatever a broken token file leads it to.
+        # It exits the process if there is no token, and may raise anything for a damaged token file.
         with suppress(SystemExit, Exception):
             client.authenticate()
     owner, name, *version = slug.split("/")
@@ -203,13 +203,13 @@ def from_kaggle(slug: str, folder: Path) -> Path:
         request.dataset_version_number = int(version[0])
     try:
         with _downloads(f"kaggle:{slug}") as waiting, client.build_kaggle_client() as kaggle:
-            answer = kaggle.datasets.dataset_api_client.download_dataset(request)
+            response = kaggle.datasets.dataset_api_client.download_dataset(request)
             print(f"downloading {page}")
             try:
-                # What it prints of a broken connection holds the signed address of the storage.
+                # Silenced, for its messages about a broken connection hold the signed address of the storage.
                 with redirect_stdout(io.StringIO()):
                     client.download_file(
-                        answer, str(waiting / f"{name}.zip"), kaggle.http_client(), quiet=False, resume=True
+                        response, str(waiting / f"{name}.zip"), kaggle.http_client(), quiet=False, resume=True
                     )
             except ValueError:
                 remove(waiting)  # it may have written an error page into the file
@@ -217,9 +217,9 @@ def from_kaggle(slug: str, folder: Path) -> Path:
             _check(waiting / f"{name}.zip", page)
             return Path(shutil.move(waiting / f"{name}.zip", folder / f"{name}.zip"))
     except requests.HTTPError as error:
-        answer = error.response
-        with_token = any("Authorization" in sent.request.headers for sent in (*answer.history, answer))
-        raise UserError(_kaggle_refusal(answer.status_code, slug, page, with_token)) from None
+        response = error.response
+        with_token = any("Authorization" in sent.request.headers for sent in (*response.history, response))
+        raise UserError(_kaggle_refusal(response.status_code, slug, page, with_token)) from None
     except requests.RequestException as error:
         raise UserError(
             f"Kaggle cannot be reached ({download.reason(error)}): check the network and run again to go on, {BY_HAND}"

@@ -116,7 +116,7 @@ def members(raw: IO[bytes]) -> Iterator[Member]:
             yield Member(name, 0, stream, HOLES)
         elif kind in REGULAR and not name.endswith("/"):
             yield Member(name, size, stream)
-        # 3. What was not read of it; the headers about it go with it.
+        # 3. Skip what was not read of it, and forget the headers about it.
         stream.skip()
         long_name, pax = "", {}
 
@@ -157,7 +157,7 @@ def _short_name(header: bytes) -> str:
 
 
 def _text(name: bytes) -> str:
-    # What is no UTF-8 is read byte by byte, so that two names never become one.
+    # A name that is not UTF-8 is read byte by byte, so that two names never become one.
     try:
         return name.decode("utf-8")
     except UnicodeDecodeError:

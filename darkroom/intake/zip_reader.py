@@ -42,21 +42,18 @@ class BadMember(Exception):
 
 
 class _Source:
-    """The bytes of the zip before its directory, read ahead where members follow one another."""
+    """The bytes of the zip before its directory, read ahead if members are read in the order of the file."""
 
     def __init__(self, stream: IO[bytes], end: int) -> None:
         self._stream, self._end = stream, end
         self._start, self._block = 0, b""
 
     def view(self, offset: int, size: int) -> tuple[bytes, int]:
-        """A block of bytes, and the place in it from which at least `size` bytes of the file at `offset` lie.
-
-        Fewer, where the directory begins.
-        """
+        """A block of bytes, and the place in it of the `size` bytes at `offset`; the block may end at the directory."""
         place = offset - self._start
         if place < 0 or place + size > len(self._block):
             follows = 0 <= place <= len(self._block) + PIECE
-            # Both numbers stand in the archive, and neither a file nor memory reaches as far as they can.
+            # Both numbers come from the archive and may be absurd, so both end where the directory begins.
             offset = min(offset, self._end)
             self._stream.seek(offset)
             wanted = min(max(size, PIECE) if follows else size, self._end - offset)
@@ -129,7 +126,7 @@ class Member(NamedTuple):
 
         The data itself may reach beyond the block.
         """
-        # One look for both: the name has the same length there, and the extra field is hardly ever much longer.
+        # One read for header and data: the name is as long as in the directory, the extra field hardly longer.
         block, at = self.source.view(self.offset, LOCAL.size + len(self.name) + 64 + min(self.packed, PIECE))
         if block[at : at + 4] != b"PK\3\4" or len(block) - at < LOCAL.size:
             raise BadZip(f"{self.name} is not where the archive's directory says")
@@ -157,7 +154,7 @@ class Member(NamedTuple):
 
 
 def _inflated(inflater: "zlib._Decompress", packed: bytes) -> Iterator[bytes]:
-    """All that packed bytes give, in pieces of at most 1 MiB, none of them empty."""
+    """Unpack bytes into pieces of at most 1 MiB, none of them empty."""
     piece = inflater.decompress(packed, PIECE)
     while piece:
         yield piece
@@ -166,7 +163,7 @@ def _inflated(inflater: "zlib._Decompress", packed: bytes) -> Iterator[bytes]:
 
 
 def failing(problem: str) -> Callable[[], bytes]:
-    """A content that cannot be read."""
+    """The `content()` of a member that cannot be read: a function that raises BadMember."""
 
     def read() -> bytes:
         raise BadMember(problem)

@@ -1,4 +1,4 @@
-"""The networks: features, then a head that classifies them. Any size of image, channels and classes."""
+"""Builds networks: features, then a head that classifies them, for any image size, channels and number of classes."""
 
 import math
 from collections import OrderedDict
@@ -21,8 +21,8 @@ ACTIVATIONS: dict[Activation, type[nn.Module]] = {
 class GlobalMax(nn.Module):
     """The largest value of each map: N x C x H x W to N x C x 1 x 1.
 
-    On a GPU `amax`, where equal maxima share the gradient, for AdaptiveMaxPool2d has no deterministic backward pass
-    there; on a CPU AdaptiveMaxPool2d, forward and backward several times as fast.
+    On a GPU AdaptiveMaxPool2d has no deterministic backward pass, so `amax` is used, which divides the gradient among
+    equal maxima. On a CPU AdaptiveMaxPool2d is several times as fast.
     """
 
     def forward(self, maps: Tensor) -> Tensor:
@@ -33,10 +33,10 @@ def build(settings: Model, shape: tuple[int, int, int], classes: int) -> nn.Sequ
     """A network with random weights, from images (N x channels x height x width, normalised) to logits (N x classes).
 
     `shape` is height, width, channels. The network has two children: `features`, from images to vectors, and `head`,
-    from those to logits. Nothing is loaded: pretrained weights come from `torchvision_bodies.load_pretrained`.
+    from those to logits. Pretrained weights are loaded later, by `torchvision_bodies.load_pretrained`.
 
-    Raises UserError for a name that torchvision does not know either, for a size that its network cannot take, and for
-    a function of the user's own that does not build a network.
+    Raises UserError for an unknown name, for an image size that a network of torchvision cannot take, and for a user's
+    function that does not build a network.
     """
     if settings.name == "cnn":
         features, width = _cnn(settings, shape)
@@ -53,16 +53,17 @@ def build(settings: Model, shape: tuple[int, int, int], classes: int) -> nn.Sequ
         features, width = torchvision_bodies.body(settings.name, shape)
         head = _head(settings, width, classes)
     network = nn.Sequential(OrderedDict(features=features, head=head))
-    # A body that gets pretrained weights needs no others.
+    # A body that will get pretrained weights needs no initialisation.
     initialise(head if settings.weights else network, settings.init)
     return network
 
 
 def _cnn(settings: Model, shape: tuple[int, int, int]) -> tuple[nn.Module, int]:
-    """Each number in `settings.layers` is a convolution of that width, padded so that the image keeps its size.
+    """The layers of `settings.layers`, and the number of features that they give.
 
-    A P after it halves the image. A block runs convolution, max-pool, batch norm, activation, in this order: after
-    the pool the last two have a quarter of the work, and the functions that can be learned are the same.
+    Each number is a convolution with so many output channels, padded so that the image keeps its size; a P after it
+    halves the image. The order in a block is convolution, max-pool, batch norm, activation: after the pool the last
+    two have a quarter of the work, and the functions that can be learned are the same.
     """
     height, width, channels = shape
     features: OrderedDict[str, nn.Module] = OrderedDict()
@@ -87,10 +88,10 @@ def _cnn(settings: Model, shape: tuple[int, int, int]) -> tuple[nn.Module, int]:
 
 
 def _mlp(settings: Model, shape: tuple[int, int, int]) -> tuple[nn.Module, int]:
-    """Fully connected layers on the values of the image, channel by channel, in each channel row by row.
+    """Fully connected layers on the values of the image, channel by channel, and the number of features that they give.
 
-    For each width in `settings.hidden`: linear layer, batch norm, activation, dropout. Without any, the network is
-    logistic regression.
+    For each width in `settings.hidden`: linear layer, batch norm, activation, dropout. Without hidden layers the
+    network is logistic regression.
     """
     inputs = math.prod(shape)
     features: OrderedDict[str, nn.Module] = OrderedDict(flatten=nn.Flatten())
@@ -120,10 +121,10 @@ def _head(settings: Model, inputs: int, classes: int) -> nn.Sequential:
 
 
 def initialise(part: nn.Module, scheme: Literal["default", "kaiming", "xavier"]) -> None:
-    """Draw the weights of all convolutions and linear layers anew, and set their biases to zero; `default`: neither.
+    """Draw the weights of all convolutions and linear layers, and set their biases to zero.
 
-    kaiming: normal with the gain of ReLU, by outgoing connections for convolutions, as in ResNet, and incoming ones
-    for linear layers (He et al. 2015, arXiv:1502.01852). xavier: uniform (Glorot and Bengio 2010,
+    default: leave both as PyTorch draws them. kaiming: normal with the gain of ReLU, by fan-out for convolutions, as in
+    ResNet, and by fan-in for linear layers (He et al. 2015, arXiv:1502.01852). xavier: uniform (Glorot and Bengio 2010,
     https://proceedings.mlr.press/v9/glorot10a.html).
     """
     if scheme == "default":
@@ -141,5 +142,5 @@ def initialise(part: nn.Module, scheme: Literal["default", "kaiming", "xavier"])
 
 
 def parameter_count(model: nn.Module) -> int:
-    """Trainable numbers in the model."""
+    """The number of trainable values in the model."""
     return sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)

@@ -1,4 +1,4 @@
-"""Where training runs: the device, and one GPU for each of several runs."""
+"""Chooses the device of a run; runs at the same time get a GPU each."""
 
 import os
 import time
@@ -14,9 +14,9 @@ _claimed: list[FileLock] = []  # held until the process ends
 
 
 def choose_device(wish: str, *, portable: bool) -> torch.device:
-    """The device that is asked for; `auto` is the GPU if there is one, and the CPU in portable mode.
+    """The device that `wish` names; `auto` is the GPU if there is one, but the CPU in portable mode.
 
-    Raises UserError for a device that is not there.
+    Raises UserError for a device that this machine lacks.
     """
     if wish == "auto" and portable:
         return torch.device("cpu")
@@ -33,10 +33,10 @@ def choose_device(wish: str, *, portable: bool) -> torch.device:
 
 
 def claim_gpu(count: int) -> int:
-    """The number of a GPU that no other run of this repository uses; waits until one is free.
+    """Claim a GPU that no other run of this repository uses, of `count`; return its number. Waits until one is free.
 
-    The lock lies at the root of the repository, for experiments from DVC's queue run in copies of it. It is held
-    until the process ends.
+    The lock lies at the root of the repository, because DVC's queue runs experiments in copies. The process holds it
+    until it ends.
     """
     folder = paths.root() / ".checkpoints"
     folder.mkdir(exist_ok=True)
@@ -56,10 +56,10 @@ def claim_gpu(count: int) -> int:
         time.sleep(1)
 
 
-def place(settings: Train) -> torch.device:
-    """The device of this run; with one device wanted of several GPUs, one that no other run has claimed.
+def device_of_training(settings: Train) -> torch.device:
+    """The device of a training. If it wants one of several GPUs, it gets one that no other run has claimed.
 
-    Raises UserError for more devices than there are.
+    Raises UserError for more devices than this machine has.
     """
     device = choose_device(settings.device, portable=settings.portable)
     if device.type == "cuda" and device.index is None:
@@ -73,10 +73,10 @@ def place(settings: Train) -> torch.device:
     return device
 
 
-def place_again(training: Train) -> torch.device:
-    """Where the stages after a training work: where it did, on a GPU of their own; elsewhere if that is not there.
+def device_after_training(training: Train) -> torch.device:
+    """The device of a stage that uses a trained model: the training's kind of device if it is there, else `auto`.
 
-    `training` is `train` of model.json.
+    `training` is `train` of model.json. Of several GPUs, the stage claims one of its own.
     """
     try:
         device = choose_device(training.device, portable=training.portable)
@@ -87,5 +87,5 @@ def place_again(training: Train) -> torch.device:
 
 
 def is_main() -> bool:
-    """Whether this process is the one that writes and logs. Known before any other process is started."""
+    """Whether this process is the one that writes and logs; known before the other processes start."""
     return all(os.environ.get(name, "0") == "0" for name in ("LOCAL_RANK", "NODE_RANK"))

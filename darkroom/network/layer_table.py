@@ -12,7 +12,7 @@ from darkroom.network.shadow import shadow
 def table(network: nn.Module, shape: tuple[int, int, int]) -> str:
     """The layers with output shapes, parameters and multiply-adds for one image (`shape`: height, width, channels).
 
-    As deep as some 60 lines allow. The network is not run: a copy without data is, on the meta device.
+    The table goes into modules as deep as some 60 lines allow. Only a copy without data runs, on the meta device.
     """
     height, width, channels = shape
     summary = torchinfo.summary(
@@ -30,7 +30,7 @@ def table(network: nn.Module, shape: tuple[int, int, int]) -> str:
 
 
 def _depth(network: nn.Module, lines: int) -> int:
-    """How many levels of modules can be listed in so many lines, two at least."""
+    """How many levels of modules so many lines can list, two at least."""
     levels = [name.count(".") + 1 for name, _ in network.named_modules() if name]
-    fitting = [depth for depth in range(2, max(levels) + 1) if sum(level <= depth for level in levels) <= lines]
-    return max(fitting, default=2)
+    depths = [depth for depth in range(2, max(levels) + 1) if sum(level <= depth for level in levels) <= lines]
+    return max(depths, default=2)

@@ -1,4 +1,4 @@
-"""From images as they are stored to what a network takes: mean, deviation and their scale."""
+"""Normalises stored images to a network's input: mean, standard deviation and their scale."""
 
 from collections.abc import Sequence
 
@@ -11,10 +11,10 @@ IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # do
 
 
 def statistics(settings: Model, mean: list[float], std: list[float]) -> tuple[list[float], list[float]]:
-    """Mean and deviation per channel, in [0, 1], by which images are normalised.
+    """The mean and standard deviation per channel, in [0, 1], that normalise images.
 
-    The training images' own, which are given; where training starts from weights, those of ImageNet, for which
-    torchvision's weights were made. Images of other than three channels get the average over its three.
+    These are `mean` and `std`, those of the training images. A training that starts from torchvision's weights takes
+    ImageNet's, with which those were made; if images have not three channels, each gets the average of the three.
     """
     if settings.weights is None:
         return mean, std
@@ -25,13 +25,13 @@ def statistics(settings: Model, mean: list[float], std: list[float]) -> tuple[li
 
 
 def normalise(images: Tensor, mean: Tensor, std: Tensor) -> Tensor:
-    """Images as stored (uint8, N x height x width x channels) to a model's input (float, channels second).
+    """Turn stored images (uint8, N x H x W x C) into a model's input (float, N x C x H x W).
 
-    The memory stays in place: N x H x W x C seen as N x C x H x W is PyTorch's channels_last.
+    The order in memory stays: N x H x W x C seen as N x C x H x W is PyTorch's channels_last.
     """
     return images.permute(0, 3, 1, 2).to(mean.dtype).sub(mean).div_(std)
 
 
 def to_bytes_scale(values: Sequence[float]) -> Tensor:
-    """Statistics of values in [0, 1], per channel, as a channels x 1 x 1 tensor on the scale of the stored bytes."""
+    """Per-channel statistics in [0, 1] on the scale of stored bytes: float32, channels x 1 x 1, 0 to 255."""
     return torch.tensor(values, dtype=torch.float32).mul(255).view(-1, 1, 1)

@@ -1,4 +1,4 @@
-"""A network that a user's own function builds: loaded, and tried before it costs a training."""
+"""Builds a network by a user's own function, and tries it out before a training starts."""
 
 import copy
 
@@ -12,15 +12,15 @@ from darkroom.network.shadow import shadow
 
 
 def body(name: str, shape: tuple[int, int, int]) -> tuple[nn.Module, int]:
-    """The network of the function `own.module:function`, without a last layer, and the number of features it gives.
+    """The network that the function `own.module:function` builds, and its number of features; it has no last layer.
 
-    The function takes the image's height, width, channels, and returns any module that maps images (N x channels x
-    height x width, normalised) to features (N x that number).
+    The function takes (height, width, channels) of an image and returns a module that maps images (N x channels x
+    height x width, normalised) to features (float32, N x that number).
 
-    Raises UserError, one sentence, where it does not, or where its weights cannot be kept in a file.
+    Raises UserError if the function or its network does anything else, or if a file cannot hold the weights.
     """
     build = own_code.load(name, "shape")
-    with own_code.told(name):
+    with own_code.as_user_error(name):
         network = build(shape)
     if not isinstance(network, nn.Module):
         raise UserError(f"{name} returned a {type(network).__name__}, but must return a network, a torch.nn.Module")
@@ -29,7 +29,7 @@ def body(name: str, shape: tuple[int, int, int]) -> tuple[nn.Module, int]:
 
 
 def _check_weights(name: str, network: nn.Module) -> None:
-    """Refuse what would fail when the trained weights are written."""
+    """Refuse a network whose weights `safetensors` could not write after the training."""
     places: dict[int, str] = {}
     for key, value in network.state_dict().items():
         if not isinstance(value, Tensor) or is_lazy(value):
@@ -46,25 +46,25 @@ def _check_weights(name: str, network: nn.Module) -> None:
 
 
 def _features(name: str, network: nn.Module, shape: tuple[int, int, int]) -> int:
-    """How many features a copy of the network gives of two images.
+    """How many features a copy of the network makes of each of two images.
 
-    It is run as in training, as in use, and as a shadow without data, from which its table of layers is made.
+    The copy runs in training mode, in evaluation mode, and as a shadow without data, as the table of layers needs it.
     """
     height, width, channels = shape
     images = torch.zeros(2, height, width, channels).permute(0, 3, 1, 2)  # channels_last in memory, as in a training
-    with own_code.told(f"the network of {name}, on two images of {height}x{width} and {channels} channels,"):
+    with own_code.as_user_error(f"the network of {name}, on two images of {height}x{width} and {channels} channels,"):
         trial = copy.deepcopy(network).cpu().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        with torch.random.fork_rng(devices=[]):  # dropout would draw, and the numbers after it would be others
-            found = [trial.train()(images)]
-            if isinstance(found[0], Tensor) and found[0].requires_grad:
-                found[0].sum().backward()  # type: ignore[no-untyped-call]
+        with torch.random.fork_rng(devices=[]):  # dropout draws numbers, which must not change those of the training
+            outputs = [trial.train()(images)]
+            if isinstance(outputs[0], Tensor) and outputs[0].requires_grad:
+                outputs[0].sum().backward()  # type: ignore[no-untyped-call]
             with torch.no_grad():
-                found += [trial.eval()(images), shadow(trial)(images.to("meta"))]
-    for output in found:
+                outputs += [trial.eval()(images), shadow(trial)(images.to("meta"))]
+    for output in outputs:
         form = f"{output.dtype} of shape {tuple(output.shape)}" if isinstance(output, Tensor) else type(output).__name__
         if not isinstance(output, Tensor) or output.dtype != torch.float32 or output.ndim != 2 or len(output) != 2:
             raise UserError(
                 f"{name} built a network that makes {form} of two images of {height}x{width} and {channels} channels, "
                 "but must make a vector of float32 of each, 2 x features: end it with a pool and nn.Flatten()"
             )
-    return int(found[0].shape[1])
+    return int(outputs[0].shape[1])

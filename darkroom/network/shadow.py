@@ -1,4 +1,4 @@
-"""A network without its numbers, from which shapes are read off at no cost."""
+"""A copy of a network without data, which gives the shapes of its outputs at no cost."""
 
 import copy
 
@@ -6,6 +6,7 @@ from torch import nn
 
 
 def shadow(network: nn.Module) -> nn.Module:
-    """A copy in evaluation mode whose tensors have shapes alone; the parameters' data is never copied."""
+    """A copy in evaluation mode on the meta device, where tensors have shapes alone; no data is copied."""
+    # deepcopy takes the parameters from its memo instead of copying them.
     memo = {id(one): nn.Parameter(one.detach().to("meta"), one.requires_grad) for one in network.parameters()}
     return copy.deepcopy(network, memo).to("meta").eval()

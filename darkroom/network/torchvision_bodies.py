@@ -1,4 +1,4 @@
-"""Networks of torchvision as bodies without their classifiers, and pretrained weights for them."""
+"""Networks of torchvision without their last layers, and pretrained weights for them."""
 
 import difflib
 import re
@@ -19,7 +19,7 @@ from darkroom.base.errors import UserError
 from darkroom.base.files import sha256
 from darkroom.config.params import Model
 
-# What torchvision itself renames when it reads its older files.
+# The names in torchvision's older files and what torchvision renames them to.
 _OLD_NAMES = (
     (re.compile(r"(denselayer\d+\.(?:norm|conv))\.([12])\."), r"\1\2."),
     (re.compile(r"\.mlp\.linear_1\."), ".mlp.0."),
@@ -28,13 +28,13 @@ _OLD_NAMES = (
 
 
 def body(name: str, shape: tuple[int, int, int]) -> tuple[nn.Module, int]:
-    """A classification network of torchvision without its last layer, and the number of features that it gives.
+    """A classification network of torchvision without its last layer, and its number of features.
 
-    It maps images (N x channels x height x width, normalised) to features (N x that number), for `shape` height,
-    width, channels. torchvision's dropout and hidden layers before the last one stay; weights are random, as
-    torchvision draws them. For other than three channels the first convolution is adapted, see `for_channels`.
+    It maps images (N x channels x height x width, normalised) to features (N x that number); `shape` is height, width,
+    channels. torchvision's dropout and hidden layers before the last layer stay; weights are random, as torchvision
+    draws them. `for_channels` adapts the first convolution to the number of channels.
 
-    Raises UserError for an unknown name, and for a size of image that the network cannot take.
+    Raises UserError for an unknown name, and for an image size that the network cannot take.
     """
     height, width, channels = shape
     known = torchvision.models.list_models(module=torchvision.models)
@@ -76,9 +76,9 @@ def _options(name: str, height: int, width: int) -> dict[str, Any]:
 
 
 def _cut(network: nn.Module) -> int:
-    """Put an identity in the place of the classifier's last layer; return what that layer took.
+    """Replace the classifier's last layer by an identity; return the number of that layer's inputs.
 
-    SqueezeNet ends in a 1x1 convolution and the mean of its maps: without it the features are means as well.
+    SqueezeNet's last layer is a 1x1 convolution, followed by the mean of its maps: its features are means too.
     """
     layers = [(name, module) for name, module in network.named_modules() if isinstance(module, nn.Linear | nn.Conv2d)]
     name, last = layers[-1]
@@ -88,7 +88,7 @@ def _cut(network: nn.Module) -> int:
 
 
 def _plain(network: nn.Module) -> nn.Sequential:
-    """MNASNet as a plain sequence: its own class refuses weights from files that hold tensors alone."""
+    """MNASNet as nn.Sequential: its own class cannot load weights from a file that holds tensors alone."""
     body = nn.Sequential()
     body.add_module("layers", network.get_submodule("layers"))
     body.add_module("pool", nn.AdaptiveAvgPool2d(1))
@@ -98,11 +98,11 @@ def _plain(network: nn.Module) -> nn.Sequential:
 
 
 def _try(network: nn.Module, shape: tuple[int, int, int]) -> None:
-    """Run the fresh network on the meta device, where tensors have shapes alone: errors are those of a real run."""
+    """Run the network on the meta device, where tensors have shapes alone: it raises the errors of a real run."""
     height, width, channels = shape
     tensors = {**dict(network.named_parameters()), **dict(network.named_buffers())}
     on_meta = {name: value.detach().to("meta") for name, value in tensors.items()}
-    network.eval()  # dropout would draw numbers, and batch norm would want more than one
+    network.eval()  # in training mode dropout draws numbers, and batch norm refuses a single image
     with torch.no_grad():
         torch.func.functional_call(network, on_meta, torch.empty(1, channels, height, width, device="meta"))
     network.train()
@@ -114,10 +114,10 @@ def _first_convolution(network: nn.Module) -> str:
 
 
 def for_channels(weight: Tensor, channels: int) -> Tensor:
-    """The weights of a convolution (outputs x inputs x height x width) for another number of input channels.
+    """Adapt the weights of a convolution (outputs x inputs x height x width) to another number of input channels.
 
-    For one channel they are summed over the inputs, so that a grey picture gives the response of its RGB copy. For
-    other numbers the inputs are repeated in order and scaled by inputs / channels, to keep the size of the response.
+    For one channel they are summed over the inputs, so that a grey picture gives the same output as its RGB copy. For
+    other numbers the inputs are repeated in order and scaled by inputs / channels, which keeps the size of the output.
     """
     inputs = weight.shape[1]
     if channels == inputs:
@@ -128,28 +128,31 @@ def for_channels(weight: Tensor, channels: int) -> Tensor:
 
 
 def load_pretrained(network: nn.Sequential, settings: Model) -> str | None:
-    """Load the weights that `settings.weights` names into the body of `network`, which `architectures.build` has made.
+    """Load the weights that `settings.weights` names into the body of `network`, made by `architectures.build`.
 
-    null loads none. DEFAULT is torchvision's best weights for this network, fetched once into torch.hub's folder.
+    None loads nothing. DEFAULT means torchvision's best weights for this network, fetched once into torch.hub's folder.
     Anything else is the path of a state dict: .safetensors, or a file of torch.save that holds tensors alone, bare or
     under `state_dict` or `model`. Names may be those of the torchvision network, of its `.features` alone, or of a
-    Darkroom model. The head stays as it is: weights of the file's classifier are left out.
+    Darkroom model. The head stays as it is; the file's classifier is ignored.
 
-    Returns the sha256 of the file, or None for null. Raises UserError where the file cannot be had, cannot be read,
-    or lacks weights of the body.
+    Returns the sha256 of the file, or None. Raises UserError if the file cannot be fetched or read, or lacks weights of
+    the body.
     """
     if settings.weights is None:
         return None
     file = _download(settings.name) if settings.weights == "DEFAULT" else Path(settings.weights)
     features = network.get_submodule("features")
     own = features.state_dict()
+    # 1. Read the tensors, under the body's names.
     state = _renamed(_read(file), own)
+    # 2. Adapt them to this number of channels and, for a vision transformer, to this image size.
     first = f"{_first_convolution(features)}.weight"
     if first in state and state[first].ndim == 4:
         state[first] = for_channels(state[first], own[first].shape[1])
     if isinstance(features, torchvision.models.VisionTransformer):
-        with suppress(ValueError, KeyError):  # what does not fit is named below
+        with suppress(ValueError, KeyError):  # the check below names what does not fit
             state = interpolate_embeddings(features.image_size, features.patch_size, state)
+    # 3. Check that the body gets all its weights, and load them.
     wanted = [name for name in own if not name.endswith("num_batches_tracked")]
     wrong = [name for name in wanted if name not in state or state[name].shape != own[name].shape]
     if wrong:
@@ -163,14 +166,14 @@ def load_pretrained(network: nn.Sequential, settings: Model) -> str | None:
 
 
 def _download(name: str) -> Path:
-    """The file of torchvision's best weights, from torch.hub's folder, or from the web with its hash checked."""
+    """The file of torchvision's best weights in torch.hub's folder; if missing, fetched there and its hash checked."""
     url: str = torchvision.models.get_model_weights(name).DEFAULT.url
     folder = Path(torch.hub.get_dir()) / "checkpoints"
     file = folder / url.rpartition("/")[2]
     if not file.is_file():
         folder.mkdir(parents=True, exist_ok=True)
         try:
-            # The name ends in the first digits of the sha256.
+            # The file's name ends in the first digits of its sha256.
             start = file.stem.rpartition("-")[2]
             torch.hub.download_url_to_file(url, str(file), hash_prefix=start, progress=sys.stderr.isatty())
         except (OSError, HTTPException, RuntimeError) as error:
@@ -194,7 +197,7 @@ def _read(file: Path) -> dict[str, Tensor]:
             content = torch.load(file, map_location="cpu", weights_only=True)
     except OSError:
         raise
-    except Exception:  # pickle, zipfile, torch and safetensors each have their own
+    except Exception:  # pickle, zipfile, torch and safetensors each raise their own types
         raise UserError(
             f"model.weights is {file}, which is damaged or holds more than tensors: save a state dict, with "
             "torch.save(network.state_dict(), file) or as .safetensors"
@@ -211,7 +214,7 @@ def _read(file: Path) -> dict[str, Tensor]:
 
 
 def _renamed(state: dict[str, Tensor], own: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The state dict with the names of the body: torchvision's, with `features.` put in front, or taken off."""
+    """The state dict under the names that match most of the body's: as they are, with `features.` added or removed."""
     for pattern, replacement in _OLD_NAMES:
         state = {pattern.sub(replacement, name): value for name, value in state.items()}
     choices = [

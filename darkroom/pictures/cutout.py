@@ -1,4 +1,4 @@
-"""Pictures brought to the look of the training images: negatives, and photos of one dark or light sign on a ground."""
+"""Makes pictures look like the training images: negatives, and photos of one dark or light sign on a background."""
 
 import cv2
 import numpy as np
@@ -7,26 +7,26 @@ from numpy.typing import NDArray
 from darkroom.base.errors import UserError
 from darkroom.pictures.decoding import Pixels
 
-WORKING_SIDE = 400  # pixels; the longer side of a photo while the ground is estimated
-ROUNDS = 10  # of the fit of the ground; each leaves out what the last one found to stand out
-EXTENT = 20 / 28  # of MNIST: its digits fill a box of 20 pixels in images of 28
+WORKING_SIDE = 400  # pixels; the longer side of a photo while the background is estimated
+ROUNDS = 10  # of the fit of the background; each leaves out the pixels that stand out from the last fit
+EXTENT = 20 / 28  # as in MNIST, whose digits fill a box of 20 pixels in images of 28
 
 
 def negative(pixels: Pixels) -> Pixels:
-    """White for black and black for white."""
+    """The negative of an image: white for black and black for white."""
     return np.asarray(255 - pixels, np.uint8)
 
 
 def fit(pixels: Pixels, shape: tuple[int, int, int], *, light: bool, extent: float = EXTENT) -> Pixels:
-    """Cut out what stands on an even or slowly shaded ground, and set it as the training images have it.
+    """Cut out the sign on an even or slowly shaded background, and place it as MNIST places its digits.
 
-    `pixels` is height x width x channels, uint8. The ground is a surface of the second degree, fitted to the pixels
-    that do not stand out from it, and is taken off; contrast is stretched. What remains is scaled, with its
-    proportions, until its longer side is the share `extent` of the image, and set with its centre of mass in the
-    middle, as MNIST was made (LeCun et al. 1998, doi:10.1109/5.726791). It is bright on black where `light` is true,
-    else the reverse.
+    `pixels` and the result are height x width x channels, uint8; the result has `shape`. The background is a quadratic
+    surface, fitted to the pixels that do not stand out from it, and is subtracted; contrast is stretched. The sign is
+    scaled, with its proportions, until its longer side is the share `extent` of the image, and its centre of mass is
+    placed in the middle (LeCun et al. 1998, doi:10.1109/5.726791). It is bright on black if `light` is true, else dark
+    on white.
 
-    Raises UserError for colour (`shape`, height x width x channels, must have one), and where nothing stands out.
+    Raises UserError if `shape` has more than one channel, and if nothing stands out from the background.
     """
     height, width, channels = shape
     if channels != 1:
@@ -61,23 +61,26 @@ def _grey(pixels: Pixels) -> Pixels:
 
 
 def _sign(grey: NDArray[np.float32]) -> NDArray[np.float32]:
-    """How far each pixel stands out from the ground, 0 to 1, on the side (dark or light) where more does."""
-    # 1. What lies further from the ground than noise does, on the dark or the bright side.
-    apart = cv2.GaussianBlur(grey, (0, 0), max(grey.shape) / 300) - _ground(grey)
-    noise = 1.4826 * float(np.median(np.abs(apart)))  # the deviation, were it normal
+    """How far each pixel stands out from the background, 0 to 1: the dark pixels or the bright ones, whichever do more.
+
+    `grey` and the result are height x width.
+    """
+    # 1. Find the pixels that differ from the background by more than noise, on the dark or the bright side.
+    difference = cv2.GaussianBlur(grey, (0, 0), max(grey.shape) / 300) - _background(grey)
+    noise = 1.4826 * float(np.median(np.abs(difference)))  # the standard deviation, if the noise is normal
     threshold = max(4 * noise, 12)  # grey levels
-    dark, bright = (float(np.maximum(side - threshold, 0).sum()) for side in (-apart, apart))
-    apart = -apart if dark > bright else apart
-    if not (apart > threshold).any():
-        return np.zeros_like(apart)
-    # 2. From distance to strength: nine tenths of what stands out are at full strength or near it.
-    full = float(np.quantile(apart[apart > threshold], 0.9))
-    strength = np.clip((apart - threshold / 2) / max(full - threshold / 2, 1), 0, 1)
-    # 3. Specks go: what is far smaller than the largest piece.
-    count, pieces, facts, _ = cv2.connectedComponentsWithStats((strength > 0.3).astype(np.uint8), connectivity=8)
+    dark, bright = (float(np.maximum(side - threshold, 0).sum()) for side in (-difference, difference))
+    difference = -difference if dark > bright else difference
+    if not (difference > threshold).any():
+        return np.zeros_like(difference)
+    # 2. Turn difference into strength; a tenth of the pixels that stand out get full strength.
+    full = float(np.quantile(difference[difference > threshold], 0.9))
+    strength = np.clip((difference - threshold / 2) / max(full - threshold / 2, 1), 0, 1)
+    # 3. Remove specks: pieces with less than a twentieth of the area of the largest.
+    count, pieces, statistics, _ = cv2.connectedComponentsWithStats((strength > 0.3).astype(np.uint8), connectivity=8)
     if count == 1:
-        return np.zeros_like(apart)
-    areas = facts[:, cv2.CC_STAT_AREA]
+        return np.zeros_like(difference)
+    areas = statistics[:, cv2.CC_STAT_AREA]
     kept = areas >= 0.05 * areas[1:].max()
     kept[0] = False
     # The soft edge of a piece belongs to it.
@@ -85,24 +88,24 @@ def _sign(grey: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.asarray(strength * near, np.float32)
 
 
-def _ground(grey: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The surface of the second degree through most pixels, by least squares that leave out what stands out."""
+def _background(grey: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The quadratic surface through most pixels, by least squares without the pixels that stand out."""
     height, width = grey.shape
     y, x = np.meshgrid(np.linspace(-1, 1, height), np.linspace(-1, 1, width), indexing="ij")
     terms = np.stack([np.ones_like(x), x, y, x * x, x * y, y * y], axis=-1).reshape(-1, 6)
     values = grey.reshape(-1).astype(np.float64)
     # The first guess is level: a sign that fills a third of the picture would tilt a free surface.
     surface = np.full_like(values, np.median(values))
-    for round_ in range(ROUNDS):
-        apart = np.abs(values - surface)
-        inner = apart <= max(2.5 * 1.4826 * float(np.median(apart)), 2)
-        degree = 3 if round_ < ROUNDS // 2 else 6  # a plane first
-        found = np.linalg.lstsq(terms[inner, :degree], values[inner], rcond=None)[0]
-        surface = terms[:, :degree] @ found
+    for iteration in range(ROUNDS):
+        difference = np.abs(values - surface)
+        inliers = difference <= max(2.5 * 1.4826 * float(np.median(difference)), 2)
+        count = 3 if iteration < ROUNDS // 2 else 6  # of terms: a plane first
+        weights = np.linalg.lstsq(terms[inliers, :count], values[inliers], rcond=None)[0]
+        surface = terms[:, :count] @ weights
     return surface.reshape(height, width).astype(np.float32)
 
 
 def _place(mass: NDArray[np.uint64], side: int) -> int:
-    """Where a line of pixels begins, so that its centre of mass lies in the middle of `side`, or as near as it fits."""
+    """Where a line of pixels begins, so that its centre of mass is in the middle of `side`, or as near as possible."""
     centre = float((np.arange(len(mass)) * mass).sum() / mass.sum())
     return int(np.clip(round((side - 1) / 2 - centre), 0, side - len(mass)))

@@ -10,7 +10,7 @@ import pandas as pd
 from darkroom.base.words import listed
 from darkroom.config.stage_files import (
     AuditFigures,
-    Confused,
+    ConfusedPair,
     Curves,
     ErrorFigures,
     Evaluation,
@@ -130,7 +130,7 @@ def evaluation(
     predictions: pd.DataFrame,
     classes: list[str],
     temperature: float,
-    pairs: list[Confused],
+    pairs: list[ConfusedPair],
 ) -> dict[str, Any]:
     """The section on the evaluation. `predictions` are those of the test split: label, predicted (class numbers)."""
     test, val, baselines = figures.test, figures.val, figures.baselines

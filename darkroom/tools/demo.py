@@ -23,7 +23,7 @@ from darkroom.base.errors import UserError
 from darkroom.classifier.inference import Classifier
 from darkroom.config.stage_files import Evaluation, ModelFacts
 from darkroom.dataset.neighbours import nearest
-from darkroom.dataset.packed import Images, Labels, Rows, chunks, images_of, labels_of, load_index, load_split
+from darkroom.dataset.packed import Images, Labels, Rows, chunks, images_if_like, labels_of, load_index, load_split
 from darkroom.pictures.decoding import Pixels
 from darkroom.tools.ports import HOST
 
@@ -92,7 +92,7 @@ def heading(facts: ModelFacts, folder: Path) -> tuple[str, str]:
 
 def known_images(classifier: Classifier) -> Known | None:
     """The training images with their features (at most `MAX_COMPARED`); None where this model's data are not here."""
-    images = images_of(classifier.classes, classifier.shape)
+    images = images_if_like(classifier.classes, classifier.shape)
     if images is None:
         return None
     rows = load_split("train")

@@ -23,7 +23,7 @@ from darkroom.base.errors import UserError
 from darkroom.base.files import replacing, sha256
 from darkroom.classifier.inference import Classifier
 from darkroom.config.stage_files import ModelFacts
-from darkroom.dataset.packed import Images, chunks, images_of, load_split
+from darkroom.dataset.packed import Images, chunks, images_if_like, load_split
 from darkroom.network import normalisation
 
 FORMATS = ("onnx",)
@@ -142,7 +142,7 @@ def session(file: Path) -> onnxruntime.InferenceSession:
 
 def pictures(classifier: Classifier) -> tuple[Images, NDArray[np.int64], str]:
     """Images, the rows to compare on, and a name for them: the test split, or random pictures without the data."""
-    images = images_of(classifier.classes, classifier.shape)
+    images = images_if_like(classifier.classes, classifier.shape)
     if images is not None:
         return images, load_split("test"), "test images"
     noise = np.random.default_rng(0).integers(0, 256, (RANDOM_PICTURES, *classifier.shape), np.uint8)

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Literal, TextIO
 
-from darkroom.base.console import replace_what_the_terminal_lacks
+from darkroom.base.console import replace_unencodable_letters
 from darkroom.base.errors import printable
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ def writer(form: Form, top_k: int) -> "Callable[[dict[str, Prediction]], None]":
     """A function that prints one batch of predictions, by the names of their pictures, each time it is called."""
     if form == "csv":
         codecs.register_error("name", _encode_unchanged)
-        replace_what_the_terminal_lacks("name")
+        replace_unencodable_letters("name")
         table = csv.writer(sys.stdout, lineterminator="\n")
         ranks = [f"{name}_{rank}" for rank in range(1, top_k + 1) for name in ("class", "probability")]
         table.writerow(["picture", *ranks, "unlike", "reasons", "inverted"])

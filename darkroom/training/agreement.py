@@ -1,7 +1,6 @@
-"""The processes that train as one compare all that decides the result, before the first step.
+"""Before the first step, processes that train as one compare everything that decides the result.
 
-Each would else train by what it finds on its machine: another learning rate or other labels on one node give a wrong
-model without a word.
+Without this check, another learning rate or other labels on one node would silently give a wrong model.
 """
 
 import contextlib
@@ -21,28 +20,28 @@ from darkroom.training.peers import Peers, peers
 
 # Packages that compute, or whose numbers are drawn.
 PACKAGES = ("torch", "torchvision", "numpy", "lightning-fabric")
-# Machines may differ in them: how many threads one has changes last bits, and where its images lie changes nothing.
-OWN = ("train.threads", "train.memory_share")
-PIECES, PIECE_BYTES = 64, 2**16  # of the images that are compared
-SHORT = 40  # characters of a value that is shown
-SHOWN = 5  # differences that are named
+# Settings that may differ between machines: they change no more than the last bits.
+MAY_DIFFER = ("train.threads", "train.memory_share")
+PIECES, PIECE_BYTES = 64, 2**16  # the pieces of the file of images that are compared
+SHORT = 40  # characters; a message shows no longer values
+SHOWN = 5  # differences that a message names
 
 Claims = dict[str, str]
 
 
 def require(facts: ModelFacts, files: Iterable[Path]) -> None:
-    """Compare with the other processes: parameters, content of files (code and data), images, packages.
+    """Compare parameters, files of code and data, images and packages with those of the other processes.
 
-    `facts` are those of the model to come, `files` those that decide a training besides. Costs nothing where one
-    process trains alone. Raises UserError, with the same sentence in every process, where one differs from the first.
+    `facts` are those of the model to be trained, `files` the other files that decide the result. A process that trains
+    alone skips the comparison. Raises UserError, the same sentence in every process, if one differs from the first.
     """
     if found := peers():
         _compare(found, claims(facts, files))
 
 
 def claims(facts: ModelFacts, files: Iterable[Path]) -> Claims:
-    """What this process would train by, by name: short values as they are, long ones as their sha256."""
-    found = {name: value for name, value in _flat(facts.model_dump(), "").items() if name not in OWN}
+    """What this process would train with, by name: values as JSON, files as their sha256."""
+    found = {name: value for name, value in _flat(facts.model_dump(), "").items() if name not in MAY_DIFFER}
     root = Path(__file__).parents[2]
     for file in files:
         place = file.resolve()
@@ -57,16 +56,16 @@ def claims(facts: ModelFacts, files: Iterable[Path]) -> Claims:
 
 
 def _flat(content: object, name: str) -> Claims:
-    """Nested settings by their dotted names; lists are one value."""
+    """Nested settings as JSON under their dotted names; a list is one value."""
     if not isinstance(content, dict):
         return {name: json.dumps(content)}
     return {key: value for part in content for key, value in _flat(content[part], f"{name}.{part}".strip(".")).items()}
 
 
 def _sample(file: Path) -> str:
-    """The size of a large file, and a hash of pieces all over it: it may have 100 GB, and be copied by hand.
+    """The size of a file, and a hash of pieces from all over it, for the file may have 100 GB.
 
-    What every image should be stands in the index, whole.
+    This finds a bad copy; the index, compared in full, holds the hash of every image.
     """
     size = file.stat().st_size
     digest = hashlib.sha256(str(size).encode())
@@ -78,16 +77,16 @@ def _sample(file: Path) -> str:
 
 
 def _compare(peers: Peers, own: Claims) -> None:
-    """The first process compares, and tells all the others what it found."""
+    """The first process compares the claims of all, and gives every process its verdict."""
     peers.put("claims", json.dumps(own))
     if peers.rank == 0:
-        found: dict[str, list[str]] = {}
+        names_of: dict[str, list[str]] = {}  # processes, by what differs
         for rank, hello in sorted(peers.hellos.items()):
             if differing := differences(own, json.loads(peers.get("claims", rank))):
-                found.setdefault(differing, []).append(hello.name)
+                names_of.setdefault(differing, []).append(hello.name)
         first = peers.hellos[0].name
-        told = [f"{', '.join(names)} differs from {first} in {differing}" for differing, names in found.items()]
-        peers.put("verdict", "; ".join(told))
+        parts = [f"{', '.join(names)} differs from {first} in {differing}" for differing, names in names_of.items()]
+        peers.put("verdict", "; ".join(parts))
     if verdict := peers.get("verdict", 0):
         raise UserError(
             f"{verdict}: bring the same commit, parameters, data and packages there (`git status`, `dvc pull`, "
@@ -96,12 +95,12 @@ def _compare(peers: Peers, own: Claims) -> None:
 
 
 def differences(first: Claims, other: Claims) -> str:
-    """What differs from the first process, in words; empty where nothing does."""
+    """The differences from the first process, in words; empty if there are none."""
     names = [name for name in {**first, **other} if first.get(name) != other.get(name)]
-    said = [_difference(name, first.get(name, "missing"), other.get(name, "missing")) for name in names[:SHOWN]]
+    parts = [_difference(name, first.get(name, "missing"), other.get(name, "missing")) for name in names[:SHOWN]]
     if len(names) > SHOWN:
-        said.append(f"{len(names) - SHOWN} more")
-    return ", ".join(said)
+        parts.append(f"{len(names) - SHOWN} more")
+    return ", ".join(parts)
 
 
 def _difference(name: str, first: str, other: str) -> str:

@@ -1,7 +1,7 @@
-"""Images of one split by the batch: out of the device's memory where they fit, else from disk, read ahead by a thread.
+"""Reads the images of one split batch by batch: from the device's memory if they fit, else from disk, ahead of use.
 
-No image is ever handled alone. A set that does not fit is read in large pieces: the order of its images is mixed in
-blocks that lie together on disk, so that a pass over it runs at the speed of the disk, in bounded memory.
+No image is ever handled alone. A set that does not fit is read in large pieces. Its order is mixed in blocks that lie
+together on disk, so that a pass over it runs at the speed of the disk, in bounded memory.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,19 +14,19 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from darkroom.augment.randomness import brought
+from darkroom.augment.randomness import to_device
 from darkroom.dataset.packed import Images, Labels, Rows, chunks
 
 WHOLE_BYTES = 2**30  # sets up to this size are shuffled image by image
-BLOCK_BYTES = 2**18  # images of larger ones that stay together ...
-MIX_BYTES = 2**26  # ... and those among which they are mixed
-WINDOW_BYTES = 2**26  # read ahead of the training; two such windows are in memory
-GAP_BYTES = 2**16  # reading past so much is cheaper than another read
+BLOCK_BYTES = 2**18  # larger sets are shuffled in blocks of this size ...
+MIX_BYTES = 2**26  # ... and then within stretches of this size
+WINDOW_BYTES = 2**26  # the size of one read ahead; two such windows are in memory
+GAP_BYTES = 2**16  # a gap up to this size is cheaper to read than to skip
 CGROUP = Path("/sys/fs/cgroup")
 
 
 class Batches:
-    """One split: labels on the device, images (uint8, height x width x channels) there or on disk."""
+    """One split: labels on the device, images (uint8, height x width x channels) on the device or on disk."""
 
     def __init__(
         self, images: Images, rows: Rows, labels: Labels, device: torch.device, *, memory_share: float
@@ -42,17 +42,17 @@ class Batches:
         return len(self._rows)
 
     def order(self, generator: torch.Generator, *, balance: bool) -> Tensor:
-        """Positions for one pass (int64, on the CPU): every image once, or, to `balance`, classes equally often."""
+        """Positions for one pass (int64, on the CPU): each image once or, with `balance`, each class equally often."""
         return balanced(self.labels, generator) if balance else shuffled(len(self), self.image_bytes, generator)
 
     def read(self, parts: Sequence[Tensor]) -> Iterator[Tensor]:
-        """The images at these positions of the split, part after part, on the device: uint8, N x H x W x C.
+        """Yield the images of each part, on the device: uint8, N x H x W x C.
 
-        `parts` are int64 on the CPU.
+        `parts` hold positions in the split, int64 on the CPU.
         """
         if self._whole is not None:
             for part in parts:
-                yield self._whole[brought(part, self.device)]
+                yield self._whole[to_device(part, self.device)]
             return
         with ThreadPoolExecutor(1, "read ahead") as reader:
             windows = list(self._windows(parts))
@@ -65,6 +65,7 @@ class Batches:
                     yield images.to(self.device, non_blocking=True)
 
     def _windows(self, parts: Sequence[Tensor]) -> Iterator[list[Tensor]]:
+        """Group the parts into windows of at most `WINDOW_BYTES`, one part at least."""
         window: list[Tensor] = []
         for part in parts:
             if window and (sum(map(len, window)) + len(part)) * self.image_bytes > WINDOW_BYTES:
@@ -75,7 +76,7 @@ class Batches:
             yield window
 
     def _load(self, window: list[Tensor]) -> list[Tensor]:
-        """The images of some batches, read in the order in which they lie on disk."""
+        """Read the images of a window's parts in the order in which they lie on disk."""
         rows = self._rows[torch.cat(window).numpy()]
         order = np.argsort(rows, kind="stable")
         found = np.empty((len(rows), *self._images.shape[1:]), np.uint8)
@@ -89,7 +90,7 @@ class Batches:
         return list(torch.split(whole, [len(part) for part in window]))
 
     def _piece(self, start: int, stop: int) -> Images:
-        """Neighbouring images. Read, not mapped: pages of a map count as this process's memory."""
+        """The images from `start` to `stop`, read past the memory map, whose pages count as this process's memory."""
         if not isinstance(self._images, np.memmap):
             return self._images[start:stop]
         count = (stop - start) * self.image_bytes
@@ -107,9 +108,9 @@ def of_splits(
     memory_share: float,
     processes: int = 1,
 ) -> dict[str, Batches]:
-    """The splits of one training, which take `memory_share` of what is free together, the first ones first.
+    """The splits of one training; the first ones are kept in memory while all take at most `memory_share` of the free.
 
-    So many `processes` of this machine, each with all of them, share the memory of a CPU; a GPU is of one alone.
+    On a CPU, all `processes` of this machine share its memory and each holds all splits; a GPU serves one process.
     """
     left = memory_share * free_memory(device) / (processes if device.type == "cpu" else 1)
     found = {}
@@ -121,7 +122,7 @@ def of_splits(
 
 
 def _copied(images: Images, rows: Rows, device: torch.device) -> Tensor:
-    """These images on the device, piece by piece: neither pages of a map nor a second copy fill the host's memory."""
+    """Copy these images to the device piece by piece, so that map pages or a second copy do not fill the memory."""
     whole = torch.empty((len(rows), *images.shape[1:]), dtype=torch.uint8, device=device)
     start = 0
     for part, found in chunks(images, rows):
@@ -131,18 +132,20 @@ def _copied(images: Images, rows: Rows, device: torch.device) -> Tensor:
 
 
 def _runs(rows: NDArray[np.int64], gap: int, longest: int) -> list[NDArray[np.int64]]:
-    """Ascending rows, cut where more than `gap` lie between neighbours, and so that none spans more than `longest`."""
+    """Cut ascending rows at gaps of more than `gap`, and so that no run spans more than `longest`."""
     cuts = (np.diff(rows) > gap) | (np.diff(rows // longest) > 0)
     return [run for run in np.split(rows, np.flatnonzero(cuts) + 1) if len(run)]
 
 
 def shuffled(count: int, image_bytes: int, generator: torch.Generator) -> Tensor:
-    """Positions in random order (int64, on the CPU); large sets in blocks. Depends on the set alone, not on memory."""
+    """Positions in random order (int64, on the CPU). The order depends on the size of the set, not on free memory."""
     if count * image_bytes <= WHOLE_BYTES:
         return torch.randperm(count, generator=generator)
+    # 1. Shuffle blocks of images that lie together on disk.
     each = max(1, BLOCK_BYTES // image_bytes)
     blocks = torch.randperm(-(-count // each), generator=generator)
     positions = (blocks[:, None] * each + torch.arange(each)).flatten()
+    # 2. Shuffle the images within stretches of many blocks.
     mixed = max(each, MIX_BYTES // image_bytes)
     return torch.cat(
         [
@@ -153,7 +156,7 @@ def shuffled(count: int, image_bytes: int, generator: torch.Generator) -> Tensor
 
 
 def balanced(labels: Tensor, generator: torch.Generator) -> Tensor:
-    """As many positions as there are labels, each drawn from a random class: rare images come repeatedly."""
+    """As many positions as labels (int64, on the CPU), each of a random image of a random class: rare ones repeat."""
     labels = labels.cpu()
     order = torch.argsort(labels, stable=True)
     counts = torch.bincount(labels)
@@ -165,7 +168,7 @@ def balanced(labels: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def free_memory(device: torch.device) -> int:
-    """Bytes that may still be taken, a container's limit included."""
+    """The free memory of the device in bytes; on a CPU, within the container's limit."""
     if device.type == "cuda":
         return int(torch.cuda.mem_get_info(device)[0])
     free = int(psutil.virtual_memory().available)
@@ -175,7 +178,7 @@ def free_memory(device: torch.device) -> int:
         return free
     if limit == "max":
         return free
-    # Files that were read lately count as used, but make room.
+    # The cache of files counts as used, but the system frees it on demand.
     numbers = dict(line.split() for line in table.splitlines())
     cached = int(numbers.get("active_file", 0)) + int(numbers.get("inactive_file", 0))
     return max(0, min(free, int(limit) - int(used) + cached))

@@ -1,7 +1,7 @@
-"""What a killed training is taken up from again: kept outside the outputs of the pipeline, gone when it has ended.
+"""The checkpoint from which a killed training resumes; it is removed when the training has ended.
 
-It lies under `.checkpoints/<fingerprint>` at the root of the repository. The fingerprint is a hash of everything that
-decides the result, so that a checkpoint is never taken up by another training.
+It lies under `.checkpoints/<fingerprint>` at the root of the repository, outside the outputs of the pipeline. The
+fingerprint is a hash of everything that decides the result, so that no other training resumes from it.
 """
 
 import contextlib
@@ -21,13 +21,13 @@ from darkroom.base import paths
 from darkroom.base.files import remove, replacing
 from darkroom.config import own_code
 
-KEPT = 8  # checkpoints of other trainings that were killed and never taken up
-# Every file in them counts: a killed training is never taken up by changed code.
+KEPT = 8  # checkpoints of other trainings that were killed and never resumed
+# Every file in these counts: a killed training never resumes with changed code.
 DECISIVE_ROOMS = ("base", "config", "dataset", "augment", "network", "training")
 
 
 def decisive_files() -> list[Path]:
-    """Files that decide what a training gives, besides its parameters: data and code."""
+    """The files of data and code that, besides the parameters, decide the result of a training."""
     files = [paths.INDEX, paths.CLASSES, paths.SPLIT, paths.STATS]
     package = Path(__file__).parents[1]
     for room in DECISIVE_ROOMS:
@@ -44,9 +44,9 @@ def fingerprint(facts: Any, files: Iterable[Path]) -> str:
 
 
 class Checkpoint:
-    """The state of one training, by its fingerprint.
+    """The saved state of the training with this fingerprint.
 
-    While another process trains the same, this one has a folder of its own, which no later training takes up.
+    While another process runs the same training, this one gets a folder of its own, from which none resumes later.
     """
 
     def __init__(self, fingerprint: str) -> None:
@@ -61,11 +61,11 @@ class Checkpoint:
             self._lock = FileLock(self.folder / "lock")
             self._lock.acquire()
         self._state = self.folder / "state"
-        with contextlib.suppress(OSError):  # another process may be tidying up, too
-            _forget_old(self.folder)
+        with contextlib.suppress(OSError):  # another process may remove them at the same time
+            _remove_old(self.folder)
 
     def load(self) -> dict[str, Any] | None:
-        """The state that was saved last; None, with a warning, if it is damaged or of another training."""
+        """The state that was saved last; None if there is none or, with a warning, if it is damaged or another's."""
         if not self._state.is_file():
             return None
         whole = self._state.read_bytes()
@@ -77,25 +77,25 @@ class Checkpoint:
                 if found["fingerprint"] == self._fingerprint:
                     return found
                 reason = "is of another training"
-            except Exception:  # whatever torch says of a file that is none of its own
+            except Exception:  # torch may raise anything for a file that is not its own
                 reason = "cannot be read"
         print(f"warning: the checkpoint {self._state} {reason}: training starts from the beginning", file=sys.stderr)
         return None
 
     def save(self, state: dict[str, Any]) -> None:
-        """Replace the saved state: dicts, lists, numbers, strings and tensors."""
+        """Replace the saved state by `state`, which holds dicts, lists, numbers, strings and tensors."""
         content = io.BytesIO()
         torch.save(state | {"fingerprint": self._fingerprint}, content)
         with replacing(self._state) as partial:
             partial.write_bytes(hashlib.sha256(content.getbuffer()).digest() + content.getbuffer())
 
     def clear(self) -> None:
-        """Remove it: the training has ended and its outputs are written."""
+        """Remove the checkpoint: the training has ended and its outputs are written."""
         self._lock.release()
         remove(self.folder)
 
 
-def _forget_old(ours: Path) -> None:
+def _remove_old(ours: Path) -> None:
     others = [folder for folder in ours.parent.iterdir() if folder.is_dir() and folder != ours]
     for folder in sorted(others, key=lambda folder: folder.stat().st_mtime)[:-KEPT]:
         try:

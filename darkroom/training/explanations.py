@@ -1,4 +1,4 @@
-"""PyTorch's complaints about a training, in our words."""
+"""Turns two of PyTorch's errors in a training into sentences for the user."""
 
 import contextlib
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from darkroom.base.errors import UserError
 
 @contextlib.contextmanager
 def explained() -> Iterator[None]:
-    """PyTorch's complaints about a batch of one image and about memory, in our words."""
+    """Raise UserError in place of PyTorch's errors about a batch of one image and about a GPU's memory."""
     try:
         yield
     except torch.OutOfMemoryError:

@@ -1,8 +1,8 @@
-"""How the processes that train as one find one another, before torch.distributed connects them.
+"""Lets the processes that train as one find one another, before torch.distributed connects them.
 
 They meet at a store of torch.distributed, a table of texts that the first process serves under MASTER_ADDR and
-MASTER_PORT: each writes there who it is and waits for the others. So machines may start minutes apart, the wait can be
-interrupted, and those that do not fit together end with a sentence, where torch.distributed would wait in silence.
+MASTER_PORT. Each process writes there who it is and waits for the others. So machines may start minutes apart, and the
+user can interrupt the wait. Processes with different settings end with a sentence; torch.distributed would just wait.
 """
 
 import os
@@ -17,14 +17,14 @@ from torch.distributed import DistError, TCPStore  # type: ignore[attr-defined]
 
 from darkroom.base.errors import UserError
 
-START = 1800.0  # seconds that machines may start apart
-PATIENCE = 10.0  # seconds of waiting before it is told for whom
-ANSWER = timedelta(seconds=30)  # for what has been written
+START = 1800.0  # seconds that may lie between the starts of two machines
+PATIENCE = 10.0  # seconds of waiting before a line says for whom
+READ_TIMEOUT = timedelta(seconds=30)  # for a text that has been written
 Table = TCPStore
 
 
 class Hello(BaseModel):
-    """What a process says of itself: `each` processes on a node, `world` in all are to train as one."""
+    """What a process says about itself: it trains with `each` processes on a node, `world` in all."""
 
     host: str
     process: int
@@ -36,21 +36,21 @@ class Hello(BaseModel):
 
     @property
     def name(self) -> str:
-        """How sentences call the process."""
+        """The name of the process in messages."""
         node = f"node {self.node} (host {self.host})"
         return node if self.each == 1 else f"process {self.local} of {node}"
 
     @property
     def wanted(self) -> str:
-        """What must be equal before processes can connect at all."""
+        """The settings that must be equal before processes can connect."""
         return f"train.num_nodes {self.world // self.each}, train.devices {self.each} and train.device {self.device}"
 
 
 def meet(address: str, port: int, rank: int, own: Hello) -> tuple[Table, dict[int, Hello]]:
-    """The table, and all processes by their number (rank), this one included.
+    """Meet all processes. Returns the table, and the processes by rank, this one included.
 
-    Raises UserError where two have the same number, where they do not want the same, and where one has not come
-    within half an hour, or the first is gone by then.
+    Raises UserError if two have the same rank or different settings, if one has not come within half an hour, and if
+    the first has ended before all were there.
     """
     store = _table(address, port, rank)
     try:
@@ -63,9 +63,9 @@ def meet(address: str, port: int, rank: int, own: Hello) -> tuple[Table, dict[in
 
 
 def _all(store: Table, rank: int, own: Hello) -> dict[int, Hello]:
-    """Say who this is, and wait for all others; one that does not fit is refused by all."""
+    """Write this process's hello and wait for those of all others; if one has other settings, all of them end."""
     text = own.model_dump_json()
-    # Numbers follow from the settings, so these come first: another number of devices gives numbers that nobody awaits.
+    # 1. Compare settings first, for ranks follow from them: another number of devices gives ranks that none awaits.
     came_first = Hello.model_validate_json(store.compare_set("first", "", text))
     if came_first.wanted != own.wanted:
         one, other = sorted((came_first, own), key=lambda hello: (hello.node, hello.local))
@@ -76,31 +76,32 @@ def _all(store: Table, rank: int, own: Hello) -> dict[int, Hello]:
             f"host {own.host} has the number of {Hello.model_validate_json(before).name}: give each machine a "
             f"NODE_RANK of its own, from 0 to {own.world // own.each - 1}"
         )
+    # 2. Wait for the others.
     found = {rank: own}
     wait = _Wait()
     while missing := sorted(set(range(own.world)) - found.keys()):
         if store.check(["refused"]):
             if rank == 0:
-                time.sleep(1)  # which keeps the table until the others have read it, too
+                time.sleep(1)  # the first process serves the table, which the others must read first
             raise UserError(store.get("refused").decode())
         for other_rank in missing:
             if store.check([f"hello/{other_rank}"]):
                 found[other_rank] = Hello.model_validate_json(store.get(f"hello/{other_rank}"))
-        wait.or_tell(f"node {missing[0] // own.each}", "start the same command there")
+        wait.pause(f"node {missing[0] // own.each}", "start the same command there")
     return found
 
 
 def _table(address: str, port: int, rank: int) -> Table:
-    """The store, served by the first process, or by torchrun where that has started them."""
+    """The store; the first process serves it, or torchrun if that has started the processes."""
     serves = rank == 0 and os.environ.get("TORCHELASTIC_USE_AGENT_STORE") != "True"
     wait = _Wait()
     while not serves and not _answers(address, port):
-        wait.or_tell(
+        wait.pause(
             f"node 0 at {address}, port {port}",
             "start the same command there; MASTER_ADDR and MASTER_PORT must reach it",
         )
     try:
-        return TCPStore(address, port, None, serves, ANSWER, wait_for_workers=False, multi_tenant=True)
+        return TCPStore(address, port, None, serves, READ_TIMEOUT, wait_for_workers=False, multi_tenant=True)
     except DistError as error:
         reason = str(error).partition("\n")[0]
         raise UserError(
@@ -110,7 +111,7 @@ def _table(address: str, port: int, rank: int) -> Table:
 
 
 def _answers(address: str, port: int) -> bool:
-    """Whether somebody listens there. Asked by Python, whose waits can be interrupted."""
+    """Whether a program listens there; Python's own wait for it can be interrupted, that of TCPStore cannot."""
     try:
         socket.create_connection((address, port), 5).close()
     except OSError:
@@ -119,13 +120,13 @@ def _answers(address: str, port: int) -> bool:
 
 
 class _Wait:
-    """A wait that soon says for what, and ends in the end."""
+    """A wait in short pauses: after some seconds it prints what it waits for, after half an hour it gives up."""
 
     def __init__(self) -> None:
         self._start, self._told = time.monotonic(), False
 
-    def or_tell(self, what: str, remedy: str) -> None:
-        """Wait a moment. Raises UserError after half an hour."""
+    def pause(self, what: str, remedy: str) -> None:
+        """Sleep for a moment. Raises UserError after half an hour of waiting."""
         waited = time.monotonic() - self._start
         if waited > START:
             raise UserError(f"waited {START / 60:.0f} minutes for {what}: {remedy}")
@@ -136,10 +137,10 @@ class _Wait:
 
 
 def choose_interface(address: str, hosts: set[str]) -> None:
-    """Let gloo, which connects processes on CPUs, use the network that leads to the first node.
+    """Let gloo, which connects processes on CPUs, use the network interface that leads to the first node.
 
-    By itself it takes the one of the host's own name, which many systems have in /etc/hosts as 127.0.1.1: other
-    machines would look for it on themselves. Raises UserError where the address leads several hosts nowhere else.
+    By default gloo takes the address of the host's name, which /etc/hosts often gives as 127.0.1.1: other machines
+    would look for this one on themselves. Raises UserError if several hosts train and MASTER_ADDR is such an address.
     """
     if "GLOO_SOCKET_IFNAME" in os.environ:
         return

@@ -1,4 +1,4 @@
-"""How weights move: optimisers, the learning rate's course, penalties, and their running average."""
+"""How weights are updated: optimisers, learning-rate schedules, penalties, and the average of weights."""
 
 import math
 from typing import Any
@@ -12,15 +12,15 @@ AVERAGE_EVERY = 5  # steps
 
 
 def make_optimizer(network: nn.Module, settings: Train, *, scaled: bool = False) -> torch.optim.Optimizer:
-    """The optimiser that is asked for, over the parameters that are trained; weight decay on weights alone.
+    """The optimiser of the settings, over all parameters that are trained; weight decay applies to weights alone.
 
-    `scaled`: gradients come scaled, as those of 16-mixed, and steps in which one is no number are skipped.
+    `scaled` says that gradients are scaled, as 16-mixed does, and that steps with a non-finite gradient are skipped.
     """
     groups = decayed(network)
     common: dict[str, Any] = {"lr": settings.lr, "weight_decay": settings.weight_decay}
-    # In one pass over the memory, a third of the time. And of a tensor's square root MKL has several versions, of which
-    # it takes one by the processor; the fused step has its own, exact one. Fabric cannot clip scaled gradients with it,
-    # and where the first step is skipped, that of SGD leaves the momentum unset (torch 2.15).
+    # The fused step passes over memory once and takes a third of the time. Its square root is exact, while MKL chooses
+    # one by the processor. Two cases cannot use it: Fabric does not clip scaled gradients with it, and fused SGD leaves
+    # the momentum unset if the first step is skipped (torch 2.15).
     clips = settings.clip is not None and not settings.portable
     common["fused"] = None if clips or (scaled and settings.optimizer == "sgd") else True  # None: as PyTorch chooses
     if settings.optimizer == "sgd":
@@ -30,9 +30,9 @@ def make_optimizer(network: nn.Module, settings: Train, *, scaled: bool = False)
 
 
 def decayed(model: nn.Module) -> list[dict[str, Any]]:
-    """Parameters to train, in two groups: weights, which weight decay shrinks, and all others, which it leaves alone.
+    """Parameters to train, in two groups: weights with weight decay, and all others without.
 
-    Others are biases, norms, and a transformer's class token, position embeddings and scales. Frozen parameters
+    The others are biases, norms, and a transformer's class token, position embeddings and scales. Frozen parameters
     (without gradient) are in neither group.
     """
     groups: dict[bool, list[nn.Parameter]] = {True: [], False: []}
@@ -43,11 +43,12 @@ def decayed(model: nn.Module) -> list[dict[str, Any]]:
 
 
 def factor(settings: Train, step: int, steps: int) -> float:
-    """The factor on the learning rate at a step (from 0): a linear rise, then the schedule.
+    """The factor on the learning rate at a step (from 0): a linear warmup, then the schedule.
 
     constant and plateau: 1. linear: down to 0. cosine: half a wave down to 0 (Loshchilov and Hutter 2017,
-    arXiv:1608.03983, without restarts). multistep: times `gamma` at each milestone. onecycle: half waves, up from 1/25
-    and down to 1/250,000 (Smith and Topin 2018, arXiv:1708.07120, in the form of torch.optim.lr_scheduler.OneCycleLR).
+    arXiv:1608.03983, without restarts). multistep: times `gamma` at each milestone. onecycle, which has its own warmup:
+    half waves, up from 1/25 and down to 1/250,000 (Smith and Topin 2018, arXiv:1708.07120, in the form of
+    torch.optim.lr_scheduler.OneCycleLR).
     """
     rise = settings.warmup * steps
     if settings.schedule == "onecycle":
@@ -66,9 +67,9 @@ def factor(settings: Train, step: int, steps: int) -> float:
 
 
 def set_rate(optimizer: torch.optim.Optimizer, settings: Train, rate: float, step: int, steps: int) -> None:
-    """Set the learning rate; of onecycle also the momentum, from 0.95 down to 0.85 at the peak and up again.
+    """Set the learning rate; onecycle also sets the momentum, from 0.95 down to 0.85 at the peak and up again.
 
-    A momentum of 0 stays: who asks for none gets none.
+    A momentum of 0 stays 0.
     """
     for group in optimizer.param_groups:
         group["lr"] = rate
@@ -81,7 +82,7 @@ def set_rate(optimizer: torch.optim.Optimizer, settings: Train, rate: float, ste
 
 
 def absolute_sum(network: nn.Module) -> Tensor:
-    """The sum of the absolute values of all weights that are trained, biases and norms left out."""
+    """The sum of the absolute values of all trained weights, without biases and norms."""
     weights = decayed(network)[0]["params"]
     return torch.stack([weight.abs().sum() for weight in weights]).sum()
 
@@ -106,7 +107,7 @@ def _wave(share: float) -> float:
 class Average:
     """The exponential moving average of a network's weights and statistics (Polyak and Juditsky 1992).
 
-    It takes the network as it is at its first `update`.
+    The first `update` copies the network.
     """
 
     def __init__(self, network: nn.Module, decay: float) -> None:
@@ -115,6 +116,7 @@ class Average:
 
     @torch.no_grad()
     def update(self) -> None:
+        """Move the average towards the network by 1 - decay; values that are not floating-point are copied."""
         now = self._network.state_dict()
         if not self.values:
             self.values = {name: value.detach().clone() for name, value in now.items()}
@@ -128,7 +130,7 @@ class Average:
 
     @torch.no_grad()
     def swap(self) -> None:
-        """Exchange the average and the network's own values; twice leaves all as it was. Nothing before `update`."""
+        """Exchange the average and the network's own values; does nothing before the first `update`."""
         for name, value in self._network.state_dict().items() if self.values else ():
             own = value.clone()
             value.copy_(self.values[name])

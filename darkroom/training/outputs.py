@@ -22,19 +22,19 @@ SHOWN = 32  # images that show what the augmentation does
 
 
 def write_history(history: Sequence[Figures]) -> None:
-    """Write the epochs so far, whole: `dvc plots show` draws them while the training runs."""
+    """Write the epochs so far; `dvc plots show` can draw them while the training runs."""
     HISTORY.write(table_of(history))
 
 
 def table_of(history: Sequence[Figures]) -> pd.DataFrame:
-    """The epochs as metrics/history.csv has them."""
+    """The epochs with the columns of metrics/history.csv, rounded to 6 digits."""
     return pd.DataFrame(history)[list(HISTORY.columns)].round(6)
 
 
 def write(facts: ModelFacts, result: Result, network: nn.Module, kept: Path) -> None:
     """Write the model, its facts and the figures of its training.
 
-    `kept` is the folder in which the weights of each epoch lie, where `train.keep_epochs` asks for them.
+    `kept` is the folder with the weights of each epoch, which exist if `train.keep_epochs` is true.
     """
     history = table_of(result.history)
     best = history.iloc[result.best_epoch - 1]
@@ -52,7 +52,7 @@ def write(facts: ModelFacts, result: Result, network: nn.Module, kept: Path) -> 
         temperature=facts.temperature,
     ).write(paths.TRAIN)
     with replacing_folder(paths.EPOCHS) as folder:
-        # Never empty, for DVC warns of an empty output.
+        # The folder is never empty, for DVC warns of an empty output.
         write_csv(folder / "index.csv", history if facts.train.keep_epochs else history.head(0))
         for file in kept.glob("*.safetensors") if facts.train.keep_epochs else []:
             (folder / file.name).write_bytes(file.read_bytes())

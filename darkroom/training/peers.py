@@ -1,9 +1,8 @@
-"""The processes that train as one watch over one another: when one ends or is lost, the others end with a sentence.
+"""Processes that train as one watch over one another: when one ends or is lost, the others end with a sentence.
 
-Each writes a sign of life into their common table (`darkroom.training.meeting`) every two seconds, beside its work, and
-reads those of the others. So an operation over all processes may wait as long as it must, for a slow disk, a validation
-or a server of one of them; and yet a lost one is noticed within half a minute, also where its network is gone and the
-operation hears nothing.
+Every two seconds each process writes a sign of life into their common table (`darkroom.training.meeting`) and reads
+those of the others, in a thread. So a collective operation may wait long, for the slow disk or the validation of one
+process; yet all notice a lost process within half a minute, even if the operation itself hears of no error.
 """
 
 import atexit
@@ -24,17 +23,17 @@ from darkroom.training.meeting import Hello, Table
 BEAT = 2.0  # seconds between two signs of life
 SILENT = 30.0  # seconds without one, after which a process counts as lost
 GRACE = 15.0  # seconds in which a process ends by itself when another was lost
-TALK = re.compile("gloo|nccl|connection|peer|socket|timed out", re.IGNORECASE)  # errors of operations over processes
-WELL = "well"  # of a process that has done its part
+COLLECTIVE_ERROR = re.compile("gloo|nccl|connection|peer|socket|timed out", re.IGNORECASE)
+WELL = "well"  # what a process writes that has done its part
 AGAIN = "start the same command again on every node: the training goes on after the last epoch that was saved"
 
 
 class Lost(UserError):
-    """Another process of this training has ended or was lost. All that are left say the same sentence."""
+    """Another process of this training has ended or was lost. All remaining processes raise the same sentence."""
 
 
 class Peers:
-    """All processes of this training, by their number; `rank` is this one's, `store` the table that they share."""
+    """All processes of this training, by rank; `rank` is this process's own, `store` the table that they share."""
 
     def __init__(self, store: Table, hellos: dict[int, Hello], rank: int) -> None:
         self.hellos, self.rank = hellos, rank
@@ -55,7 +54,7 @@ class Peers:
         self._store.set(f"{topic}/{self.rank}", text)
 
     def get(self, topic: str, rank: int) -> str:
-        """What a process has written, as soon as it has. Raises Lost where it cannot any more."""
+        """Wait for the text that a process writes, and return it. Raises Lost if that process is lost before."""
         while not self._store.check([f"{topic}/{rank}"]):
             if self._reason:
                 raise Lost(self._reason)
@@ -63,7 +62,7 @@ class Peers:
         return self._store.get(f"{topic}/{rank}").decode()
 
     def _beat(self) -> None:
-        """A thread with a connection of its own: it writes signs of life and reads those of the others."""
+        """The thread that writes signs of life and reads those of the others, by a connection of its own."""
         store = self._store.clone()
         keys = [f"{topic}/{rank}" for topic in ("beat", "ended") for rank in self._others]
         before: dict[int, bytes] = {}
@@ -88,9 +87,9 @@ class Peers:
             before = beats
 
     def _watch(self) -> None:
-        """A thread that ends this process where another was lost, and an operation that waits for it does not end."""
+        """The thread that ends this process if another is lost and an operation still waits for it after GRACE."""
         while not self._end.wait(0.5):
-            self._judge(SILENT, f"was lost: nothing was heard of it for {SILENT:.0f} seconds")
+            self._blame_silent(SILENT, f"was lost: nothing was heard of it for {SILENT:.0f} seconds")
             if self._reason:
                 if not self._end.wait(GRACE):
                     sys.stdout.flush()
@@ -98,11 +97,11 @@ class Peers:
                     os._exit(1)
                 return
 
-    def _judge(self, limit: float, what: str) -> None:
-        """Blame who has given no sign of life for so many seconds."""
+    def _blame_silent(self, limit: float, what: str) -> None:
+        """Name a process that has given no sign of life for `limit` seconds as the reason to end."""
         now = time.monotonic()
         silent = [rank for rank in self._others if now - self._heard[rank] > limit]
-        if silent:  # where nobody is heard, the first is: it keeps the table
+        if silent:  # if all are silent, the first is lost, for it keeps the table
             self._blame(min(silent), what)
 
     def _blame(self, rank: int, what: str) -> None:
@@ -110,22 +109,24 @@ class Peers:
             self._reason = f"{self.hellos[rank].name} {what}; {AGAIN}"
 
     def leave(self, error: BaseException | None = None) -> str:
-        """Tell the others how this process ends; gives why it does, where another process is the reason.
+        """Tell the others how this process ends. Returns the reason if it is another process, else an empty text.
 
-        An operation over all processes fails where another is gone, but does not say which, nor why: signs of life do.
+        A collective operation fails if a process is gone, but does not say which one, nor why; the table does.
         """
-        failed = isinstance(error, RuntimeError) and bool(TALK.search(str(error)))
+        # 1. After a failed operation, wait until the table or a silence names the process that is gone.
+        failed = isinstance(error, RuntimeError) and bool(COLLECTIVE_ERROR.search(str(error)))
         end = time.monotonic() + 4 * BEAT
         while failed and not self._reason and time.monotonic() < end:
             time.sleep(0.1)
-            self._judge(3 * BEAT, "was lost")
+            self._blame_silent(3 * BEAT, "was lost")
         reason = self._reason if failed or isinstance(error, Lost) else ""
+        # 2. Write how this process ends; the first one keeps the table, so it stays until the others have read it.
         with contextlib.suppress(DistError):
             self.put("ended", reason or self._last_words(error))
-            # The first keeps the table: it stays until the others have read that.
             end = time.monotonic() + (3 * BEAT if error is not None and self.rank == 0 else 0)
             while time.monotonic() < end and not all(self._has_ended(rank) for rank in self._others):
                 time.sleep(0.1)
+        # 3. End the threads.
         self._end.set()
         for thread in self._threads:
             thread.join(1)  # a thread that comes back from C++ while Python ends would abort the process
@@ -154,12 +155,12 @@ _here = _Process()  # a process belongs to one training, as it has one default g
 
 
 def peers() -> Peers | None:
-    """Those with which this process trains as one; None where it trains alone."""
+    """The processes that train as one with this one; None if it trains alone."""
     return _here.peers
 
 
 def watch(store: Table, hellos: dict[int, Hello], rank: int) -> None:
-    """Begin to watch over one another: until `together` ends, or this process."""
+    """Begin to watch over one another, until `together` ends or this process does."""
     _here.peers = Peers(store, hellos, rank)
     atexit.register(_leave)
 
@@ -171,7 +172,7 @@ def _leave(error: BaseException | None = None) -> str:
 
 @contextlib.contextmanager
 def together() -> Iterator[None]:
-    """What is done in it ends in every process of the training when it fails in one. Raises Lost in those others."""
+    """Run a block that ends in every process of the training when it fails in one. Raises Lost in the others."""
     try:
         yield
     except BaseException as error:

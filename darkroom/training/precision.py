@@ -1,4 +1,4 @@
-"""Which arithmetic trains fastest here: float32, or half precision where it is sound; found by a few steps of each."""
+"""Chooses the arithmetic that trains fastest here, float32 or half precision, by timing a few steps of each."""
 
 import time
 from collections.abc import Callable
@@ -17,19 +17,20 @@ from darkroom.config.params import Train
 from darkroom.training.checkpoint import fingerprint
 from darkroom.training.explanations import explained
 
-STEPS = 4  # of each kind, after one that is not counted; the fastest of them counts
-GAIN = 1.15  # below it float32 stays: a close race would not end alike twice
+STEPS = 4  # timed steps of each kind, after one that is not; the fastest counts
+GAIN = 1.15  # half precision must be so many times as fast: a closer race could end differently next time
 
 
 def choose(settings: Train, device: torch.device, build: Callable[[], nn.Module], shape: tuple[int, int, int]) -> str:
     """`train.precision`, with auto replaced: 32, bf16-mixed or 16-mixed.
 
-    Half precision is tried where the processor has instructions for it, on as many images as a process works off at a
-    time, and taken if it is at least 1.15 times as fast and gives a finite loss. The choice is kept in
-    `.checkpoints/precision.json` at the root of the repository, so that the same training takes the same one next time.
-    Portable mode, and training over several nodes (which must not choose differently), stay with float32.
+    If the processor has instructions for half precision, a network from `build` takes a few steps on as many images of
+    this `shape` (height, width, channels) as a process works on at a time. Half precision is chosen if it is at least
+    1.15 times as fast and gives a finite loss. `.checkpoints/precision.json` at the root of the repository keeps the
+    choice, so that the same training makes the same one next time. Portable mode, and training over several nodes
+    (which could choose differently), stay with float32.
 
-    Raises UserError where the memory is too small for a step, and for 16-mixed on a CPU.
+    Raises UserError if the memory is too small for a step, and for 16-mixed on a CPU.
     """
     if settings.precision == "16-mixed" and device.type == "cpu":
         # Fabric would train in bfloat16 under that name.
@@ -39,25 +40,25 @@ def choose(settings: Train, device: torch.device, build: Callable[[], nn.Module]
     half = _half(device)
     if settings.portable or settings.num_nodes > 1 or half is None:
         return "32"
-    # Two at least: batch norm cannot work on one, but over several processes it sees the images of all.
+    # Two images at least: batch norm refuses a single one, though one per process is enough for several processes.
     count = max(2, settings.batch_size // (settings.accumulate * settings.devices))
     network = build()
-    question = fingerprint([str(network), shape, count, torch.get_num_threads(), _place(device)], [])
+    key = fingerprint([str(network), shape, count, torch.get_num_threads(), _place(device)], [])
     file = paths.root() / ".checkpoints" / "precision.json"
     file.parent.mkdir(exist_ok=True)
     with FileLock(file.with_suffix(".lock")):
         known = _known(file)
-        if known.get(question) not in ("32", half):
-            known[question] = _fastest(network, half, shape, count, device)
+        if known.get(key) not in ("32", half):
+            known[key] = _fastest(network, half, shape, count, device)
             write_json(file, known)
             if device.type == "cuda":
                 del network
-                torch.cuda.empty_cache()  # of which training would find less free memory for its images
-    return str(known[question])
+                torch.cuda.empty_cache()  # else the training would find less free memory for its images
+    return str(known[key])
 
 
 def _known(file: Path) -> dict[str, Any]:
-    """What was chosen before; nothing where that is missing or damaged."""
+    """The choices of earlier runs; none if the file is missing or damaged."""
     try:
         found = read_json(file)
     except (OSError, ValueError):
@@ -66,8 +67,9 @@ def _known(file: Path) -> dict[str, Any]:
 
 
 def _half(device: torch.device) -> str | None:
+    """The half precision that the device has instructions for; None if it has none."""
     if device.type == "cuda":
-        with torch.cuda.device(device):  # it asks the current one
+        with torch.cuda.device(device):  # the question is about the current device
             return "bf16-mixed" if torch.cuda.is_bf16_supported(including_emulation=False) else "16-mixed"
     if device.type == "cpu" and torch.cpu._is_avx512_bf16_supported():
         return "bf16-mixed"
@@ -81,6 +83,7 @@ def _place(device: torch.device) -> str:
 
 @explained()
 def _fastest(network: nn.Module, half: str, shape: tuple[int, int, int], count: int, device: torch.device) -> str:
+    """The faster of 32 and `half`, timed on `count` random images."""
     height, width, channels = shape
     network = network.to(device, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
     images = torch.rand((count, height, width, channels), device=device).permute(0, 3, 1, 2)

@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
 
 def fabric(settings: Train, device: torch.device, precision: str) -> "Fabric":
-    """Lightning Fabric for this run, its other processes started; this one keeps its number of CPU threads.
+    """Lightning Fabric for this run; starts the other processes and keeps this one's number of CPU threads.
 
-    Raises UserError where the other processes do not come, or do not fit to this one.
+    Raises UserError if the other processes do not come, or have other settings.
     """
     from lightning_fabric import Fabric
 
@@ -34,7 +34,7 @@ def fabric(settings: Train, device: torch.device, precision: str) -> "Fabric":
             strategy=strategy,
             precision="32-true" if precision == "32" else precision,  # type: ignore[arg-type]
         )
-        found.launch()  # which sets that number to a share of the cores
+        found.launch()  # it sets the number of threads, which is set back below
     except ValueError as error:  # torchrun or Slurm has started another number of processes
         reason = str(error).partition("\n")[0]
         raise UserError(f"what started this process does not fit train.devices, train.num_nodes: {reason}") from None
@@ -43,7 +43,7 @@ def fabric(settings: Train, device: torch.device, precision: str) -> "Fabric":
 
 
 def share_statistics(network: nn.Module, device: torch.device) -> None:
-    """Let batch norms, in place, see the whole batch, not only this process's part; names of parameters stay."""
+    """Make batch norms, in place, compute statistics of the whole batch, not of this process's part."""
     if device.type == "cuda":
         nn.SyncBatchNorm.convert_sync_batchnorm(network)  # type: ignore[no-untyped-call]
         return
@@ -63,7 +63,7 @@ class _Sum(torch.autograd.Function):
 
     @staticmethod
     def backward(context: Any, *gradients: Tensor) -> Tensor:
-        # Each process's value is in every process's sum.
+        # A process's value enters the sums of all processes, so its gradient is the sum of all their gradients.
         total = gradients[0].clone()
         torch.distributed.all_reduce(total)
         return total
@@ -75,7 +75,7 @@ def _sum(values: Tensor) -> Tensor:
 
 
 class _SharedNorm(nn.modules.batchnorm._BatchNorm):
-    """Batch norm over the batches of all processes; PyTorch's own (SyncBatchNorm) wants a GPU."""
+    """Batch norm over the batches of all processes; PyTorch's SyncBatchNorm needs a GPU."""
 
     def _check_input_dim(self, input: Tensor) -> None:
         pass

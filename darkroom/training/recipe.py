@@ -1,4 +1,4 @@
-"""Everything that a training needs, put together once: from parameters, or from the facts of a model."""
+"""Puts together everything that a training needs, from the parameters or from the facts of a model."""
 
 import copy
 import dataclasses
@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from darkroom.augment import pipeline
-from darkroom.augment.pipeline import Change
+from darkroom.augment.pipeline import Augment
 from darkroom.config.catalogue import Entry
 from darkroom.config.params import Params, Train
 from darkroom.config.stage_files import ModelFacts, Stats
@@ -28,7 +28,7 @@ class Recipe:
     """A network with its first weights, and how it is to be trained.
 
     `network` has the children `features` and `head` and lies on the device of `fabric`; `mean` and `std` (channels x 1
-    x 1) have the scale of the stored bytes; `change` is the augmentation.
+    x 1) have the scale of the stored bytes; `augment` runs the augmentations.
     """
 
     fabric: "Fabric"
@@ -36,7 +36,7 @@ class Recipe:
     mean: Tensor
     std: Tensor
     settings: Train
-    change: Change
+    augment: Augment
 
     @property
     def classes(self) -> int:
@@ -46,13 +46,13 @@ class Recipe:
         return last.out_features
 
     def data(self, images: Images, rows: Mapping[str, Rows], labels: Mapping[str, Labels]) -> dict[str, Batches]:
-        """The splits that it is trained and validated on, on its device as far as they fit, the first ones first."""
+        """The splits of the training; each is kept in the device's memory while there is room, the first ones first."""
         settings, device = self.settings, self.fabric.device
         share = settings.memory_share
         return of_splits(images, rows, labels, device, memory_share=share, processes=settings.devices)
 
     def on_a_copy(self, **settings: Any) -> "Recipe":
-        """The same training, some settings changed, of a copy of the network: this one's weights stay."""
+        """The recipe with other `settings` and a copy of the network, so that this one's weights stay."""
         changed = self.settings.model_copy(update=settings)
         return dataclasses.replace(self, network=copy.deepcopy(self.network), settings=changed)
 
@@ -60,11 +60,11 @@ class Recipe:
 def from_parameters(params: Params, entry: Entry, classes: list[str], stats: Stats) -> tuple[Recipe, ModelFacts]:
     """The recipe that the parameters ask for, and the facts of the model that it will make.
 
-    In the facts every `auto` is replaced, also those of this machine: device, precision, threads. Raises UserError for
-    a device that is not there, a network that cannot be built, weights that cannot be had.
+    The facts hold no `auto`: device, precision and threads are those used here. Raises UserError for a device that this
+    machine lacks, a network that cannot be built, and weights that cannot be loaded.
     """
     settings = params.train
-    device = devices.place(settings)
+    device = devices.device_of_training(settings)
     chosen = precision.choose(
         settings, device, lambda: architectures.build(params.model, entry.shape, len(classes)), entry.shape
     )
@@ -103,9 +103,9 @@ def from_facts(facts: ModelFacts, device: torch.device, seed: int) -> Recipe:
 
 
 def first_weights(facts: ModelFacts, seed: int) -> tuple[nn.Sequential, str | None]:
-    """The network before its training: random weights from `seed`, pretrained ones where `model.weights` names some.
+    """The network before its training, and the sha256 of its file of pretrained weights (None without).
 
-    Also the sha256 of the file of the latter.
+    Weights are random, drawn from `seed`; the body's are pretrained if `model.weights` names some.
     """
     torch.manual_seed(seed)
     network = architectures.build(facts.model, facts.shape, len(facts.classes))
@@ -117,7 +117,7 @@ def first_weights(facts: ModelFacts, seed: int) -> tuple[nn.Sequential, str | No
 
 
 def prepare(facts: ModelFacts, network: nn.Sequential, device: torch.device) -> Recipe:
-    """The network on its device, this run's other processes started, and what it needs of the facts as tensors."""
+    """The recipe of a network and its facts: start the other processes, and move network and statistics to a device."""
     fabric = processes.fabric(facts.train, device, facts.train.precision)
     if fabric.world_size > 1:
         processes.share_statistics(network, fabric.device)
@@ -125,5 +125,5 @@ def prepare(facts: ModelFacts, network: nn.Sequential, device: torch.device) -> 
     mean, std, border = (
         normalisation.to_bytes_scale(values).to(fabric.device) for values in (facts.mean, facts.std, facts.border)
     )
-    change = pipeline.build(facts.augment, border.flatten(), mean.flatten())
-    return Recipe(fabric, network, mean, std, facts.train, change)
+    augment = pipeline.build(facts.augment, border.flatten(), mean.flatten())
+    return Recipe(fabric, network, mean, std, facts.train, augment)

@@ -1,7 +1,6 @@
-"""One training step, and the only place that takes one.
+"""The training step: augment, mix, forward, loss, backward; then clip, optimiser, norm limit.
 
-Augment, mix, forward, loss, backward; then clip, optimiser, longest norm. The training, the range test of the learning
-rate, the smoke run and the folds all take it from here.
+The training, the range test of the learning rate, the smoke run and the folds all take their steps with this class.
 """
 
 import contextlib
@@ -24,14 +23,14 @@ class Batch(NamedTuple):
     """The images of one step."""
 
     positions: Tensor  # in the training split, of the whole batch: int64 on the CPU
-    parts: list[Tensor]  # places in the batch that this process works off, one part after another
-    images: Iterator[Tensor]  # as stored, one item a part; all batches share it, so each takes as many as it has parts
+    parts: list[Tensor]  # places in the batch, int64: this process's share, in parts that it works on one by one
+    images: Iterator[Tensor]  # stored images, one item a part; all batches share it, so each takes one item a part
 
 
 class Step:
     """Takes training steps on a network, from its present weights on, with an optimiser of its own.
 
-    `frozen`: the body of the network stays as it is, the head alone learns.
+    With `frozen` the body of the network stays as it is and only the head learns.
     """
 
     def __init__(self, recipe: Recipe, train: Batches, *, frozen: bool) -> None:
@@ -47,9 +46,9 @@ class Step:
         self.start()
 
     def start(self) -> None:
-        """Training mode, which validation leaves, and sums over images from 0.
+        """Begin an epoch: set training mode, for validation has left it, and set the sums over images to 0.
 
-        The sums stay on the device: asking for a number would wait for every step.
+        The sums stay on the device, for reading a number would wait for every step.
         """
         training_mode(self.recipe.network, self.recipe.settings, frozen=self._frozen)
         self.loss_sum = torch.zeros((), device=self._device)
@@ -64,7 +63,7 @@ class Step:
             yield Batch(batch, own, images)
 
     def __call__(self, batch: Batch, generator: Generator, epoch: int) -> None:
-        """Take one step, at the optimiser's present rate; all that is random is drawn from `generator`."""
+        """Take one step at the optimiser's present rate; augmentation and mixing draw from `generator`."""
         fabric, network, settings = self.recipe.fabric, self.recipe.network, self.recipe.settings
         before = generator.get_state() if len(batch.parts) > 1 else None
         for part in batch.parts:
@@ -73,7 +72,7 @@ class Step:
             draw = Draw(generator, batch.positions, part, epoch, self._device)
             self._learn(next(batch.images), draw, last=part is batch.parts[-1])
         if settings.clip is not None:
-            # A gradient that is no number ends the training after the epoch, or is skipped by 16-mixed.
+            # A gradient that is not finite ends the training after the epoch; 16-mixed skips the step instead.
             fabric.clip_gradients(self.model, self._stepper, max_norm=settings.clip, error_if_nonfinite=False)
         self._stepper.step()
         self._stepper.zero_grad(set_to_none=True)
@@ -81,18 +80,18 @@ class Step:
             limit_norms(network, settings.max_norm)
 
     def _learn(self, stored: Tensor, draw: Draw, *, last: bool) -> None:
-        """Add the gradient of some images (uint8, N x height x width x channels); `last` of the step's parts."""
+        """Add the gradient of one part's images (uint8, N x H x W x C); `last` marks the step's last part."""
         recipe, settings, fabric = self.recipe, self.recipe.settings, self.recipe.fabric
         labels = self.train.labels[draw.ours()]
         # Float before augmentation; normalised after it, in place.
-        images = recipe.change(stored.permute(0, 3, 1, 2).to(recipe.mean.dtype), draw)
+        images = recipe.augment(stored.permute(0, 3, 1, 2).to(recipe.mean.dtype), draw)
         images, targets = mix(images, labels, draw, settings, self._classes)
         with contextlib.nullcontext() if last else fabric.no_backward_sync(self.model):
             logits = self.model(images.sub(recipe.mean).div_(recipe.std))
             losses = functional.cross_entropy(
                 logits, targets, self._class_weights, label_smoothing=settings.label_smoothing, reduction="none"
             )
-            # Processes' gradients are averaged: times their number, the sum is over the whole batch.
+            # Fabric averages the processes' gradients: times their number, this is the mean over the whole batch.
             loss = losses.sum() * (self._world / len(draw.positions))
             if settings.l1 and last:
                 loss = loss + settings.l1 * absolute_sum(recipe.network)
@@ -102,7 +101,7 @@ class Step:
 
 
 def training_mode(network: nn.Module, settings: Train, *, frozen: bool) -> None:
-    """Training mode for the head and, unless `frozen`, the body; what keeps its statistics stays in evaluation mode."""
+    """Set training mode for the head and, unless `frozen`, the body; `freeze_statistics` exempts its batch norms."""
     network.train()
     features = network.get_submodule("features").train(not frozen)
     if settings.freeze_statistics:
@@ -112,13 +111,13 @@ def training_mode(network: nn.Module, settings: Train, *, frozen: bool) -> None:
 
 
 def class_weights(labels: Tensor, classes: int) -> Tensor:
-    """Weights inverse to the classes' shares of the labels; their mean over the labels is 1."""
+    """One weight per class (float32), inverse to its share of the labels; the mean over the labels is 1."""
     counts = torch.bincount(labels, minlength=classes).float()
     return torch.where(counts > 0, len(labels) / (counts.clamp(min=1) * (counts > 0).sum()), 0.0)
 
 
 def own_parts(count: int, world: int, rank: int, accumulate: int) -> list[Tensor]:
-    """This process's places in a batch, in as many parts as are worked off one after another."""
+    """This process's places in a batch of `count` images, in at most `accumulate` parts."""
     mine = torch.tensor_split(torch.arange(count), world)[rank]
-    # As many as the smallest share allows: processes that wait for one another must have equally many.
+    # The smallest share limits the number of parts, for all processes must have equally many.
     return list(torch.tensor_split(mine, max(1, min(accumulate, count // world))))

@@ -1,6 +1,6 @@
-"""Lightning Fabric's DDP, whose processes meet before they connect and watch over one another from then on.
+"""Lightning Fabric's DDP, with processes that meet before they connect and then watch over one another.
 
-Imported where several processes train as one, and nowhere else: Fabric takes a second.
+Only a training of several processes imports this module, for Fabric's part of it takes a second to import.
 """
 
 import os
@@ -14,8 +14,8 @@ from lightning_fabric.strategies.ddp import DDPStrategy
 from darkroom.base.errors import UserError
 from darkroom.training import meeting, peers
 
-CONNECT = timedelta(minutes=2)  # for connections, all processes being there
-WAIT = timedelta(minutes=30)  # of one process for the others; a lost one is noticed long before
+CONNECT = timedelta(minutes=2)  # to connect, when all processes are there
+WAIT = timedelta(minutes=30)  # for an operation over all processes; `peers` notices a lost one long before
 
 
 class Watched(DDPStrategy):
@@ -25,7 +25,7 @@ class Watched(DDPStrategy):
         super().__init__(timeout=CONNECT)
 
     def _configure_launcher(self) -> None:
-        """Raises UserError where nobody has said where several machines are to meet; Fabric would then draw a port."""
+        """Raise UserError if several nodes have no address to meet at; Fabric would choose a random port."""
         missing = [name for name in ("MASTER_ADDR", "MASTER_PORT", "NODE_RANK") if name not in os.environ]
         if self.num_nodes > 1 and missing and isinstance(self.cluster_environment, LightningEnvironment):
             raise UserError(
@@ -36,7 +36,7 @@ class Watched(DDPStrategy):
         super()._configure_launcher()
 
     def setup_environment(self) -> None:
-        """Meet the others, and connect. Raises UserError where that cannot be done."""
+        """Meet the other processes, then connect. Raises UserError if either fails."""
         if torch.distributed.is_initialized():
             return super().setup_environment()
         self._set_world_ranks()

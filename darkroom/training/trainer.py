@@ -1,4 +1,4 @@
-"""One training, from parameters to files: taken up where a kill had cut it off, told of after each epoch."""
+"""Runs one training from parameters to files; it resumes a killed training, and reports after each epoch."""
 
 import sys
 import time
@@ -29,7 +29,7 @@ SAVE_SECONDS = 5  # between checkpoints, at least
 
 
 class Record(Protocol):
-    """Takes what a training tells: the record of runs, as far as the training knows it."""
+    """What a training needs of its record in MLflow; `darkroom.tracking` implements it."""
 
     @property
     def run_id(self) -> str | None: ...
@@ -37,13 +37,13 @@ class Record(Protocol):
     def trained(self, digest: str, register_as: str | None) -> None: ...
 
 
-# Opens a record for these facts and this table of layers, or goes on with the one of this name.
+# Opens a record for these facts and this table of layers, or continues the one with this run_id.
 OpenRecord = Callable[[ModelFacts, str, str | None], AbstractContextManager[Record]]
 
 
 @dataclass(frozen=True)
 class Trained:
-    """What came of a training."""
+    """A finished training."""
 
     facts: ModelFacts
     result: Result
@@ -58,13 +58,13 @@ class Trained:
 
 
 def train(params: Params, entry: Entry, open_record: OpenRecord) -> Trained | None:
-    """Train on the packed data set, write model and figures, and tell the record of it.
+    """Train on the packed data set, write model and figures, and record them.
 
-    With several processes each runs this; only the first writes, and the others get None. Raises UserError where the
-    packed images do not fit the catalogue, where processes disagree, where the training diverges, and as
+    With several processes each calls this function; only the first writes, and the others return None. Raises UserError
+    if the packed images do not have the catalogue's shape, if processes disagree, if the training diverges, and as
     `from_parameters` does.
     """
-    # 1. Network, augmentation and data, the same in each process, which they make sure of.
+    # 1. Build network, augmentation and data, and check that all processes have the same.
     images, index, classes = checked_images(entry), load_index("label"), load_classes()
     recipe, facts = from_parameters(params, entry, classes, Stats.read(paths.STATS))
     agreement.require(facts, decisive_files())
@@ -73,16 +73,16 @@ def train(params: Params, entry: Entry, open_record: OpenRecord) -> Trained | No
     if not recipe.fabric.is_global_zero:
         loop.fit(recipe, data["train"], data["val"], resume=recipe.fabric.broadcast(None))
         return None
-    # 2. What a killed training of the same kind has left.
+    # 2. Load the checkpoint of the same training, if one was killed.
     checkpoint = Checkpoint(fingerprint([facts.model_dump(), torch.__version__], decisive_files()))
     resume = recipe.fabric.broadcast(checkpoint.load())
-    # Several processes have put norms of their own into the network.
+    # With several processes the network has shared batch norms, which the table of layers must not show.
     alone = recipe.fabric.world_size == 1
     plain = recipe.network if alone else architectures.build(params.model, entry.shape, len(classes))
     layers = layer_table.table(plain, entry.shape)
-    # 3. The training, and its files.
+    # 3. Train, and write the files.
     with open_record(facts, layers, resume["run_id"] if resume else None) as record:
-        result = _fitted(recipe, data, checkpoint, record, resume)
+        result = _run_loop(recipe, data, checkpoint, record, resume)
         recipe.network.load_state_dict(result.weights)
         temperature = fit_temperature(data["val"].labels.cpu().numpy(), loop.logits(recipe, data["val"]).numpy())
         facts = facts.model_copy(update={"temperature": temperature})
@@ -95,7 +95,7 @@ def train(params: Params, entry: Entry, open_record: OpenRecord) -> Trained | No
 
 
 def checked_images(entry: Entry) -> Images:
-    """The packed images. Raises UserError where they are of another shape than the catalogue asks for."""
+    """The packed images. Raises UserError if the catalogue asks for another shape."""
     images = load_images()
     if images.shape[1:] != entry.shape:
         raise UserError(
@@ -105,10 +105,10 @@ def checked_images(entry: Entry) -> Images:
     return images
 
 
-def _fitted(
+def _run_loop(
     recipe: Recipe, data: dict[str, Batches], checkpoint: Checkpoint, record: Record, resume: State | None
 ) -> Result:
-    """Run the loop, behind a bar; tell what an interrupted or diverged training has reached."""
+    """Run the loop with a progress bar. Raises UserError if the training diverges."""
     history: list[Figures] = list(resume["history"]) if resume else []
     if resume:
         print(f"an earlier run of this training was cut off: going on after epoch {resume['epoch']}")
@@ -135,7 +135,7 @@ def _fitted(
 
 @dataclass
 class AfterEpoch:
-    """What is done after each epoch: the history is written, the user and the record are told, the state is saved."""
+    """After each epoch: writes the history, tells the user and the record, and saves the state."""
 
     history: list[Figures]
     recipe: Recipe
@@ -151,7 +151,7 @@ class AfterEpoch:
         outputs.write_history(self.history)
         self.record.epoch(figures)
         self.shown.write(line_of(figures, settings.epochs))
-        sys.stdout.flush()  # a file or a pipe would get the lines at the end alone
+        sys.stdout.flush()  # else a file or a pipe would get the lines only at the end
         if settings.keep_epochs:
             outputs.save_weights(
                 self.checkpoint.folder / "epochs" / f"epoch-{epoch:03}.safetensors", self.recipe.network
@@ -162,7 +162,7 @@ class AfterEpoch:
 
 
 def line_of(figures: Figures, epochs: int) -> str:
-    """One epoch in words; the losses are in nats, that of train includes augmentation and label smoothing."""
+    """One epoch in words. Losses are in nats; the training loss includes augmentation and label smoothing."""
     number = f"{figures['epoch']:.0f}".rjust(len(str(epochs)))
     train, val = (
         f"{name} loss {figures[f'{name}_loss']:.4f}, accuracy {figures[f'{name}_accuracy']:.2%}"

@@ -4,7 +4,7 @@ import pytest
 
 from darkroom.analysis import evaluation, metrics
 from darkroom.config.params import load
-from darkroom.config.stage_files import Baselines, ModelFacts, Reached
+from darkroom.config.stage_files import BaselineAccuracy, Baselines, ModelFacts
 from tests import make, models
 
 LABELS = np.array([0, 1, 2, 1])
@@ -68,9 +68,9 @@ def test_a_split_is_measured_as_the_classifier_sees_it(project):
 def test_the_network_stands_beside_every_baseline_and_is_tested_against_the_best_on_val(measured):
     reached = Baselines(
         train_images=9,
-        majority_class=Reached(val_accuracy=0.3, test_accuracy=0.9),
-        random_forest=Reached(val_accuracy=0.6, test_accuracy=0.25),
-        logistic_regression=Reached(val_accuracy=0.5, test_accuracy=0.5),
+        majority_class=BaselineAccuracy(val_accuracy=0.3, test_accuracy=0.9),
+        random_forest=BaselineAccuracy(val_accuracy=0.6, test_accuracy=0.25),
+        logistic_regression=BaselineAccuracy(val_accuracy=0.5, test_accuracy=0.5),
     )
     predictions = pd.DataFrame({"majority_class": LABELS, "random_forest": [0, 0, 2, 0], "logistic_regression": 0})
     found = evaluation.compare_with_baselines(measured, reached, predictions)

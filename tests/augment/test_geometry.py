@@ -213,5 +213,5 @@ class Salted(Given):
 def test_the_root_is_that_of_exact_divisions_and_roots():
     values = np.random.default_rng(0).random(100_000, dtype=np.float32) * 100
     one = np.float32(1)
-    assert (geometry.root(torch.from_numpy(values)).numpy() == one / (one / np.sqrt(values))).all()
-    assert geometry.root(torch.zeros(3)).tolist() == [0, 0, 0]
+    assert (geometry.square_root(torch.from_numpy(values)).numpy() == one / (one / np.sqrt(values))).all()
+    assert geometry.square_root(torch.zeros(3)).tolist() == [0, 0, 0]

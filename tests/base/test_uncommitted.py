@@ -186,7 +186,7 @@ def test_whatever_is_damaged_the_stage_goes_on(repository, damage, monkeypatch, 
     damage(repository)
     monkeypatch.chdir(repository)
     monkeypatch.setenv("DVC_STAGE", "one")
-    uncommitted.tell()
+    uncommitted.print_differences()
     printed = capfd.readouterr()
     assert printed.err == ""
     assert printed.out == "" or "differs" in printed.out
@@ -197,7 +197,7 @@ def test_where_there_is_no_git_program_the_stage_goes_on(repository, monkeypatch
     monkeypatch.chdir(repository)
     monkeypatch.setenv("DVC_STAGE", "one")
     monkeypatch.setenv("PATH", "")
-    uncommitted.tell()
+    uncommitted.print_differences()
     assert capfd.readouterr() == ("", "")
 
 
@@ -205,12 +205,12 @@ def test_a_mark_of_an_earlier_process_of_the_same_number_does_not_silence(reposi
     make.edit(repository / "params.yaml", {"train.lr": 3})
     monkeypatch.chdir(repository)
     monkeypatch.setenv("DVC_STAGE", "one")
-    uncommitted.tell()
+    uncommitted.print_differences()
     assert "train.lr 3 (committed: auto)" in capsys.readouterr().out
-    uncommitted.tell()
+    uncommitted.print_differences()
     assert capsys.readouterr().out == ""
     number, began = uncommitted.MARK.read_text().split()
     assert int(number) == os.getppid()
     uncommitted.MARK.write_text(f"{number} {float(began) - 60}")
-    uncommitted.tell()
+    uncommitted.print_differences()
     assert "train.lr 3 (committed: auto)" in capsys.readouterr().out

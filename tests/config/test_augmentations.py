@@ -47,7 +47,7 @@ def test_every_change_can_be_named_with_little_more_than_its_name():
     assert set(DEFAULTS) == set(Augmentation.model_fields)
     for name, settings in DEFAULTS.items():
         (item,) = checked({name: settings})
-        assert item.change is getattr(item, name) is not None
+        assert item.settings is getattr(item, name) is not None
 
 
 def nested(item, kind):
@@ -127,7 +127,7 @@ def test_an_item_without_a_change_is_an_error():
 
 def test_a_function_may_lie_in_a_package():
     (item,) = checked({"function": {"name": "own.package.changes:add_rain"}})
-    assert item.change.name == "own.package.changes:add_rain"
+    assert item.settings.name == "own.package.changes:add_rain"
 
 
 def test_a_function_outside_the_folder_own_is_refused_with_the_name_to_write():

@@ -7,7 +7,7 @@ import pytest
 
 from darkroom.base import paths
 from darkroom.config import stage_files, stage_tables
-from darkroom.config.stage_files import Baselines, ModelFacts, Reached, StageFile, Stats
+from darkroom.config.stage_files import BaselineAccuracy, Baselines, ModelFacts, StageFile, Stats
 from darkroom.config.stage_tables import HISTORY, INDEX, MISTAKES, PER_CLASS, Table
 from darkroom.intake import extraction
 from tests import make, models
@@ -35,7 +35,7 @@ def test_models_of_earlier_versions_are_read():
 
 
 def test_baselines_are_kept_by_their_names(tmp_path):
-    found = Baselines(train_images=7, forest=Reached(val_accuracy=0.5, test_accuracy=0.25))
+    found = Baselines(train_images=7, forest=BaselineAccuracy(val_accuracy=0.5, test_accuracy=0.25))
     found.write(tmp_path / "baseline.json")
     assert Baselines.read(tmp_path / "baseline.json").methods["forest"].test_accuracy == 0.25
 

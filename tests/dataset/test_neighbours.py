@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from sklearn.neighbors import NearestNeighbors
 
 from darkroom.dataset import neighbours
-from darkroom.dataset.neighbours import evenly, nearest
+from darkroom.dataset.neighbours import evenly_spaced, nearest
 
 
 def parts(vectors, size):
@@ -53,15 +53,15 @@ def test_memory_does_not_grow_with_the_pairs(metric, monkeypatch):
     monkeypatch.setattr(neighbours, "_distances", measured)
     vectors = np.random.default_rng(0).standard_normal((20_000, 2)).astype(np.float32)
     nearest(vectors[:3000], parts(vectors, 20_000), 5, metric)
-    assert max(sizes) == neighbours.ASKED_BLOCK * neighbours.FOUND_BLOCK
+    assert max(sizes) == neighbours.QUERY_BLOCK * neighbours.KNOWN_BLOCK
     assert sum(sizes) == 3000 * 20_000
 
 
 @pytest.mark.parametrize("metric", ["cosine", "euclidean"])
 @pytest.mark.parametrize("size", [1, 3, 100])
 def test_of_equals_the_first_come_first_whatever_the_blocks(size, metric, monkeypatch):
-    monkeypatch.setattr(neighbours, "FOUND_BLOCK", 2)
-    monkeypatch.setattr(neighbours, "ASKED_BLOCK", 2)
+    monkeypatch.setattr(neighbours, "KNOWN_BLOCK", 2)
+    monkeypatch.setattr(neighbours, "QUERY_BLOCK", 2)
     same = np.ones((9, 4), np.float32)
     result = nearest(np.ones((3, 4), np.float32), parts(same, size), 3, metric)
     assert result.rows.tolist() == [[0, 10, 20]] * 3
@@ -86,5 +86,5 @@ def test_euclidean_distances_of_any_size():
 
 def test_of_many_rows_evenly_spaced_ones_stay():
     rows = np.arange(100, 200)
-    assert evenly(rows, 100) is rows
-    assert evenly(rows, 4).tolist() == [100, 125, 150, 175]
+    assert evenly_spaced(rows, 100) is rows
+    assert evenly_spaced(rows, 4).tolist() == [100, 125, 150, 175]

@@ -96,17 +96,19 @@ def test_a_claim_ends_with_its_process(root):
 
 def test_one_device_of_several_gpus_is_claimed(gpus):
     gpus(2)
-    assert [devices.place(settings(device="auto")) for _ in range(2)] == [torch.device("cuda", at) for at in (0, 1)]
-    assert devices.place(settings(device="cuda:0")) == torch.device("cuda:0")
-    assert devices.place(settings(device="cuda", devices=2)) == torch.device("cuda")
+    assert [devices.device_of_training(settings(device="auto")) for _ in range(2)] == [
+        torch.device("cuda", at) for at in (0, 1)
+    ]
+    assert devices.device_of_training(settings(device="cuda:0")) == torch.device("cuda:0")
+    assert devices.device_of_training(settings(device="cuda", devices=2)) == torch.device("cuda")
     gpus(1)
-    assert devices.place(settings(device="cuda")) == torch.device("cuda")
+    assert devices.device_of_training(settings(device="cuda")) == torch.device("cuda")
     assert len(devices._claimed) == 2
 
 
 def test_later_stages_work_where_the_training_did(gpus):
     def again(device, portable=False):
-        return devices.place_again(settings(device=device, portable=portable))
+        return devices.device_after_training(settings(device=device, portable=portable))
 
     assert [again(device) for device in ("cpu", "cuda", "cuda:1", "mps")] == [CPU] * 4
     gpus(1)
@@ -121,7 +123,7 @@ def test_later_stages_work_where_the_training_did(gpus):
 def test_no_other_process_of_a_run_claims_a_gpu(gpus, monkeypatch):
     gpus(2)
     monkeypatch.setenv("NODE_RANK", "1")
-    assert devices.place(settings(device="cuda", num_nodes=2)) == torch.device("cuda")
+    assert devices.device_of_training(settings(device="cuda", num_nodes=2)) == torch.device("cuda")
     assert not devices._claimed
 
 
@@ -136,11 +138,11 @@ def test_no_other_process_of_a_run_claims_a_gpu(gpus, monkeypatch):
 def test_more_devices_than_there_are_are_refused(gpus, changes, count, words):
     gpus(count, apple=True)
     with pytest.raises(UserError, match=words):
-        devices.place(settings(**changes))
+        devices.device_of_training(settings(**changes))
 
 
 def test_any_number_of_processes_runs_on_the_cpu(gpus):
-    assert devices.place(settings(device="cpu", devices=4)) == CPU
+    assert devices.device_of_training(settings(device="cpu", devices=4)) == CPU
 
 
 @pytest.mark.parametrize(

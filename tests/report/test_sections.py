@@ -8,20 +8,20 @@ from markupsafe import escape
 from darkroom.config.stage_files import (
     AuditFigures,
     Comparison,
-    Confused,
-    Counted,
+    ConfusedPair,
     Curves,
     DeadChannels,
     ErrorFigures,
     Evaluation,
     Figures,
+    GroupCounts,
     InsideFigures,
     McNemar,
     ModelFacts,
     NamedClass,
     NearDuplicateCounts,
-    Neighbourly,
-    Sides,
+    NeighbourAccuracy,
+    SideRange,
     Source,
     SuspectCounts,
     TrainingFigures,
@@ -57,7 +57,7 @@ PER_CLASS = pd.DataFrame(
 PREDICTIONS = pd.DataFrame({"label": [0, 0, 1, 1, 1, 2], "predicted": [0, 1, 1, 1, 2, 2]})
 ERRORS = ErrorFigures(
     split="test", images=6, mistakes=2, error_rate=0.3333,
-    most_confused=[Confused(true=NAMES[0], predicted="bee", mistakes=1)], grad_cam="",
+    most_confused=[ConfusedPair(true=NAMES[0], predicted="bee", mistakes=1)], grad_cam="",
     suspects=SuspectCounts(images=1, by_split={}, by_reason={}),
     near_duplicates=NearDuplicateCounts(pairs=0, under_two_labels=0, val_and_test_images=2, training_images=2),
 )  # fmt: skip
@@ -71,14 +71,14 @@ SOURCE = Source(
     dataset="mine", title="My <set>", archive="mine.zip", origin="file: mine.zip", license="", sha256="0" * 64, bytes=1
 )
 AUDIT = AuditFigures(
-    images=7, labelled=6, unlabelled=1, rejected=0, classes=3, blank=2, duplicates=Counted(groups=0, images=0),
-    conflicts=Counted(groups=0, images=0), smallest_class=NamedClass(name="c&d", images=1),
-    largest_class=NamedClass(name="bee", images=3), width=Sides(min=8, median=8, max=8),
-    height=Sides(min=8, median=8, max=8), channels={"1": 7},
+    images=7, labelled=6, unlabelled=1, rejected=0, classes=3, blank=2, duplicates=GroupCounts(groups=0, images=0),
+    conflicts=GroupCounts(groups=0, images=0), smallest_class=NamedClass(name="c&d", images=1),
+    largest_class=NamedClass(name="bee", images=3), width=SideRange(min=8, median=8, max=8),
+    height=SideRange(min=8, median=8, max=8), channels={"1": 7},
 )  # fmt: skip
 SPLIT = pd.DataFrame({"class": NAMES, "train": [1, 1, 0], "val": [0, 1, 0], "test": [1, 1, 1], "left_out": [0, 0, 0]})
 INSIDE = InsideFigures(
-    split="test", reference_images=1, test_images=6, accuracy=Neighbourly(nearest_neighbours=0.5, head=0.25),
+    split="test", reference_images=1, test_images=6, accuracy=NeighbourAccuracy(nearest_neighbours=0.5, head=0.25),
     dead_channels={
         "act1": DeadChannels(channels=8, dead=1, share=0.125), "act2": DeadChannels(channels=4, dead=0, share=0),
     },

@@ -10,7 +10,7 @@ import pytest
 from sklearn.metrics import accuracy_score, f1_score
 
 from darkroom.base import paths
-from darkroom.config.stage_files import Baselines, Evaluation, ModelFacts, Reached
+from darkroom.config.stage_files import BaselineAccuracy, Baselines, Evaluation, ModelFacts
 from darkroom.config.stage_tables import BASELINE_PREDICTIONS, PREDICTIONS
 from darkroom.dataset.packed import load_split
 from stages import evaluate
@@ -31,7 +31,7 @@ def ready(project):
     rows = load_split("test")
     BASELINE_PREDICTIONS.write(pd.DataFrame({"row": rows, "majority_class": 0, "random_forest": labels[rows]}))
     methods = {"majority_class": (0.3, 0.3), "random_forest": (0.9, 1.0)}
-    reached = {name: Reached(val_accuracy=val, test_accuracy=test) for name, (val, test) in methods.items()}
+    reached = {name: BaselineAccuracy(val_accuracy=val, test_accuracy=test) for name, (val, test) in methods.items()}
     Baselines(train_images=54, **reached).write(paths.BASELINE)
     paths.PREDICTIONS.unlink()
     return labels

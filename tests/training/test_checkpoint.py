@@ -192,7 +192,7 @@ def test_tidying_up_stops_no_training(monkeypatch):
     def gone(ours):
         raise FileNotFoundError(ours)
 
-    monkeypatch.setattr(checkpoint, "_forget_old", gone)
+    monkeypatch.setattr(checkpoint, "_remove_old", gone)
     mine = Checkpoint("mine")
     mine.save({"epoch": 1})
     assert mine.load()["epoch"] == 1
