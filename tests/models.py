@@ -5,10 +5,13 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from darkroom.base import paths
 from darkroom.classifier.inference import Classifier
 from darkroom.config.params import Model, load
+from darkroom.config.stage_files import Stats
 from darkroom.network import architectures
 from darkroom.network.normalisation import to_bytes_scale
+from tests import make
 
 ROOT = Path(__file__).resolve().parent.parent
 SETTINGS = {
@@ -24,6 +27,10 @@ SETTINGS = {
     "dropout": 0.0,
     "init": "default",
 }
+TRAINING = {
+    "train.epochs": 4, "train.batch_size": 16, "train.precision": "32", "train.threads": 1, "model.layers": "4P-6",
+    "augment": [], "tracking.enabled": False,
+}  # fmt: skip
 
 
 def facts(shape=(8, 8, 1), classes=3, **changes):
@@ -54,6 +61,15 @@ def classifier(shape=(8, 8, 1), classes=3, familiarity=None, **settings):
     scale = [to_bytes_scale([0.5] * shape[2]), to_bytes_scale([0.25] * shape[2])]
     names = [f"class {number}" for number in range(classes)]
     return Classifier(network, names, shape, *scale, border=[0.0] * shape[2], familiarity=familiarity)
+
+
+def to_train(project):
+    """The project gets a packed and split data set, its statistics, and settings of a training of an instant."""
+    project.add(path="x", image_size=8)
+    images, labels = blobs(60)
+    make.packed(images, labels.tolist(), ["train"] * 45 + ["val"] * 15, ["ant", "bee", "cow"])
+    Stats(mean=[0.2], std=[0.3], border=[0.0], split="train").write(paths.STATS)
+    make.edit(project.params, TRAINING)
 
 
 def blobs(count=60, classes=3, side=8, seed=0):
