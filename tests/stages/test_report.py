@@ -11,11 +11,7 @@ from darkroom.base import paths
 from darkroom.config.stage_files import Evaluation
 from darkroom.report import summary
 from stages import curves, errors, inside, predict, report
-
-PACKAGES = (
-    "torch", "torchvision", "numpy", "pandas", "pyarrow", "opencv-python-headless", "scikit-learn", "dvc", "mlflow",
-    "matplotlib", "lightning-fabric",
-)  # fmt: skip
+from tests.report.test_page import PACKAGES
 
 
 @pytest.fixture(scope="module")
