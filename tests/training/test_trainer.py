@@ -189,9 +189,9 @@ def test_a_divergence_leaves_the_epochs_up_to_it(here, record):
 
 @pytest.fixture
 def after_epoch(project, record, monkeypatch):
-    """The call after each of three epochs, and `saved`: the epochs after which the state was kept."""
+    """The call after each of four epochs, and `saved`: the epochs after which the state was kept."""
     saved = []
-    settings = SimpleNamespace(epochs=3, keep_epochs=False)
+    settings = SimpleNamespace(epochs=4, keep_epochs=False)
     recipe = SimpleNamespace(settings=settings, network=models.classifier().network)
     checkpoint = SimpleNamespace(folder=project.folder / "checkpoint", save=saved.append)
     shown = SimpleNamespace(write=lambda line: None)
@@ -207,9 +207,10 @@ def after_epoch(project, record, monkeypatch):
 
 
 def test_the_state_is_saved_now_and_then_and_at_the_end_with_the_name_of_the_run(after_epoch):
-    for epoch, at in ((1, trainer.SAVE_SECONDS - 0.1), (2, trainer.SAVE_SECONDS), (3, trainer.SAVE_SECONDS + 0.1)):
+    every = trainer.SAVE_SECONDS
+    for epoch, at in enumerate((every - 0.1, every, every + 0.1, every + 0.2), start=1):
         after_epoch.call(epoch, at)
-    assert after_epoch.saved == [{"epoch": 2, "run_id": "run 7"}, {"epoch": 3, "run_id": "run 7"}]
+    assert after_epoch.saved == [{"epoch": 2, "run_id": "run 7"}, {"epoch": 4, "run_id": "run 7"}]
 
 
 @pytest.mark.parametrize(("keep", "names"), [(False, []), (True, ["epoch-001.safetensors", "epoch-002.safetensors"])])
