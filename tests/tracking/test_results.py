@@ -12,9 +12,11 @@ def test_the_figures_of_both_splits_have_names_of_their_own():
 
 
 def test_figures_that_are_undefined_are_left_out():
-    without = FIGURES.model_copy(update={"test": FIGURES.test.model_copy(update={"roc_auc": None})})
-    assert "test_roc_auc" in results.figures(FIGURES, ERRORS, INSIDE)
-    assert "test_roc_auc" not in results.figures(without, ERRORS, INSIDE)
+    for value in (0.9, None):
+        test = FIGURES.test.model_copy(update={"roc_auc": value})
+        found = results.figures(FIGURES.model_copy(update={"test": test}), ERRORS, INSIDE)
+        assert found.get("test_roc_auc") == value
+        assert ("test_roc_auc" in found) == (value is not None)
 
 
 def test_what_was_found_later_is_counted():
