@@ -1,6 +1,7 @@
 """The report and the model card: their content, read from the pipeline's files, and their pages."""
 
 import hashlib
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -103,11 +104,14 @@ def made(params: Params) -> dict[str, Any]:
         "split": sha256(paths.SPLIT),
         "weights": sha256(paths.WEIGHTS),
     }
+    shown = params.model_dump()
+    if params.fetch.archive is not None:  # its folder is this machine's alone
+        shown["fetch"]["archive"] = Path(params.fetch.archive).name
     return {
         # A file cannot name the commit that holds its own hash, so the commands look for it.
         "commands": "# the commit that locked these weights\n"
         f"git checkout $(git log --all --format=%H -S {locked} -- dvc.lock | tail -1)\n"
         "dvc repro        # make everything again, or `dvc pull` to fetch it",
         "hashes": sections.table(pd.DataFrame(hashes.items(), columns=["what", "sha256"])),
-        "params": dump(params.model_dump()),
+        "params": dump(shown),
     }
