@@ -32,7 +32,7 @@ def in_words() -> str:
             f"         {paths.ERRORS_PICTURES}/suspects.png, {suspects:,} labels that may be wrong: put the rows of "
             f"{paths.SUSPECTS} that you agree with into {paths.CORRECTIONS}, and `dvc repro`"
         )
-    lines.append("next: dvc exp run -S train.lr=0.001, make ui to compare runs, darkroom predict PICTURE")
+    lines.append("next: dvc exp run -S train.lr=0.001, make ui to compare runs, python -m darkroom predict PICTURE")
     return "\n".join(lines)
 
 
