@@ -19,7 +19,7 @@ def test_a_run_is_named_after_the_experiment_else_the_commit(monkeypatch):
     monkeypatch.setenv("DVC_EXP_NAME", "warm-sun")
     assert recording._name() == "warm-sun"
     monkeypatch.delenv("DVC_EXP_NAME")
-    monkeypatch.setattr(recording, "_commit", lambda: "0123456789abcdef")
+    monkeypatch.setattr(recording.git, "commit", lambda: "0123456789abcdef")
     assert recording._name() == "0123456"
 
 

@@ -83,14 +83,14 @@ def test_what_the_server_refuses_to_make_is_an_error(tmp_path, monkeypatch):
 def test_a_server_that_hangs_is_not_waited_for_again_and_again(monkeypatch):
     monkeypatch.setattr(store, "ALIVE", (5, 0.1))
     with socket.create_server(("127.0.0.1", 0)) as silent, pytest.raises(TimeoutError, match="no answer"):
-        store._reach(f"http://127.0.0.1:{silent.getsockname()[1]}")
+        store._check_server(f"http://127.0.0.1:{silent.getsockname()[1]}")
 
 
 def test_what_a_server_answers_and_a_refused_connection_are_left_to_mlflow(closed_port, tmp_path):
-    store._reach(f"http://127.0.0.1:{closed_port}")
-    store._reach(f"sqlite:///{tmp_path}/mlflow.db")
+    store._check_server(f"http://127.0.0.1:{closed_port}")
+    store._check_server(f"sqlite:///{tmp_path}/mlflow.db")
     with serve([Answer(500)]) as server:
-        store._reach(server.url)
+        store._check_server(server.url)
     assert [request.path for request in server.requests] == ["/health"]
 
 
