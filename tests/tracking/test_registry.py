@@ -4,14 +4,17 @@ import mlflow
 import numpy as np
 import pytest
 
+from darkroom.base import paths
+from darkroom.config.stage_files import ModelFacts
 from darkroom.pictures.decoding import decode
 from darkroom.tracking import registry
-from tests import make
+from tests import make, models
 
 
 def test_the_example_beside_the_model_has_the_colours_of_the_image(project, monkeypatch):
     image = make.pixels(8, 8, 3)
     make.packed(image[None], [0], ["train"], ["a", "b"])
+    ModelFacts.model_validate(models.facts()).write(paths.MODEL)
     logged, answer = {}, SimpleNamespace(model_uri="")
     assert callable(mlflow.pyfunc.log_model)  # it is loaded when it is first asked for, and then another object
     monkeypatch.setattr(mlflow.pyfunc, "log_model", lambda **given: logged.update(given) or answer)
