@@ -145,11 +145,11 @@ def test_the_record_of_runs_decides_no_output(repository):
 def test_two_processes_train_as_one(repository):
     changes = ["-S", "train.devices=2", "-S", "train.portable=false"]
     printed = run(repository, "dvc", "exp", "run", "--temp", "-n", "pair", *changes, "evaluate")
-    assert printed.count("next: dvc repro evaluate") == 1
+    assert printed.count("wrote models/model.safetensors") == 1
+    assert "(test accuracy 100.00%" in printed
     _, found = runs(repository)
     (named,) = [item for item in found if item.info.run_name == "pair"]
     assert named.data.params["train.devices"] == "2"
-    assert named.data.metrics["test_accuracy"] == 1.0
 
 
 def test_a_store_that_is_down_costs_no_model(repository, tmp_path):
@@ -212,7 +212,7 @@ def test_the_logged_model_reads_picture_bytes_and_holds_no_pickle(repository):
 
 
 def test_an_experiment_has_one_name_in_dvc_and_mlflow_even_in_a_temporary_folder(repository):
-    run(repository, "dvc", "exp", "run", "--temp", "-n", "warm", "-S", "train.lr=0.00002", "evaluate")
+    run(repository, "dvc", "exp", "run", "--temp", "-n", "warm", "-S", "train.lr=0.00002")
     shown = json.loads(run(repository, "dvc", "exp", "show", "--json"))
     names = {item["name"] for revision in shown for branch in revision["experiments"] or [] for item in branch["revs"]}
     assert "warm" in names

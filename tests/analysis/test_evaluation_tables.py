@@ -29,7 +29,7 @@ def tables():
     index["width"] = range(8, 22)
     cold = (PROBABILITIES**2) / (PROBABILITIES**2).sum(axis=1, keepdims=True)
     test = Measured(ROWS, LABELS, cold, PROBABILITIES, metrics.ranking(LABELS, PROBABILITIES))
-    return evaluation_tables.of(test, images, index, CLASSES)
+    return evaluation_tables.make(test, images, index, CLASSES)
 
 
 def test_each_image_is_counted_once(tables):

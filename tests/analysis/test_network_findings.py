@@ -156,5 +156,5 @@ def test_the_form_of_the_files_is_that_of_the_training_files():
     facts = ModelFacts.model_validate(models.facts(border=[0.1]))
     found = network_findings.familiarity(models.classifier(), ours, facts, settings())
     assert found.aspect == (1, 2)
-    assert found.extent == familiarity_fit.extent(ours.images, ours.train, facts.border)
+    assert found.extent == familiarity_fit.foreground_extent(ours.images, ours.train, facts.border)
     assert list(found.layers) == familiarity_fit.watched_layers(models.classifier().network, (8, 8, 1))

@@ -23,12 +23,14 @@ def hello(rank, world=2, **changes):
 
 def meet(*hellos, ranks=None):
     """What each says who comes: the names of all, or why it goes."""
-    port, said = free_port(), {}
+    port, said, tables = free_port(), {}, []  # the first keeps its table until the others have read it
 
     def come(number, own):
         rank = ranks[number] if ranks else number
         try:
-            said[number] = [one.name for _, one in sorted(meeting.meet("127.0.0.1", port, rank, own)[1].items())]
+            table, found = meeting.meet("127.0.0.1", port, rank, own)
+            tables.append(table)
+            said[number] = [one.name for _, one in sorted(found.items())]
         except UserError as error:
             said[number] = str(error)
 
