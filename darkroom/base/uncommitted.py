@@ -85,7 +85,7 @@ def _committed(*paths: Path) -> Iterator[bytes | None]:
 def _read(text: bytes) -> Any:
     from ruamel.yaml import YAML
 
-    return YAML(typ="safe", pure=True).load(text)  # as DVC does
+    return YAML(typ="safe").load(text)  # as DVC does
 
 
 def _differing_keys(now: dict[str, Any], before: dict[str, Any]) -> Iterator[str]:

@@ -107,9 +107,8 @@ def _check_files(name: str) -> None:
     if not _in_project():
         return
     # Without Git or a repository the output is empty, and nothing is refused.
-    missing = [
-        *filter(None, git.output_if_any("-C", str(ROOT), "ls-files", "--others", "-z", "--", *files).split("\0"))
-    ]
+    others = git.output_if_any("-C", str(ROOT), "ls-files", "--others", "-z", "--", *files)
+    missing = [file for file in others.split("\0") if file]
     if missing:
         are, them = ("is", "it") if len(missing) == 1 else ("are", "them")
         raise UserError(

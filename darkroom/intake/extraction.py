@@ -14,6 +14,7 @@ from darkroom.base.console import progress
 from darkroom.base.errors import UserError
 from darkroom.base.files import write_csv, write_json
 from darkroom.base.processor import cores
+from darkroom.base.words import counted
 from darkroom.config.catalogue import Entry, Layout
 from darkroom.config.params import Extract
 from darkroom.config.stage_tables import REJECTED
@@ -105,8 +106,8 @@ def extract(source: Path, entry: Entry, settings: Extract, folder: Path, dataset
     labels = class_names.labels(index)  # without classes that have lost their last picture
     if len(labels) < 2:
         raise UserError(
-            f"{paths.CORRECTIONS} leaves labelled pictures of {len(labels)} class{'es' if not labels else ''}, and at "
-            "least two are needed: take some corrections back"
+            f"{paths.CORRECTIONS} leaves labelled pictures of {counted(len(labels), 'class', 'classes')}, and at least "
+            "two are needed: take some corrections back"
         )
     # 3. Write.
     write_json(folder / paths.CLASSES.name, [names[label] for label in labels])
@@ -136,8 +137,8 @@ def _check_enough(
     classes = pc.count_distinct(index["label"]).as_py()
     if classes < 2:
         raise UserError(
-            f"{source} has labelled pictures of {classes} class{'es' if classes != 1 else ''} under {sieve.layout}, "
-            "and at least two are needed: the label of a picture is the name of the folder in which it lies"
+            f"{source} has labelled pictures of {counted(classes, 'class', 'classes')} under {sieve.layout}, and "
+            "at least two are needed: the label of a picture is the name of the folder in which it lies"
         )
 
 

@@ -53,11 +53,8 @@ PICTURES = {
 
 def content(params: Params, entry: Entry) -> dict[str, Any]:
     """All content of the templates, by the names that they use; each section of the report has a key."""
-    facts, figures, errors = (
-        ModelFacts.read(paths.MODEL),
-        Evaluation.read(paths.EVALUATE),
-        ErrorFigures.read(paths.ERRORS),
-    )
+    facts, figures = ModelFacts.read(paths.MODEL), Evaluation.read(paths.EVALUATE)
+    errors = ErrorFigures.read(paths.ERRORS)
     index, classes = load_index("label"), load_classes()
     labels = labels_of(index, np.arange(len(index)))
     predictions = PREDICTIONS.read("split", "label", "predicted")

@@ -68,10 +68,10 @@ def write_augmented(facts: ModelFacts, images: Images, rows: Rows) -> None:
     chosen = images[rows[positions.numpy()]]
     # On the CPU whatever the training ran on, so that the file is the same.
     border, mean = (torch.tensor(values).mul(255) for values in (facts.border, facts.mean))  # the scale of the bytes
-    change = pipeline.build(facts.augment, border, mean)
+    augment = pipeline.build(facts.augment, border, mean)
     stored = torch.from_numpy(chosen).permute(0, 3, 1, 2).float()
-    changed = change(stored, whole(generator, positions, torch.device("cpu"))).permute(0, 2, 3, 1)
-    after = changed.round().clamp(0, 255).to(torch.uint8).numpy()
+    augmented = augment(stored, whole(generator, positions, torch.device("cpu"))).permute(0, 2, 3, 1)
+    after = augmented.round().clamp(0, 255).to(torch.uint8).numpy()
     with replacing(paths.AUGMENTED) as partial, partial.open("wb") as file:
         np.save(file, np.stack([chosen, after]))
 

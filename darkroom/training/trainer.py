@@ -13,6 +13,7 @@ from darkroom.base import paths
 from darkroom.base.console import bar
 from darkroom.base.errors import UserError
 from darkroom.base.files import sha256, write_text
+from darkroom.base.words import counted
 from darkroom.config.catalogue import Entry
 from darkroom.config.params import Params
 from darkroom.config.stage_files import ModelFacts, Stats
@@ -67,14 +68,15 @@ def train(params: Params, entry: Entry, open_record: OpenRecord) -> Trained | No
     # 1. Build network, augmentation and data, and check that all processes have the same.
     images, index, classes = checked_images(entry), load_index("label"), load_classes()
     recipe, facts = from_parameters(params, entry, classes, Stats.read(paths.STATS))
-    agreement.require(facts, decisive_files())
+    decisive = decisive_files()
+    agreement.require(facts, decisive)
     rows = {name: load_split(name) for name in ("train", "val")}
     data = recipe.data(images, rows, {name: labels_of(index, rows[name]) for name in rows})
     if not recipe.fabric.is_global_zero:
         loop.fit(recipe, data["train"], data["val"], resume=recipe.fabric.broadcast(None))
         return None
     # 2. Load the checkpoint of the same training, if one was killed.
-    checkpoint = Checkpoint(fingerprint([facts.model_dump(), torch.__version__], decisive_files()))
+    checkpoint = Checkpoint(fingerprint([facts.model_dump(), torch.__version__], decisive))
     resume = recipe.fabric.broadcast(checkpoint.load())
     # With several processes the network has shared batch norms, which the table of layers must not show.
     alone = recipe.fabric.world_size == 1
@@ -121,8 +123,7 @@ def _run_loop(
             result = loop.fit(recipe, data["train"], data["val"], resume=resume, on_step=shown.update, on_epoch=after)
         except KeyboardInterrupt:
             if history:
-                epochs = f"{len(history)} epoch{'s' * (len(history) > 1)}"
-                shown.write(f"{paths.HISTORY} has what was done: {epochs}", file=sys.stderr)
+                shown.write(f"{paths.HISTORY} has what was done: {counted(len(history), 'epoch')}", file=sys.stderr)
             raise
     if result.diverged:
         checkpoint.clear()
