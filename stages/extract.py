@@ -2,6 +2,7 @@
 
 from darkroom.base import paths
 from darkroom.base.console import done, run, silent_libraries
+from darkroom.base.errors import printable
 from darkroom.base.files import replacing_folder
 from darkroom.config.params import load
 from darkroom.config.stage_files import Source
@@ -10,10 +11,15 @@ from darkroom.intake.extraction import extract
 
 def main() -> None:
     params, entry = load()
-    source = paths.RAW / Source.read(paths.SOURCE).archive
+    source = Source.read(paths.SOURCE)
+    archive = paths.RAW / source.archive
     with replacing_folder(paths.DATA) as folder, silent_libraries():
-        found = extract(source, entry, params.extract, folder, params.dataset)
-    done(f"wrote {paths.IMAGES} ({len(found.index):,} images) and {paths.INDEX}{found.in_words()}", "dvc repro audit")
+        found = extract(archive, entry, params.extract, folder, params.dataset, source.sha256)
+    for line in found.understood:
+        print(printable(line))
+    for warning in found.warnings:
+        print(f"warning: {printable(warning)}")
+    done(f"wrote {paths.IMAGES} ({len(found.index):,} images) and {paths.INDEX}", "dvc repro audit")
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ IMAGES = DATA / "images.npy"
 INDEX = DATA / "index.parquet"
 CLASSES = DATA / "classes.json"
 REJECTED = DATA / "rejected.csv"
+PASSED_OVER = DATA / "passed_over.csv"
 CORRECTED = DATA / "corrected.csv"
 
 AUDIT = Path("metrics/audit.json")

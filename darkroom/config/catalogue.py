@@ -3,20 +3,23 @@
 import difflib
 import itertools
 import re
-import unicodedata
-from fnmatch import translate
+from functools import cached_property
 from pathlib import Path
-from posixpath import normpath
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator, model_validator
 
 from darkroom.base.errors import UserError
 from darkroom.base.paths import DATASETS
+from darkroom.config.patterns import Pattern, column_form
 from darkroom.config.yaml_files import Section, UsersPath, check, read_yaml
 
-Subset = Literal["train", "test", "unlabeled"]
+Subset = Literal["train", "val", "test", "unlabeled"]
+SUBSETS: tuple[Subset, ...] = ("train", "val", "test", "unlabeled")
+Resize = Literal["squash", "crop", "pad"]
+Column = Annotated[str, Field(min_length=1)] | Annotated[int, Field(ge=0)]  # by name, or by number without a header
+Level = Annotated[int, Field(ge=0, le=65535)]
 Side = Annotated[int, Field(ge=1, le=4096)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
@@ -37,6 +40,50 @@ class Submission(Section):
         return self
 
 
+class PartOfColumn(Section):
+    """A part of a column's values: `form: "{label} *"` takes the first word."""
+
+    column: Column
+    form: str
+
+    @field_validator("form")
+    @classmethod
+    def _has_label(cls, form: str) -> str:
+        column_form(form)
+        return form
+
+
+class LabelTable(Section):
+    """A table inside the archive that says of each picture its label, and perhaps its group and its subset."""
+
+    file: Annotated[str, Field(min_length=1)]
+    image: Column | None = None  # names the picture: by path, file name or stem
+    label: Column | PartOfColumn | list[Column] | None = None  # several columns: the one that is set
+    group: Column | None = None
+    split: Column | None = None
+    splits: dict[Subset, list[str | int]] | None = None
+
+    @model_validator(mode="after")
+    def _columns(self) -> "LabelTable":
+        if self.splits is not None and self.split is None:
+            raise ValueError("splits says which values mean train, val and test, but no split names their column")
+        part = self.label.column if isinstance(self.label, PartOfColumn) else None
+        labels = self.label if isinstance(self.label, list) else [self.label if part is None else part]
+        given = [
+            one for one in (self.image, *labels, self.group, self.split) if not isinstance(one, PartOfColumn | None)
+        ]
+        if len({type(one) for one in given}) > 1:
+            raise ValueError("columns are given by name or by number, not some by name and some by number")
+        return self
+
+    @property
+    def has_header(self) -> bool:
+        """Whether the first line of the table names its columns."""
+        first = self.label[0] if isinstance(self.label, list) and self.label else self.label
+        first = first.column if isinstance(first, PartOfColumn) else first
+        return not any(isinstance(one, int) for one in (self.image, first, self.group, self.split))
+
+
 class Entry(Section):
     """One data set."""
 
@@ -49,13 +96,19 @@ class Entry(Section):
     path: UsersPath | None = None
     sha256: Sha256 | None = None
 
-    train: str
-    test: str | None = None
-    unlabeled: str | None = None
+    # Of each subset: a pattern, several, or @file, a list of names inside the archive.
+    train: str | list[str]
+    val: str | list[str] | None = None
+    test: str | list[str] | None = None
+    unlabeled: str | list[str] | None = None
+    labels: str | LabelTable | list[str | LabelTable] | None = None
+    classes: dict[str, str | None] = Field(default_factory=dict)  # None drops a class, one name twice merges two
+    min_images: Annotated[int, Field(ge=1)] = 1  # classes with fewer different images are left out
 
     channels: Literal[1, 3]
     image_size: Side | list[Side]  # not `size`: DVC's run cache is blind to keys of that name
-    classes: dict[str, str] = Field(default_factory=dict)
+    resize: Resize = "squash"
+    range: Annotated[list[Level], Field(min_length=2, max_length=2)] | None = None  # of stored values, 16 bits
     submission: Submission | None = None
     recipe: dict[str, Any] = Field(default_factory=dict)
 
@@ -89,20 +142,63 @@ class Entry(Section):
                 f"exactly one of {', '.join(SOURCES)} must say where the archive comes from, "
                 f"not {' and '.join(given) or 'none of them'}"
             )
-        if len(set(self.classes.values())) < len(self.classes):
-            raise ValueError("two labels under `classes` have the same name")
-        for one, other in itertools.combinations(self.patterns.items(), 2):
-            if one[1] == other[1]:
+        return self
+
+    @field_validator("range")
+    @classmethod
+    def _ascending(cls, values: list[int] | None) -> list[int] | None:
+        if values and values[0] >= values[1]:
+            raise ValueError(f"{values} must be [lowest, highest], as in [0, 4095] for 12 of 16 bits")
+        return values
+
+    @field_validator(*SUBSETS)
+    @classmethod
+    def _patterns(cls, given: str | list[str] | None) -> str | list[str] | None:
+        for text in _list(given):
+            if text.startswith("@"):
+                if not text.strip("@/ "):
+                    raise ValueError(f"{text!r} names no file: write @ and the path of a list inside the archive")
+            else:
+                Pattern(text)
+        if given == []:
+            raise ValueError("an empty list reaches nothing: name a folder, or leave the key out")
+        return given
+
+    @model_validator(mode="after")
+    def _sides_differ(self) -> "Entry":
+        for one, other in itertools.combinations(self.patterns, 2):
+            # A table may tell labelled from unlabelled pictures in one folder.
+            told_apart = self.labels is not None and "unlabeled" in (one, other)
+            same = {str(pattern) for pattern in self.patterns[one]} & {str(pattern) for pattern in self.patterns[other]}
+            if same and not told_apart and not (self.lists[one] or self.lists[other]):
                 raise ValueError(
-                    f"{one[0]} and {other[0]} both name {one[1]!r}, but an image belongs to one of them: leave one out"
+                    f"{one} and {other} both name {min(same)!r}, but an image belongs to one of them: leave one out"
                 )
         return self
 
-    @property
-    def patterns(self) -> dict[Subset, str]:
-        """The folder or glob of each subset that the data set has."""
-        given: dict[Subset, str | None] = {"train": self.train, "test": self.test, "unlabeled": self.unlabeled}
-        return {subset: _plain(pattern) for subset, pattern in given.items() if pattern is not None}
+    @cached_property
+    def patterns(self) -> dict[Subset, list[Pattern]]:
+        """The patterns of each subset that the entry names, in their order."""
+        given = {subset: _list(getattr(self, subset)) for subset in SUBSETS}
+        return {
+            subset: [Pattern(text) for text in texts if not text.startswith("@")]
+            for subset, texts in given.items()
+            if texts
+        }
+
+    @cached_property
+    def lists(self) -> dict[Subset, list[str]]:
+        """The lists of names inside the archive that decide a subset, by subset; empty where there are none."""
+        return {
+            subset: [text[1:] for text in _list(getattr(self, subset)) if text.startswith("@")]
+            for subset in self.patterns
+        }
+
+    @cached_property
+    def tables(self) -> list[LabelTable]:
+        """The tables of labels, in their order."""
+        given = self.labels if isinstance(self.labels, list) else [self.labels]
+        return [LabelTable(file=one) if isinstance(one, str) else one for one in given if one is not None]
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -121,88 +217,7 @@ def load(name: str, path: Path = DATASETS) -> Entry:
     return check(Entry, entries[name], name=lambda key: f"{path}: {name}{'.' if key else ''}{key}")
 
 
-class Place(NamedTuple):
-    """A file's subset, and the label that its folder gives it; None if it has none."""
-
-    subset: Subset
-    label: str | None
-
-
-class Layout:
-    """Which subset each file of an archive belongs to, and which label it has.
-
-    A pattern is a folder, which covers all files below it, or a glob, in which `*` also matches `/`. A file's label is
-    the name of its folder. Two systems may spell one name in two ways, so names are compared and kept in Unicode's
-    composed form (NFC).
-    """
-
-    def __init__(self, entry: Entry) -> None:
-        # The most specific pattern is tried first: with `train: .` and `test: test`, test/1.png is a test image.
-        self._patterns = dict(sorted(entry.patterns.items(), key=lambda item: _breadth(item[1])))
-        self._expressions = {subset: re.compile(_expression(p), re.DOTALL) for subset, p in self._patterns.items()}
-        self._by_folder: dict[str, Place | None] | None = None if any(map(_is_glob, self._patterns.values())) else {}
-
-    def place(self, path: str) -> Place | None:
-        """The place of a file, by its path in the archive; None if the file is not part of the data.
-
-        In a labelled subset, a file outside any class folder has the label None.
-        """
-        if self._by_folder is None:
-            return self._place(path)
-        folder = path[: path.rfind("/") + 1]
-        try:
-            return self._by_folder[folder]
-        except KeyError:
-            return self._by_folder.setdefault(folder, self._place(path))
-
-    def _place(self, path: str) -> Place | None:
-        path = _composed(path)
-        for subset, expression in self._expressions.items():
-            if expression.match(path):
-                folder, _, _ = path.rpartition("/")
-                in_class = folder not in ("", self._patterns[subset])
-                if subset == "unlabeled" or not in_class:
-                    return Place(subset, None)
-                return Place(subset, folder.rpartition("/")[2])
-        return None
-
-    def may_hold(self, folder: str) -> bool:
-        """Whether a file below `folder` can belong to a subset; if not, a nested archive need not be opened."""
-        return any(_overlap(_composed(folder) + "/", pattern) for pattern in self._patterns.values())
-
-    def __str__(self) -> str:
-        return ", ".join(f"{subset}: {pattern}" for subset, pattern in self._patterns.items())
-
-
-def _expression(pattern: str) -> str:
-    if _is_glob(pattern):
-        return translate(pattern)
-    return re.escape(_folder(pattern)) + (r"/.*\Z" if _folder(pattern) else r".*\Z")
-
-
-def _overlap(folder: str, pattern: str) -> bool:
-    fixed = re.split(r"[*?\[]", pattern, maxsplit=1)[0] if _is_glob(pattern) else _folder(pattern) + "/"
-    return fixed in ("", "/") or fixed.startswith(folder) or folder.startswith(fixed)
-
-
-def _breadth(pattern: str) -> tuple[int, int]:
-    """A sort key, smaller for the more specific pattern: the one with more folders, then the longer one."""
-    folder = _folder(pattern)
-    return -sum(bool(part) and not _is_glob(part) for part in folder.split("/")), -len(folder)
-
-
-def _plain(pattern: str) -> str:
-    """The one spelling of a folder: `train` for ./train/, `.` for an empty pattern."""
-    return _composed(normpath(pattern.strip("/")))
-
-
-def _composed(name: str) -> str:
-    return unicodedata.normalize("NFC", name)
-
-
-def _folder(pattern: str) -> str:
-    return "" if pattern == "." else pattern
-
-
-def _is_glob(pattern: str) -> bool:
-    return any(character in pattern for character in "*?[")
+def _list(given: str | list[str] | None) -> list[str]:
+    if given is None:
+        return []
+    return [given] if isinstance(given, str) else given

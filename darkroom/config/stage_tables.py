@@ -1,6 +1,6 @@
 """The tables that stages write and later stages read: path and columns of each (JSON files: stage_files).
 
-`darkroom.intake.extraction` writes the index and rejected.csv itself, with these columns.
+`darkroom.intake.extraction` writes the index, rejected.csv and passed_over.csv itself, with these columns.
 """
 
 from dataclasses import dataclass, field
@@ -57,8 +57,12 @@ class Table:
         return rows
 
 
-INDEX = Table(paths.INDEX, ("row", "path", "label", "subset", "sha256", "width", "height", "channels"))
+INDEX = Table(
+    paths.INDEX,
+    ("row", "path", "label", "subset", "group", "sha256", "file_sha256", "width", "height", "channels"),
+)
 REJECTED = Table(paths.REJECTED, ("path", "reason"), texts=("path", "reason"))
+PASSED_OVER = Table(paths.PASSED_OVER, ("folder", "reason", "files", "example"), texts=("folder", "reason", "example"))
 DUPLICATES = Table(paths.DUPLICATES, ("group", "kind", "row", "path", "subset", "label"), texts=("path", "label"))
 SPLIT = Table(paths.SPLIT, ("row", "split"))
 SPLIT_TABLE = Table(paths.SPLIT_TABLE, ("class", "train", "val", "test", "left_out"), texts=("class",))

@@ -1,38 +1,41 @@
-"""The classes of a data set: their order and the names that people read."""
+"""The classes of a data set: their order, the names that people read, and the labels that are left out."""
 
 import re
-from collections.abc import Collection
-
-import pyarrow as pa
-import pyarrow.compute as pc
+from collections.abc import Collection, Iterable, Mapping
 
 from darkroom.base.errors import UserError
+from darkroom.base.paths import DATASETS
 from darkroom.config.catalogue import Entry
+from darkroom.config.patterns import composed
 
 
-def labels(index: pa.Table) -> list[str]:
-    """The labels of an index (column label, text), as classes are numbered: 2 before 10, numbers before words."""
-    return sorted(pc.unique(index["label"]).drop_null().to_pylist(), key=_natural)
+def in_order(labels: Iterable[str]) -> list[str]:
+    """Labels as classes are numbered: 2 before 10, numbers before words."""
+    return sorted(labels, key=_natural)
 
 
-def names(labels: list[str], entry: Entry, dataset: str, dropped: Collection[str | None]) -> list[str]:
-    """The names of the classes in the order of `labels`; `dropped` are labels whose pictures were all dropped.
+def names(labels: Collection[str], entry: Entry, dataset: str) -> dict[str, str | None]:
+    """The name of each label of the archive; None for one that the entry leaves out.
 
-    Raises UserError if the entry names a label that no picture has, and if two labels get one name.
+    Two labels with one name make one class. Raises UserError if the entry names a label that no picture has.
     """
-    unknown = [label for label in entry.classes if label not in labels and label not in dropped]
+    given = {composed(label): name and composed(name) for label, name in entry.classes.items()}
+    unknown = [label for label in given if label not in labels]
     if unknown:
         raise UserError(
-            f"datasets.yaml: {dataset}.classes names {unknown[0]!r}, but the archive has no such label: "
-            f"known are {', '.join(labels[:20])}"
+            f"{DATASETS}: {dataset}.classes names {unknown[0]!r}, but the archive has no such label: "
+            f"known are {', '.join(in_order(labels)[:20])}"
         )
-    names = [entry.classes.get(label, label) for label in labels]
-    twice = [name for name in names if names.count(name) > 1]
-    if twice:
-        raise UserError(
-            f"datasets.yaml: {dataset}.classes gives two labels the name {twice[0]!r}: name one differently"
-        )
-    return names
+    return {label: given.get(label, label) for label in in_order(labels)}
+
+
+def classes(names: Mapping[str, str | None], present: Collection[str]) -> list[str]:
+    """The names of the classes in the order of their numbers: that of the first label of each.
+
+    `present` are the names that pictures have; one that only a correction gives comes at the place of its label too.
+    """
+    ordered = [name for name in dict.fromkeys(names.values()) if name is not None and name in present]
+    return ordered + in_order(set(present) - set(ordered))
 
 
 def _natural(label: str) -> list[tuple[int, int, str]]:

@@ -1,8 +1,7 @@
-"""Turns an archive into the packed data set: array, index, classes, rejected files, corrections."""
+"""Turns an archive into the packed data set: array, index, classes, rejected and passed-over files, corrections."""
 
-from collections import Counter
-from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from dataclasses import dataclass
+from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
@@ -12,24 +11,32 @@ import pyarrow.parquet as pq
 from darkroom.base import paths
 from darkroom.base.console import progress
 from darkroom.base.errors import UserError
-from darkroom.base.files import write_csv, write_json
+from darkroom.base.files import sha256, write_csv, write_json
+from darkroom.base.paths import DATASETS
 from darkroom.base.processor import cores
-from darkroom.base.words import counted
-from darkroom.config.catalogue import Entry, Layout
+from darkroom.base.words import counted, listed
+from darkroom.config.catalogue import Entry
 from darkroom.config.params import Extract
-from darkroom.config.stage_tables import REJECTED
-from darkroom.intake import archive, class_names, corrections
+from darkroom.config.stage_tables import PASSED_OVER, REJECTED
+from darkroom.intake import archive, class_warnings, corrections, decoded, label_files, understanding
+from darkroom.intake.decoded import Decoded
+from darkroom.intake.labelled import Labelled, label
+from darkroom.intake.layout import FOLDERS, Layout
 from darkroom.intake.packing import SLICE, pack
-from darkroom.pictures.decoding import is_hidden, looks_like_image
+from darkroom.intake.sieve import NO_PATTERN, Sieve
 
-FOLDERS_NAMED = 5  # of those that hold pictures which belong to no subset
+# Keys of an entry that decide neither which pictures there are nor their pixels: changed, they decode nothing again.
+NAMES_ALONE = {"title", "license", "classes", "min_images", "submission", "recipe"}
+ORIGINS = {"bundled", "kaggle", "url", "path", "sha256"}  # the archive's own hash stands for them
 INDEX = pa.schema(
     {
         "row": pa.int64(),
         "path": pa.string(),
         "label": pa.int32(),
         "subset": pa.string(),
+        "group": pa.string(),
         "sha256": pa.string(),
+        "file_sha256": pa.string(),
         "width": pa.int32(),
         "height": pa.int32(),
         "channels": pa.int8(),
@@ -37,119 +44,122 @@ INDEX = pa.schema(
 )
 
 
-@dataclass
-class Sieve:
-    """Decides by its path whether a file of an archive is part of the data, and notes the files that it leaves out."""
-
-    layout: Layout
-    to_drop: set[str]  # paths that a correction leaves out
-    dropped: dict[str, str | None] = field(default_factory=dict)  # those that the archive has, with their labels
-    elsewhere: set[str] = field(default_factory=set)  # some folders of pictures that belong to no subset
-    others: Counter[str] = field(default_factory=Counter)  # files among the data that are no pictures, by ending
-
-    def __call__(self, path: str) -> bool:
-        if not looks_like_image(path):
-            if not is_hidden(path) and self.layout.place(path) is not None:
-                self.others[PurePosixPath(path).suffix.lower()[:10] or "without an ending"] += 1
-            return False
-        place = self.layout.place(path)
-        if place is None:
-            if len(self.elsewhere) < FOLDERS_NAMED:
-                self.elsewhere.add(path.rpartition("/")[0] or path)
-            return False
-        if path in self.to_drop:
-            self.dropped[path] = place.label
-            return False
-        return True
-
-
 @dataclass(frozen=True)
 class Extracted:
     """The result of an extraction."""
 
-    index: pa.Table
-    rejected: list[tuple[str, str]]  # path and reason
-    others: Counter[str]  # by their endings, files among the data that do not look like pictures
-    applied: pa.Table  # corrections
-
-    def in_words(self) -> str:
-        """What was left out or corrected, in one line; empty if nothing was."""
-        told = f"; {len(self.rejected):,} files were rejected, see {paths.REJECTED}" if self.rejected else ""
-        if self.others:
-            endings = ", ".join(f"{ending} {count:,}" for ending, count in self.others.most_common(5))
-            told += f"; {self.others.total():,} files that do not end like pictures were passed over ({endings})"
-        if len(self.applied):
-            told += f"; {corrections.in_words(self.applied)}, see {paths.CORRECTED}"
-        return told
+    index: pa.Table  # labels are names of classes
+    understood: list[str]  # lines for people
+    warnings: list[str]
 
 
-def extract(source: Path, entry: Entry, settings: Extract, folder: Path, dataset: str) -> Extracted:
+def extract(
+    source: Path, entry: Entry, settings: Extract, folder: Path, dataset: str, digest: str | None = None
+) -> Extracted:
     """Write the array, the index, the classes, rejected files and corrections of an archive to `folder`.
 
-    Raises UserError if the archive gives too little data, and if names or corrections are wrong.
+    `digest` is the archive's sha256, if it is known. Raises UserError if the archive gives too little data, and if
+    names or corrections are wrong.
     """
-    layout = Layout(entry)
     wrong = corrections.read(paths.CORRECTIONS, dataset)
-    # 1. Decode what belongs to a subset.
-    sieve = Sieve(layout, {one.path for one in wrong if one.label is None})
+    facts = [
+        digest or sha256(source),
+        entry.model_dump(mode="json", exclude=NAMES_ALONE | ORIGINS),
+        settings.model_dump(),
+    ]
+    with decoded.kept(facts, lambda place: _decode(source, entry, settings, place)) as found:
+        labelled = label(found, entry, wrong, dataset)
+        _check_classes(labelled, source)
+        decoded.share(found.pixels, labelled.rows, folder / paths.IMAGES.name)
+    write_json(folder / paths.CLASSES.name, labelled.classes)
+    _write_index(labelled.index, labelled.classes, folder / paths.INDEX.name)
+    write_csv(folder / paths.REJECTED.name, pd.DataFrame(labelled.rejected, columns=list(REJECTED.columns)))
+    passed_over = sorted([*found.passed_over, *labelled.left_out])
+    write_csv(folder / paths.PASSED_OVER.name, pd.DataFrame(passed_over, columns=list(PASSED_OVER.columns)))
+    write_csv(folder / paths.CORRECTED.name, labelled.applied.to_pandas())
+    lines = [
+        *understanding.data(labelled.index, labelled.classes, found.labels_from),
+        *understanding.left_out(labelled.rejected, passed_over),
+    ]
+    if len(labelled.applied):
+        lines.append(f"{corrections.in_words(labelled.applied)}, see {paths.CORRECTED}")
+    odd = class_warnings.warnings(labelled.index, from_folders=found.labels_from == FOLDERS)
+    return Extracted(labelled.index, lines, [*found.warnings, *odd])
+
+
+def _decode(source: Path, entry: Entry, settings: Extract, folder: Path) -> Decoded:
+    """Decode what belongs to a subset. Raises UserError if it is too little."""
     limits = archive.Limits(settings.max_members, settings.max_bytes)
-    files = archive.files(source, wanted=sieve, may_hold=layout.may_hold, limits=limits)
+    tables, lists = label_files.read(source, entry, limits)
+    layout = Layout(entry, tables, lists)
+    named = [table.path for table in (*tables, *(one for own in lists.values() for one in own))]
+    sieve = Sieve(layout, frozenset(named))
+    files = archive.files(source, wanted=sieve, may_hold=sieve.may_hold, limits=limits)
+    shown = progress(sieve.pictures(files), what="decode", unit="image")
     threads = settings.threads or cores()
-    shown = progress(files, what="decode", unit="image")
-    index, rejected = pack(shown, layout, entry.shape, folder, max_pixels=settings.max_pixels, threads=threads)
+    index, rejected = pack(shown, entry.shape, folder, max_pixels=settings.max_pixels, threads=threads)
+    if sieve.before:
+        raise UserError(f"{DATASETS}: {sieve.before}")
     _check_enough(index, rejected, settings.max_rejected, source, sieve)
-    # 2. Name the classes, correct labels, and number those that are left.
-    labels = class_names.labels(index)
-    dropped = set(sieve.dropped.values())
-    names = dict(zip(labels, class_names.names(labels, entry, dataset, dropped), strict=True))
-    index, applied = corrections.apply(index, sieve.dropped, wrong, names)
-    labels = class_names.labels(index)  # without classes that have lost their last picture
-    if len(labels) < 2:
-        raise UserError(
-            f"{paths.CORRECTIONS} leaves labelled pictures of {counted(len(labels), 'class', 'classes')}, and at least "
-            "two are needed: take some corrections back"
-        )
-    # 3. Write.
-    write_json(folder / paths.CLASSES.name, [names[label] for label in labels])
-    _write_index(index, labels, folder / paths.INDEX.name)
-    write_csv(folder / paths.REJECTED.name, pd.DataFrame(rejected, columns=list(REJECTED.columns)))
-    write_csv(folder / paths.CORRECTED.name, applied.to_pandas())
-    return Extracted(index, rejected, sieve.others, applied)
+    passed_over = [(place, reason, found.files, found.example) for (place, reason), found in sieve.passed.items()]
+    warnings = list(understanding.warnings(sieve, [*tables, *(one for own in lists.values() for one in own)], index))
+    return Decoded(folder / decoded.PIXELS, index, rejected, sorted(passed_over), layout.labels_from(), warnings)
 
 
 def _check_enough(
     index: pa.Table, rejected: list[tuple[str, str]], max_rejected: float, source: Path, sieve: Sieve
 ) -> None:
-    """Raise UserError if there are no pictures, too many rejected files, or fewer than two classes."""
+    """Raise UserError if there are no pictures, or too many rejected files."""
     count = len(index) + len(rejected)
     if not count:
-        elsewhere, others = sorted(sieve.elsewhere), sieve.others
-        seen = f"pictures lie in {', '.join(elsewhere)}" if elsewhere else "it holds no pictures"
+        elsewhere = sorted(folder for folder, reason in sieve.passed if reason == NO_PATTERN)
+        seen = f"pictures lie in {listed(elsewhere, 5)}" if elsewhere else "it holds no pictures"
+        others = [(reason, found.files) for (_, reason), found in sieve.passed.items() if reason != NO_PATTERN]
         if others:
-            seen += f", but {others.total():,} files of other kinds there ({', '.join(dict(others.most_common(5)))})"
-        raise UserError(f"{source} has no picture under {sieve.layout}; {seen}: correct the folders in datasets.yaml")
+            kinds = listed(sorted({reason for reason, _ in others}), 5)
+            seen += f", but {sum(files for _, files in others):,} other files ({kinds})"
+        raise UserError(f"{source} has no picture under {sieve.layout}; {seen}: correct the folders in {DATASETS}")
     if len(rejected) > max_rejected * count:
         examples = "; ".join(f"{path}: {reason}" for path, reason in rejected[:3])
         raise UserError(
             f"{len(rejected):,} of {count:,} files in {source} cannot be used, more than extract.max_rejected "
             f"({max_rejected:.2%}) allows. {examples}. Mend the archive, or raise extract.max_rejected"
         )
-    classes = pc.count_distinct(index["label"]).as_py()
-    if classes < 2:
-        raise UserError(
-            f"{source} has labelled pictures of {counted(classes, 'class', 'classes')} under {sieve.layout}, and "
-            "at least two are needed: the label of a picture is the name of the folder in which it lies"
+
+
+def _check_classes(labelled: Labelled, source: Path) -> None:
+    """Raise UserError if the pictures to learn from are of fewer than two classes."""
+    train = labelled.index.filter(pc.equal(labelled.index["subset"], "train"))
+    found = pc.unique(train["label"]).to_pylist()
+    if len(found) >= 2:
+        return
+    if len(labelled.applied) or labelled.left_out:
+        by = " and ".join(
+            [str(paths.CORRECTIONS)] * bool(len(labelled.applied))
+            + [f"{DATASETS} (classes, min_images)"] * bool(labelled.left_out)
         )
+        raise UserError(
+            f"{by} leaves training pictures of {counted(len(found), 'class', 'classes')}, and at least two are needed: "
+            "take some of it back"
+        )
+    others = [name for name in labelled.classes if name not in found]
+    elsewhere = f"; {listed(others)} stand in other subsets alone" if others else ""
+    raise UserError(
+        f"{source} has training pictures of {counted(len(found), 'class', 'classes')} ({listed(found)}){elsewhere}, "
+        f"and at least two are needed to learn to tell them apart (labels from {labelled.labels_from}): correct "
+        f"`train` or `labels` in {DATASETS}; finding what is unlike one class alone is not what Darkroom does"
+    )
 
 
-def _write_index(index: pa.Table, labels: list[str], path: Path) -> None:
+def _write_index(index: pa.Table, classes: list[str], path: Path) -> None:
     """Write the index slice by slice, with row numbers, labels as numbers, and hashes in hexadecimal."""
-    numbers = pa.array(labels, pa.string())
+    numbers = pa.array(classes, pa.string())
     with pq.ParquetWriter(path, INDEX) as writer:
         for start in range(0, max(1, len(index)), SLICE):
             part = index.slice(start, SLICE)
-            hashes = pa.array([digest.hex() for digest in part["sha256"].to_pylist()], pa.string())
-            rows = pa.array(range(start, start + len(part)), pa.int64())
             columns = {name: part[name] for name in INDEX.names if name != "row"}
-            columns |= {"row": rows, "label": pc.index_in(part["label"], value_set=numbers), "sha256": hashes}
+            columns["row"] = pa.array(range(start, start + len(part)), pa.int64())
+            columns["label"] = pc.index_in(part["label"], value_set=numbers)
+            for name in ("sha256", "file_sha256"):
+                columns[name] = pa.array([digest.hex() for digest in part[name].to_pylist()], pa.string())
             writer.write_table(pa.table({name: columns[name] for name in INDEX.names}, schema=INDEX))

@@ -21,8 +21,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from darkroom.config.catalogue import Layout, Subset
+from darkroom.config.catalogue import SUBSETS
 from darkroom.intake.archive import File
+from darkroom.intake.layout import Place
 from darkroom.intake.zip_reader import BadMember
 from darkroom.pictures.decoding import BadImage, Header, Pixels, decode
 
@@ -41,21 +42,24 @@ class _Chunk:
     """The pictures of one task, and their values for the columns of the index."""
 
     images: list[Pixels] = field(default_factory=list)
-    hashes: list[bytes] = field(default_factory=list)
+    hashes: list[bytes] = field(default_factory=list)  # of the pixels
+    file_hashes: list[bytes] = field(default_factory=list)
     paths: list[str] = field(default_factory=list)
-    subsets: list[Subset] = field(default_factory=list)
-    labels: list[str | None] = field(default_factory=list)
+    places: list[Place] = field(default_factory=list)
     headers: list[Header] = field(default_factory=list)
     rejected: list[tuple[str, str]] = field(default_factory=list)
 
     def table(self) -> pa.RecordBatch:
         widths, heights, channels, _ = zip(*self.headers, strict=True) if self.headers else ((), (), (), ())
+        subsets, labels, groups, *_ = zip(*self.places, strict=True) if self.places else ((), (), ())
         return pa.record_batch(
             {
                 "path": pa.array(self.paths, pa.string()),
-                "label": pa.array(self.labels, pa.string()),
-                "subset": pa.array(self.subsets, pa.string()),
+                "label": pa.array(labels, pa.string()),
+                "subset": pa.array(subsets, pa.string()),
+                "group": pa.array(groups, pa.string()),
                 "sha256": pa.array(self.hashes, pa.binary(32)),
+                "file_sha256": pa.array(self.file_hashes, pa.binary(32)),
                 "width": pa.array(widths, pa.int32()),
                 "height": pa.array(heights, pa.int32()),
                 "channels": pa.array(channels, pa.int8()),
@@ -63,26 +67,23 @@ class _Chunk:
         )
 
 
+Placed = tuple[File, Place]
+
+
 def pack(
-    files: Iterable[File],
-    layout: Layout,
-    shape: tuple[int, int, int],
-    folder: Path,
-    *,
-    max_pixels: int,
-    threads: int,
+    files: Iterable[Placed], shape: tuple[int, int, int], folder: Path, *, max_pixels: int, threads: int
 ) -> tuple[pa.Table, list[tuple[str, str]]]:
     """Decode `files` and write `folder/images.npy`, uint8, N x height x width x channels.
 
-    Returns the index, in the order of the array (train, test, unlabeled; by path within each; labels as text), and the
-    rejected files with their reasons, by path. Of files with equal paths, the last one that decodes is kept.
+    Returns the index, in the order of the array (train, val, test, unlabeled; by path within each; labels as text), and
+    the rejected files with their reasons, by path. Of files with equal paths, the last one that decodes is kept.
     """
     columns = _Columns()
     rejected: list[tuple[str, str]] = []
     with tempfile.TemporaryFile(buffering=0, dir=folder) as file:
         scratch = _Scratch(file, math.prod(shape))
         # 1. Decode, in the order of the archive.
-        for chunk in _in_threads(_chunks(files, shape), layout, shape, max_pixels, threads):
+        for chunk in _in_threads(_chunks(files, shape), shape, max_pixels, threads):
             scratch.append(chunk.images)
             columns.append(chunk.table())
             rejected.extend(chunk.rejected)
@@ -102,13 +103,13 @@ def pack(
     return pa.table({name: unsorted.pop(name).take(places) for name in list(unsorted)}), sorted(rejected)
 
 
-def _chunks(files: Iterable[File], shape: tuple[int, int, int]) -> Iterator[list[File]]:
+def _chunks(files: Iterable[Placed], shape: tuple[int, int, int]) -> Iterator[list[Placed]]:
     at_most = max(1, min(CHUNK_FILES, CHUNK_BYTES // math.prod(shape)))
-    chunk: list[File] = []
+    chunk: list[Placed] = []
     size = 0
-    for file in files:
-        chunk.append(file)
-        size += file.size
+    for placed in files:
+        chunk.append(placed)
+        size += placed[0].size
         if len(chunk) == at_most or size > CHUNK_BYTES:
             yield chunk
             chunk, size = [], 0
@@ -117,40 +118,40 @@ def _chunks(files: Iterable[File], shape: tuple[int, int, int]) -> Iterator[list
 
 
 def _in_threads(
-    chunks: Iterator[list[File]], layout: Layout, shape: tuple[int, int, int], max_pixels: int, threads: int
+    chunks: Iterator[list[Placed]], shape: tuple[int, int, int], max_pixels: int, threads: int
 ) -> Iterator[_Chunk]:
     """Decode the chunks in a pool of threads and yield them in their order; only a few are in memory at a time."""
     with ThreadPoolExecutor(threads) as pool:
         waiting: deque[Future[_Chunk]] = deque()
         for chunk in chunks:
-            if sum(file.size for file in chunk) < SMALL * len(chunk):
+            if sum(file.size for file, _ in chunk) < SMALL * len(chunk):
                 done: Future[_Chunk] = Future()
-                done.set_result(_decode_all(chunk, layout, shape, max_pixels))
+                done.set_result(_decode_all(chunk, shape, max_pixels))
                 waiting.append(done)
             else:
-                waiting.append(pool.submit(_decode_all, chunk, layout, shape, max_pixels))
+                waiting.append(pool.submit(_decode_all, chunk, shape, max_pixels))
             if len(waiting) > threads:
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
 
 
-def _decode_all(files: list[File], layout: Layout, shape: tuple[int, int, int], max_pixels: int) -> _Chunk:
+def _decode_all(files: list[Placed], shape: tuple[int, int, int], max_pixels: int) -> _Chunk:
     chunk = _Chunk()
-    for file in files:
-        subset, label = layout.place(file.path) or ("unlabeled", None)
+    for file, place in files:
         try:
-            if label is None and subset != "unlabeled":
-                raise BadImage("it lies in no class folder")
-            image, header = decode(file.read(), shape, max_pixels)
+            if place.problem:
+                raise BadImage(place.problem)
+            content = file.read()
+            image, header = decode(content, shape, max_pixels)
         except (BadImage, BadMember) as error:
             chunk.rejected.append((file.path, str(error)))
             continue
         chunk.images.append(image)
         chunk.hashes.append(hashlib.sha256(image).digest())  # type: ignore[arg-type]
+        chunk.file_hashes.append(hashlib.sha256(content).digest())
         chunk.paths.append(file.path)
-        chunk.subsets.append(subset)
-        chunk.labels.append(label)
+        chunk.places.append(place)
         chunk.headers.append(header)
     return chunk
 
@@ -180,8 +181,7 @@ class _Columns:
 
 def _final_order(table: pa.Table) -> NDArray[np.int64]:
     """The rows of the index in their final order; of rows with the same path, only the last."""
-    # The names of the subsets sort as test, train, unlabeled; train comes first.
-    rank = pc.index_in(table["subset"], value_set=pa.array(["train", "test", "unlabeled"]))
+    rank = pc.index_in(table["subset"], value_set=pa.array(SUBSETS))
     keyed = pa.table({"rank": rank, "path": table["path"], "place": pa.array(np.arange(len(table)))})
     keys = [("rank", "ascending"), ("path", "ascending"), ("place", "ascending")]
     order = pc.sort_indices(keyed, keys).to_numpy().astype(np.int64)

@@ -7,10 +7,8 @@ fingerprint is a hash of everything that decides the result, so that no other tr
 import contextlib
 import hashlib
 import io
-import json
 import sys
 import tempfile
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -33,14 +31,6 @@ def decisive_files() -> list[Path]:
     for room in DECISIVE_ROOMS:
         files += (package / room).rglob("*.py")
     return files + own_code.files()
-
-
-def fingerprint(facts: Any, files: Iterable[Path]) -> str:
-    """A hash of facts (JSON) and the content of files."""
-    digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode())
-    for file in sorted(files):
-        digest.update(f"\0{file.name}\0".encode() + hashlib.sha256(file.read_bytes()).digest())
-    return digest.hexdigest()[:32]
 
 
 class Checkpoint:

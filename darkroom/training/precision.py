@@ -12,9 +12,8 @@ from torch.nn import functional
 
 from darkroom.base import paths, processor
 from darkroom.base.errors import UserError
-from darkroom.base.files import read_json, write_json
+from darkroom.base.files import fingerprint, read_json, write_json
 from darkroom.config.params import Train
-from darkroom.training.checkpoint import fingerprint
 from darkroom.training.explanations import explained
 
 STEPS = 4  # timed steps of each kind, after one that is not; the fastest counts

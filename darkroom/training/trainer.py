@@ -12,7 +12,7 @@ import torch
 from darkroom.base import paths
 from darkroom.base.console import bar
 from darkroom.base.errors import UserError
-from darkroom.base.files import sha256, write_text
+from darkroom.base.files import fingerprint, sha256, write_text
 from darkroom.base.words import counted
 from darkroom.config.catalogue import Entry
 from darkroom.config.params import Params
@@ -22,7 +22,7 @@ from darkroom.network import architectures, layer_table
 from darkroom.training import agreement, loop, outputs
 from darkroom.training.batches import Batches
 from darkroom.training.calibration import fit_temperature
-from darkroom.training.checkpoint import Checkpoint, decisive_files, fingerprint
+from darkroom.training.checkpoint import Checkpoint, decisive_files
 from darkroom.training.loop import Figures, Result, State
 from darkroom.training.recipe import Recipe, from_parameters
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from darkroom.training import checkpoint
-from darkroom.training.checkpoint import KEPT, Checkpoint, fingerprint
+from darkroom.training.checkpoint import KEPT, Checkpoint
 
 STATE = {
     "epoch": 3,

@@ -1,0 +1,212 @@
+"""The patterns of the catalogue: which files of an archive they reach, and which parts of a path they name.
+
+A pattern is a folder, which reaches all files below it, or a path with wildcards: `*` stays within a folder, `**`
+crosses folders, `{label}` and `{group}` name a part of one folder's or file's name, `{label:[01]}` one with a form of
+its own, a regular expression. Other names are free and mean nothing. All other characters stand for themselves.
+"""
+
+import unicodedata
+from collections.abc import Callable, Iterator
+from fnmatch import translate
+from posixpath import normpath
+from typing import Literal, NamedTuple
+
+import regex
+
+from darkroom.base.errors import UserError
+from darkroom.base.paths import DATASETS
+
+LONGEST = 1000  # characters of one pattern
+SECONDS = 2.0  # for one path; a sound pattern needs microseconds
+FEW = 3  # so many wildcards come to an end soon on any path
+
+
+class Token(NamedTuple):
+    """A part of a pattern: text, `*`, `**`, or a name with its form («» where it has none of its own)."""
+
+    kind: Literal["text", "star", "stars", "name"]
+    text: str = ""
+    form: str = ""
+
+
+class Pattern:
+    """One pattern, compiled. Raises ValueError, one sentence, where the text is none."""
+
+    def __init__(self, text: str) -> None:
+        self.text = plain(text)
+        if len(self.text) > LONGEST:
+            raise ValueError(f"a pattern of {len(self.text):,} characters is longer than the {LONGEST:,} allowed")
+        self._tokens = tuple(_tokens(self.text))
+        self.is_folder = all(token.kind == "text" for token in self._tokens)
+        self.names = frozenset(token.text for token in self._tokens if token.kind == "name")
+        self._match = self._matcher()
+        # In the first version `*` crossed folders, and ? and [...] were wildcards too.
+        was_glob = any(character in self.text for character in "*?[") and not self.names
+        self._first_version = regex.compile(translate(self.text), regex.DOTALL) if was_glob else None
+
+    def _matcher(self) -> "Callable[[str], regex.Match[str] | None]":
+        if self.is_folder:
+            below = ".*" if self.text == "." else regex.escape(self.text) + "(?:/.*)?"
+            return regex.compile(below, regex.DOTALL).fullmatch
+        expression = _compiled(self._tokens, self.text)
+        wildcards = [token for token in self._tokens if token.kind != "text"]
+        if len(wildcards) <= FEW and not any(token.form for token in wildcards):
+            return expression.fullmatch
+        return lambda path: expression.fullmatch(path, timeout=SECONDS)
+
+    def match(self, path: str) -> dict[str, str] | None:
+        """The parts of a path that the pattern names; None if it does not reach the path (in composed Unicode).
+
+        Raises UserError if the search does not come to an end.
+        """
+        try:
+            found = self._match(path)
+        except TimeoutError:
+            raise UserError(
+                f"{DATASETS}: the pattern {self.text!r} is not done with {path[:200]!r} after {SECONDS:g} seconds, "
+                "for it can match in too many ways: use fewer wildcards, or a simpler form after the colon"
+            ) from None
+        return found.groupdict() if found else None
+
+    def reached_in_first_version(self, path: str) -> bool:
+        """Whether the text, read as the glob of the first version, reaches a path."""
+        return self._first_version is not None and self._first_version.match(path) is not None
+
+    @property
+    def breadth(self) -> tuple[int, int]:
+        """A sort key, smaller for the more particular pattern: more folders without wildcards, then more text."""
+        parts = [part for part in self._shape.split("/") if part not in ("", ".")]
+        return -sum("*" not in part for part in parts), -len(self._shape.replace("*", ""))
+
+    @property
+    def by_folder(self) -> bool:
+        """Whether all files of one folder fare alike, so that the answer for one is the answer for all."""
+        last, before = self._tokens[-1], self._tokens[:-1]
+        return self.is_folder or (last.kind in ("star", "stars") and (not before or before[-1].text.endswith("/")))
+
+    @property
+    def in_one_folder(self) -> bool:
+        """Whether all that it reaches lies in one folder, whose name then tells no labels apart."""
+        crosses = any(token.kind == "stars" for token in self._tokens)
+        return not self.is_folder and not crosses and "*" not in self._shape.rpartition("/")[0]
+
+    def may_reach_below(self, folder: str) -> bool:
+        """Whether a file below `folder` can be reached; if not, a nested archive need not be opened."""
+        inside = composed(folder) + "/"
+        if self.is_folder:
+            own = self.text + "/"
+            return self.text == "." or own.startswith(inside) or inside.startswith(own)
+        start = self._tokens[0].text if self._tokens[0].kind == "text" else ""
+        return start.startswith(inside) or inside.startswith(start)
+
+    @property
+    def _shape(self) -> str:
+        """The text with one `*` for each wildcard."""
+        return "".join(token.text if token.kind == "text" else "*" for token in self._tokens)
+
+    def __str__(self) -> str:
+        return self.text
+
+
+def plain(text: str) -> str:
+    """The one spelling of a pattern: `train` for ./train/, `.` for an empty one, Unicode composed."""
+    return composed(normpath(text.strip("/")))
+
+
+def composed(text: str) -> str:
+    """Unicode's composed form (NFC): two systems may spell one name in two ways."""
+    return text if text.isascii() else unicodedata.normalize("NFC", text)
+
+
+def _tokens(text: str) -> Iterator[Token]:
+    at = start = 0
+    while at < len(text):
+        if text[at] not in "*{":
+            at += 1
+            continue
+        if at > start:
+            yield Token("text", text[start:at])
+        if text[at] == "{":
+            end = _closing(text, at)
+            yield _name(text[at + 1 : end], text)
+            at = end + 1
+        else:
+            stars = text.startswith("**", at)
+            yield Token("stars" if stars else "star")
+            at += 2 if stars else 1
+        start = at
+    if start < len(text):
+        yield Token("text", text[start:])
+
+
+def _closing(text: str, opening: int) -> int:
+    """The place of the brace that closes the one at `opening`; a form may hold braces, as in `{age:\\d{2}}`."""
+    depth, at = 0, opening
+    while at < len(text):
+        if text[at] == "\\":
+            at += 1
+        else:
+            depth += (text[at] == "{") - (text[at] == "}")
+            if not depth:
+                return at
+        at += 1
+    raise ValueError(f"{text!r} has a {{ that no }} closes: write {{label}}, or {{label:form}}")
+
+
+def _name(inside: str, text: str) -> Token:
+    name, colon, form = inside.partition(":")
+    if not (name.isidentifier() and name.isascii()):
+        raise ValueError(f"{text!r} names {name!r} in braces, but a name is a word of letters, as in {{label}}")
+    if colon and not form:
+        raise ValueError(f"{text!r} has no form after the colon of {name}: write {{{name}}}, or {{{name}:[0-9]+}}")
+    return Token("name", name, form)
+
+
+def column_form(form: str) -> Callable[[str], str | None]:
+    """A function that takes the label out of a value, as `{label} *` takes the first word; it gives None if it cannot.
+
+    Here a name is one word, and `*` any text. Raises ValueError, one sentence, where the form is none.
+    """
+    tokens = tuple(_tokens(form))
+    if "label" not in [token.text for token in tokens if token.kind == "name"]:
+        raise ValueError(f"{form!r} must say where the label stands, as in '{{label}} *'")
+    expression = _compiled(tokens, form, name=r"\S+", star=".*")
+
+    def label(value: str) -> str | None:
+        try:
+            found = expression.fullmatch(value, timeout=SECONDS)
+        except TimeoutError:
+            raise UserError(
+                f"{DATASETS}: the form {form!r} is not done with {value[:200]!r}: use a simpler one"
+            ) from None
+        return found["label"] if found else None
+
+    return label
+
+
+def _compiled(
+    tokens: tuple[Token, ...], text: str, *, name: str = "[^/]+", star: str = "[^/]*"
+) -> "regex.Pattern[str]":
+    try:
+        return regex.compile("".join(_expressions(tokens, name, star)), regex.DOTALL)
+    except regex.error as error:
+        raise ValueError(f"{text!r} holds no regular expression after its colon ({error})") from None
+
+
+def _expressions(tokens: tuple[Token, ...], name: str, star: str) -> Iterator[str]:
+    """The regular expression of each token; a name that stands again must match the same text."""
+    seen = set[str]()
+    skip = 0
+    for token, after in zip(tokens, (*tokens[1:], Token("text")), strict=True):
+        text, skip = token.text[skip:] if token.kind == "text" else token.text, 0
+        if token.kind == "text":
+            yield regex.escape(text)
+        elif token.kind == "star":
+            yield star
+        elif token.kind == "stars":
+            # Between slashes it stands for no folder at all too: a/**/b reaches a/b.
+            skip = int(after.kind == "text" and after.text.startswith("/"))
+            yield "(?:.*/)?" if skip else ".*"
+        else:
+            yield f"(?P={text})" if text in seen else f"(?P<{text}>{token.form or name})"
+            seen.add(text)

@@ -1,0 +1,90 @@
+"""The decoded pictures of the last archive, kept so that other names or corrections of labels decode nothing again.
+
+They lie under `.decoded` at the root of the repository, outside the outputs of the pipeline, in a folder named by a
+hash of everything that decides them: the archive, the entry without its names, the settings and the code. The file of
+pixels is shared with the output and with DVC's cache where the file system can, so that it takes no room of its own.
+"""
+
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import PIL
+import pyarrow as pa
+import pyarrow.feather as feather
+from filelock import FileLock
+from numpy.typing import NDArray
+
+from darkroom.base import paths
+from darkroom.base.files import fingerprint, remove, replacing_folder
+
+# Every file in these counts: changed code decodes anew.
+DECISIVE_ROOMS = ("base", "config", "pictures", "intake")
+COPY_BYTES = 2**24
+PIXELS, TABLE, REST = "images.npy", "index.arrow", "rest.json"
+
+
+@dataclass
+class Decoded:
+    """What came out of an archive: the pictures in `pixels`, and a row for each in `table` (see `packing.pack`)."""
+
+    pixels: Path
+    table: pa.Table
+    rejected: list[tuple[str, str]]  # path and reason
+    passed_over: list[tuple[str, str, int, str]]  # folder, reason, number of files, the first of them
+    labels_from: str
+    warnings: list[str] = field(default_factory=list)
+
+
+@contextmanager
+def kept(facts: Any, decode: Callable[[Path], Decoded]) -> Iterator[Decoded]:
+    """The pictures decoded with these facts (JSON), kept from before, or made now by `decode` in an empty folder."""
+    package = Path(__file__).parents[1]
+    code = [file for room in DECISIVE_ROOMS for file in (package / room).rglob("*.py")]
+    folder = paths.root() / ".decoded" / fingerprint([facts, cv2.__version__, PIL.__version__], code)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder.parent / "lock"):
+        if not (folder / REST).is_file():
+            for other in folder.parent.iterdir():
+                if other.is_dir():
+                    remove(other)  # one is kept: a set can be large
+            with replacing_folder(folder) as partial:
+                _write(decode(partial), partial)
+        yield _read(folder)
+
+
+def _write(decoded: Decoded, folder: Path) -> None:
+    feather.write_feather(decoded.table, folder / TABLE, compression="uncompressed")
+    rest = {name: getattr(decoded, name) for name in ("rejected", "passed_over", "labels_from", "warnings")}
+    (folder / REST).write_text(json.dumps(rest), encoding="utf-8")
+
+
+def _read(folder: Path) -> Decoded:
+    rest = json.loads((folder / REST).read_text(encoding="utf-8"))
+    rest["rejected"] = [tuple(one) for one in rest["rejected"]]
+    rest["passed_over"] = [tuple(one) for one in rest["passed_over"]]
+    return Decoded(folder / PIXELS, feather.read_table(folder / TABLE, memory_map=False), **rest)
+
+
+def share(pixels: Path, rows: NDArray[np.int64], target: Path) -> None:
+    """Write these rows of an array of pictures (.npy) to `target`; all of them are linked where that can be."""
+    images = np.load(pixels, mmap_mode="r")
+    if len(rows) == len(images):
+        try:
+            os.link(pixels, target)
+        except OSError:
+            shutil.copyfile(pixels, target)
+        return
+    with target.open("wb") as copy:
+        head = {"descr": "|u1", "fortran_order": False, "shape": (len(rows), *images.shape[1:])}
+        np.lib.format.write_array_header_1_0(copy, head)
+        step = max(1, COPY_BYTES // max(1, images[0].nbytes))
+        for start in range(0, len(rows), step):
+            copy.write(np.ascontiguousarray(images[rows[start : start + step]]).data)

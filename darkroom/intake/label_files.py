@@ -1,0 +1,134 @@
+"""Reads the tables and lists that an entry names from inside the archive, before its pictures are decoded."""
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from darkroom.base.errors import UserError
+from darkroom.base.paths import DATASETS
+from darkroom.config.catalogue import Entry, LabelTable, PartOfColumn, Subset
+from darkroom.config.patterns import Pattern, column_form, composed
+from darkroom.intake import archive, tables
+from darkroom.intake.column_guess import guess_columns
+from darkroom.intake.labelling import Columns, Labels, Part
+from darkroom.intake.tables import Key
+from darkroom.intake.zip_reader import BadMember
+from darkroom.pictures.decoding import looks_like_image
+
+NAMES = 100_000  # pictures by whose names the columns of a table are found
+
+
+def read(source: Path, entry: Entry, limits: archive.Limits) -> tuple[list[Labels], dict[Subset, list[Labels]]]:
+    """The tables of labels of an entry, and its lists of names by subset.
+
+    The archive is read once more than for its pictures, and in part: only where an entry names such files. Raises
+    UserError for a file that the archive lacks, and one that cannot be understood.
+    """
+    asked = [table.file for table in entry.tables] + [file for files in entry.lists.values() for file in files]
+    if not asked:
+        return [], {}
+    found = _contents(source, {file.partition("#")[0] for file in asked}, limits)
+    names: list[str] = []
+    if entry.patterns and (any(entry.lists.values()) or any(_is_to_guess(table) for table in entry.tables)):
+        names = _picture_names(source, entry, limits)
+    lists: dict[Subset, list[Labels]] = {
+        subset: [_list(file, found[file.partition("#")[0]], names) for file in files]
+        for subset, files in entry.lists.items()
+        if files
+    }
+    return [_labels(table, found[table.file.partition("#")[0]], names) for table in entry.tables], lists
+
+
+def _is_to_guess(table: LabelTable) -> bool:
+    return table.image is None or _wants_label(table)
+
+
+def _wants_label(table: LabelTable) -> bool:
+    """Whether the table is there for labels, but does not say in which column they stand."""
+    return table.label is None and table.group is None and table.split is None
+
+
+def _contents(source: Path, files: set[str], limits: archive.Limits) -> dict[str, tuple[str, bytes]]:
+    """The path and the content of each file by the name that the entry gives it: its path, or the end of its path."""
+    plain = {file: Pattern(file.replace("*", "").replace("{", "")).text for file in files}
+
+    def named(path: str) -> bool:
+        path = composed(path)
+        return any(path == name or path.endswith("/" + name) for name in plain.values())
+
+    def holds(folder: str) -> bool:
+        inside = composed(folder) + "/"
+        return any(name.startswith(inside) for name in plain.values())
+
+    content = _read(archive.files(source, wanted=named, may_hold=holds, limits=limits))
+    if any(_matching(name, content) == [] for name in plain.values()):  # perhaps in a nested archive of another name
+        content = _read(archive.files(source, wanted=named, may_hold=lambda _: True, limits=limits))
+    found = {}
+    for file, name in plain.items():
+        paths = _matching(name, content)
+        if not paths:
+            raise UserError(
+                f"{DATASETS} names the table or list {file!r}, but {source} holds no such file: give its path inside "
+                "the archive, where the name of a nested archive without its ending is a folder"
+            )
+        if len(paths) > 1:
+            raise UserError(f"{DATASETS} names {file!r}, which may be {' or '.join(paths[:5])}: give the whole path")
+        found[file] = (paths[0], content[paths[0]])
+    return found
+
+
+def _matching(name: str, paths: Iterable[str]) -> list[str]:
+    if name in paths:
+        return [name]
+    return sorted(path for path in paths if path.endswith("/" + name))
+
+
+def _read(files: Iterable[archive.File]) -> dict[str, bytes]:
+    content = {}
+    for file in files:
+        try:
+            content[composed(file.path)] = file.read()
+        except BadMember as error:
+            raise UserError(f"the table or list {file.path} cannot be read: {error}") from None
+    return content
+
+
+def _picture_names(source: Path, entry: Entry, limits: archive.Limits) -> list[str]:
+    """The paths of pictures that the patterns reach, up to NAMES of them; of all, where there are lists alone."""
+    patterns = [pattern for own in entry.patterns.values() for pattern in own] or [Pattern(".")]
+    names: list[str] = []
+
+    def wanted(path: str) -> bool:
+        if looks_like_image(path) and any(one.match(composed(path)) is not None for one in patterns):
+            names.append(composed(path))
+        return False
+
+    for _ in archive.files(source, wanted=wanted, may_hold=_any(patterns), limits=limits):
+        pass
+    return names[:NAMES]
+
+
+def _any(patterns: list[Pattern]) -> Callable[[str], bool]:
+    return lambda folder: any(pattern.may_reach_below(folder) for pattern in patterns)
+
+
+def _list(file: str, found: tuple[str, bytes], names: list[str]) -> Labels:
+    """A list of names: one a line, or a column of a table."""
+    path, content = found
+    has_names = not path.lower().endswith((".txt", ".csv", ".tsv"))
+    table = tables.read(content, path, header=has_names, part=file.partition("#")[2] or None)
+    return Labels(table, guess_columns(table, names, label=False))
+
+
+def _labels(settings: LabelTable, found: tuple[str, bytes], names: list[str]) -> Labels:
+    path, content = found
+    table = tables.read(content, path, header=settings.has_header, part=settings.file.partition("#")[2] or None)
+    label: Key | list[Key] | Part | None
+    if isinstance(settings.label, PartOfColumn):
+        label = Part(settings.label.column, column_form(settings.label.form))
+    else:
+        label = settings.label  # type: ignore[assignment]
+    splits = settings.splits and {key: [str(one) for one in values] for key, values in settings.splits.items()}
+    columns = Columns(settings.image, label, settings.group, settings.split, splits)  # type: ignore[arg-type]
+    if _is_to_guess(settings):
+        columns = guess_columns(table, names, columns, label=_wants_label(settings))
+    return Labels(table, columns)

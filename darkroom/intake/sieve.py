@@ -1,0 +1,136 @@
+"""Decides which files of an archive are pictures of the data set, and counts the others by place and reason."""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+
+from darkroom.config.patterns import Pattern, composed
+from darkroom.intake import tables
+from darkroom.intake.archive import File
+from darkroom.intake.layout import Layout, Place
+from darkroom.intake.packing import Placed
+from darkroom.pictures.decoding import is_hidden, looks_like_image
+
+NO_PATTERN = "a picture that no pattern reaches"
+CLOSED = "an archive that no pattern reaches"
+HIDDEN = "a hidden file"
+OTHER_KIND = "a file of a kind that is not read"
+PASSED_FOLDERS = 100_000  # folders that are told apart; files of further ones are counted together
+TABLES_READ = 20  # tables that no entry uses, looked into for names of pictures
+TABLE_BYTES = 2**24
+HEAD = 20  # rows
+
+
+@dataclass
+class Passed:
+    """Files of one folder that are passed over for one reason: their number, and the path of the first."""
+
+    files: int
+    example: str
+
+
+@dataclass
+class Sieve:
+    """Notes each file that it lets pass or not. `used` are the tables and lists that the entry names."""
+
+    layout: Layout
+    used: frozenset[str] = frozenset()
+    passed: dict[tuple[str, str], Passed] = field(default_factory=dict)  # by folder and reason
+    reached: Counter[Pattern] = field(default_factory=Counter)  # pictures that each pattern decides
+    heads: dict[str, list[list[str]]] = field(default_factory=dict)  # of tables not used: the first rows
+    kinds: dict[str, set[str]] = field(default_factory=dict)  # endings that are not read, by folder among the data
+    before: str = ""  # a sentence: a pattern reaches nothing since `*` stays within a folder
+    _place: Place | None = None
+
+    def pictures(self, files: Iterable[File]) -> Iterator[Placed]:
+        """The pictures among `files`, an archive's files that this sieve has let pass, each with its place."""
+        for file in files:
+            if self._place is None:
+                self._look_into_table(file)
+            else:
+                yield file, self._place
+
+    def __call__(self, path: str) -> bool:
+        """Whether a file is wanted: it is a picture of the data set, or a table worth a look."""
+        self._place = None
+        if not looks_like_image(path):
+            return self._other(path)
+        place, pattern = self.layout.place(path)
+        if place is None:
+            self._pass_over(path, NO_PATTERN)
+            self._compare_with_first_version(path)
+            return False
+        if place.subset is None:
+            self._pass_over(path, place.problem)
+            return False
+        self._place = place
+        for table, row in place.rows:
+            table.use(path, row)
+        if pattern is not None:
+            self.reached[pattern] += 1
+        return True
+
+    def may_hold(self, folder: str) -> bool:
+        """Whether a nested archive, given as a folder, is worth opening."""
+        worth = self.layout.may_hold(folder)
+        if not worth:
+            self._pass_over(folder, CLOSED)
+        return worth
+
+    def _other(self, path: str) -> bool:
+        if path in self.used:
+            return False
+        if is_hidden(path):
+            self._pass_over(path, HIDDEN)
+            return False
+        ending = PurePosixPath(path).suffix.lower()[:10]
+        self._pass_over(path, f"{OTHER_KIND} ({ending or 'without an ending'})")
+        place, _ = self.layout.place(path)
+        if place is not None and place.label is not None:
+            self.kinds.setdefault(place.label, set()).add(ending)
+        return tables.may_be_table(path) and len(self.heads) < TABLES_READ
+
+    def _pass_over(self, path: str, reason: str) -> None:
+        folder = path.rpartition("/")[0] or "."
+        key = (folder, reason)
+        if key not in self.passed and len(self.passed) >= PASSED_FOLDERS:
+            key = ("(further folders)", reason)
+        found = self.passed.setdefault(key, Passed(0, path))
+        found.files += 1
+
+    def _compare_with_first_version(self, path: str) -> None:
+        if self.before:
+            return
+        for pattern in self.layout.patterns:
+            if not self.reached[pattern] and pattern.reached_in_first_version(composed(path)):
+                self.before = (
+                    f"the pattern {str(pattern)!r} reaches no picture, for `*` now stays within a folder, and ? and "
+                    f"brackets stand for themselves: to reach {path}, {_remedy(pattern, path)}"
+                )
+
+    def _look_into_table(self, file: File) -> None:
+        if file.size > TABLE_BYTES:
+            return
+        try:
+            found = tables.read(file.read(), file.path)
+        except Exception:  # whatever is wrong with it: it is not used
+            return
+        columns = [column.slice(0, HEAD).to_pylist() for column in found.columns.values()]
+        self.heads[file.path] = [[value for value in column if value] for column in columns]
+
+
+def by_reason(passed: dict[tuple[str, str], Passed]) -> dict[str, int]:
+    """How many files are passed over for each reason, most first."""
+    counts: dict[str, int] = {}
+    for (_, reason), found in passed.items():
+        counts[reason] = counts.get(reason, 0) + found.files
+    return dict(sorted(counts.items(), key=lambda item: -item[1]))
+
+
+def _remedy(pattern: Pattern, path: str) -> str:
+    crossing = re.sub(r"\*+", "**", str(pattern))
+    if Pattern(crossing).match(composed(path)) is not None:
+        return f"write {crossing}"
+    return "write a name with a form in their place, as {part:[0-9]}"

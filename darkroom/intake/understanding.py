@@ -1,0 +1,100 @@
+"""What extract understood of an archive, in lines that its owner can check."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from darkroom.base import paths
+from darkroom.base.words import counted, listed
+from darkroom.config.catalogue import SUBSETS
+from darkroom.intake.labelling import Labels
+from darkroom.intake.sieve import HIDDEN, NO_PATTERN, Sieve
+
+CLASSES_SHOWN = 12
+REASONS_SHOWN = 5
+ENOUGH = 0.5  # of the first rows of a table: so many names of pictures say that it names the pictures
+
+
+def data(index: pa.Table, classes: Sequence[str], labels_from: str) -> Iterator[str]:
+    """The classes with their numbers of pictures, and the subsets; labels of `index` are names of classes."""
+    counts = Counter(index["label"].drop_null().to_pylist())
+    shown = ", ".join(f"{name} {counts[name]:,}" for name in classes[:CLASSES_SHOWN])
+    more = f" and {len(classes) - CLASSES_SHOWN:,} more" if len(classes) > CLASSES_SHOWN else ""
+    yield f"{counted(len(classes), 'class', 'classes')}: {shown}{more} (labels from {labels_from})"
+    subsets = Counter(index["subset"].to_pylist())
+    given = ", ".join(f"{subset} {subsets[subset]:,}" for subset in SUBSETS if subsets[subset])
+    groups = pc.count_distinct(index["group"]).as_py()
+    yield f"subsets: {given}" + (f"; {counted(groups, 'group')}, none of which is torn apart later" if groups else "")
+
+
+def left_out(rejected: Iterable[tuple[str, str]], passed_over: Iterable[tuple[str, str, int, str]]) -> Iterator[str]:
+    """The files that were rejected or passed over, counted by reason."""
+    reasons = Counter(reason for _, reason in rejected)
+    if reasons:
+        yield f"{counted(reasons.total(), 'file')} rejected, see {paths.REJECTED}: {by_reason(reasons)}"
+    passed = Counter[str]()
+    for _, reason, files, _ in passed_over:
+        passed[reason] += files
+    if told := passed - Counter({HIDDEN: passed[HIDDEN]}):
+        yield f"{counted(told.total(), 'file')} passed over, see {paths.PASSED_OVER}: {by_reason(told)}"
+
+
+def by_reason(counts: Counter[str]) -> str:
+    """Reasons with their numbers, most frequent first: `12 it is empty, 3 it is cut short`."""
+    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    shown = [f"{count:,} {reason}" for reason, count in ordered[:REASONS_SHOWN]]
+    more = sum(count for _, count in ordered[REASONS_SHOWN:])
+    return "; ".join([*shown, *([f"{more:,} for other reasons"] if more else [])])
+
+
+def warnings(sieve: Sieve, tables: Sequence[Labels], index: pa.Table) -> Iterator[str]:
+    """What looks unlikely in an archive, each with its reason and the line to write instead."""
+    if sieve.before:
+        yield sieve.before
+    folders = [(found.files, folder) for (folder, reason), found in sieve.passed.items() if reason == NO_PATTERN]
+    if folders:
+        count, folder = max(folders)
+        yield (
+            f"no pattern reaches {counted(sum(files for files, _ in folders), 'picture')}, {count:,} of them in "
+            f'{folder}: if they belong to the data, name their folder, as in train: ["{folder}", ...]'
+        )
+    for label, endings in sorted(sieve.kinds.items()):
+        if not pc.any(pc.equal(index["label"], label)).as_py():
+            kinds = listed(sorted(endings))
+            yield f"all files of {label} are of a kind that is not read ({kinds}): save them as PNG or JPEG"
+    for table in tables:
+        yield from _of_table(table)
+    disagreements = sieve.layout.disagreements
+    if disagreements:
+        yield (
+            f"{counted(len(disagreements), 'picture')} of another label in the table than in the path, the first being "
+            f"{disagreements[0]}: the table counts; take {{label}} out of the pattern, or `label` out of the table"
+        )
+    yield from _tables_not_used(sieve, index)
+
+
+def _of_table(table: Labels) -> Iterator[str]:
+    if table.note:
+        yield f"{table.path} {table.note}"
+    count, first = table.unused()
+    if count:
+        verb = "names" if count == 1 else "name"
+        yield f"{counted(count, 'row')} of {table.path} {verb} no picture, the first being {first}"
+
+
+def _tables_not_used(sieve: Sieve, index: pa.Table) -> Iterator[str]:
+    """Tables whose first rows name labelled pictures."""
+    if not sieve.heads:
+        return
+    values = {value for columns in sieve.heads.values() for column in columns for value in column}
+    known = set()
+    labelled = index.filter(index["label"].is_valid())["path"]
+    for path in (path for chunk in labelled.chunks for path in chunk.to_pylist()):
+        name = path.rpartition("/")[2]
+        known.update({path, name, name.rpartition(".")[0]} & values)
+    for table, columns in sorted(sieve.heads.items()):
+        named = max((sum(value in known for value in column) / max(1, len(column)) for column in columns), default=0.0)
+        if named >= ENOUGH:
+            yield f"{table} names the pictures and is not used: if it holds their labels, write labels: {table}"
