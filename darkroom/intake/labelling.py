@@ -47,7 +47,7 @@ class Labels:
         raise NotImplementedError
 
     def find(self, path: str) -> Match | None:
-        """What the table says of a picture in the archive; None if it does not name it. Changes nothing, never raises."""
+        """What the table says of a picture in the archive; None if it does not name it. Changes nothing."""
         raise NotImplementedError
 
     def use(self, path: str, match: Match) -> None:
