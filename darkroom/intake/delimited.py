@@ -50,16 +50,17 @@ def read(data: bytes, path: str, header: bool) -> Delimited:
     # 2. Rows of as many cells as the first.
     separator = _separator(text, path)
     if separator == SPACE:
-        text = re.sub(rb"[ \t]+", b" ", re.sub(rb"(?m)^[ \t]+|[ \t]+(?=\r?$)", b"", text))
+        text = b"\n".join(b" ".join(line.split()) for line in text.split(b"\n"))
     rows = _rows(text, separator)
     if rows is None or rows.num_rows < lines:  # blank lines, or cells of several lines; or does a quote stand alone?
         fault = _fault(text, separator, comments)
         if rows is None or fault:
-            raise UserError(f"{path}: {fault or 'it cannot be read as a table'}; save it as CSV (UTF-8)")
+            raise UserError(f"{path}: {fault or 'it cannot be read as a table: save it as CSV (UTF-8)'}")
     check_size(rows.num_rows - header, rows.num_columns, path)
     # 3. Columns.
-    plain = text.isascii() and not re.search(rb"[ \t\v\f\x1c-\x1f]", text)
-    columns = [tidy(column.slice(int(header)), plain) for column in rows.columns]
+    columns = [column.slice(int(header)) for column in rows.columns]
+    if not text.isascii() or re.search(rb"[ \t\v\f\x1c-\x1f]", text):  # else there is nothing to strip or compose
+        columns = [tidy(column) for column in columns]
     names = [name for column in rows.columns for name in tidy(column.slice(0, 1)).to_pylist()]
     keyed: dict[Key, pa.ChunkedArray] = dict(enumerate(columns))
     if header:
@@ -131,14 +132,15 @@ def _fault(text: bytes, separator: str, comments: int) -> str | None:
     """What is wrong with the first row that breaks the rules of CSV, and its line; None if all rows keep them."""
     for number, line in enumerate(io.BytesIO(text), 1):
         if len(line) > LONGEST_ROW:
-            return f"line {number + comments:,} is longer than {LONGEST_ROW:,} bytes"
+            return f"line {number + comments:,} is longer than {LONGEST_ROW:,} bytes: break it, or close a double quote"
     reader, count, start = _reader(text, separator, strict=True), 0, comments + 1
     try:
         for row in reader:
             count = count or len(row)
             if row and len(row) != count:
-                said = f"line {start:,} has {counted(len(row), 'column')}, and the first has {count:,}"
-                return f"{said}: put text that holds the separator {_in_words(separator)} in double quotes"
+                what = {"\t": "tab", SPACE: "space"}.get(separator, f"`{separator}`")
+                said = f"line {start:,} has {counted(len(row), 'column')}, and the first row has {count:,}"
+                return f"{said}: mend it, and write text that holds a {what}, which separates columns, in double quotes"
             start = comments + reader.line_num + 1
     except csv.Error as error:
         if "field larger" in str(error) or "unexpected end" in str(error):
@@ -147,10 +149,6 @@ def _fault(text: bytes, separator: str, comments: int) -> str | None:
     return None
 
 
-def _in_words(separator: str) -> str:
-    return {"\t": "tab", SPACE: "space"}.get(separator, f"`{separator}`")
-
-
-def _reader(text: bytes, separator: str, strict: bool = False) -> "_csv._reader":
+def _reader(text: bytes, separator: str, strict: bool = False) -> "_csv.Reader":
     lines = io.TextIOWrapper(io.BytesIO(text), encoding="utf-8", newline="")
     return csv.reader(lines, delimiter=separator, strict=strict)

@@ -40,8 +40,11 @@ def _parsed(text: bytes, where: str) -> Any:
         return json.loads(text)
     except RecursionError:
         raise UserError(f"{where} is nested too deeply: give {FORMS}") from None
-    except ValueError as error:
-        raise UserError(f"{where} is no JSON ({error}): mend it, or save it as CSV (UTF-8)") from None
+    except json.JSONDecodeError as error:
+        place = f"{error.msg}, at character {error.pos + 1:,}"
+        raise UserError(f"{where} is no JSON ({place}): mend it, or save it as CSV (UTF-8)") from None
+    except ValueError:
+        raise UserError(f"{where} holds a number of thousands of digits: mend it, or save it as CSV (UTF-8)") from None
 
 
 def _of_lines(text: bytes, path: str) -> Iterator[Row]:

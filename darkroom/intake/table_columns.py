@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from darkroom.base.errors import UserError
-from darkroom.base.words import listed
+from darkroom.base.words import counted, listed
 
 Key = str | int  # a column's name, or its number where the table has no header
 MAX_BYTES = 2_000_000_000  # of a table's file, and of its text in memory
@@ -74,7 +74,7 @@ def by_name(names: Sequence[str], columns: Sequence[pa.ChunkedArray], path: str)
         name = name or f"unnamed {number}"
         if name in result:
             raise UserError(
-                f"{path} has two columns called {named(name)}: rename one; or, if its first row is one of data, give "
+                f"{path} has two columns called {named(name)}: rename one; or, if it has no header, give "
                 "columns by number (image: 0, label: 1)"
             )
         result[name] = column
@@ -87,15 +87,14 @@ def check_size(rows: int, columns: int, path: str) -> None:
         raise UserError(f"{path} holds no rows: give another table")
     if rows > MAX_ROWS or columns > MAX_COLUMNS or rows * columns > MAX_CELLS:
         raise UserError(
-            f"{path} has {rows:,} rows and {columns:,} columns, and a table of labels may have {MAX_ROWS:,} rows, "
-            f"{MAX_COLUMNS:,} columns and {MAX_CELLS:,} cells: cut it down to the columns and pictures that are wanted"
+            f"{path} has {counted(rows, 'row')} and {counted(columns, 'column')}, and a table of labels may have "
+            f"{MAX_ROWS:,} rows, {MAX_COLUMNS:,} columns and {MAX_CELLS:,} cells: cut it down to those that are wanted"
         )
 
 
-def tidy(column: pa.ChunkedArray, plain: bool = False) -> pa.ChunkedArray:
-    """Text stripped, composed (NFC), and null where it is empty; `plain` text is ASCII and has no space to strip."""
-    if not plain:
-        column = pc.utf8_normalize(pc.utf8_trim_whitespace(column), form="NFC")
+def tidy(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Text stripped, composed (NFC), and null where it is empty."""
+    column = pc.utf8_normalize(pc.utf8_trim_whitespace(column), form="NFC")
     return pc.if_else(pc.equal(column, ""), pa.scalar(None, pa.string()), column)
 
 
