@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import NamedTuple, cast
 
 from darkroom.base.errors import UserError
+from darkroom.base.words import listed
 from darkroom.intake import label_values
 from darkroom.intake.label_values import SEVERAL, Values
 from darkroom.intake.picture_names import Names, as_paths, folder_of
@@ -58,7 +59,7 @@ class Labels:
         self._groups = _none_or(table, columns.group)
         self._marks = _none_or(table, columns.split)  # the subsets in the table's own words
         self._subsets = self._marks
-        self._has_subsets = columns.split is not None
+        self.has_subsets = columns.split is not None
         if columns.split is not None:
             self._subsets = label_values.subsets(self._marks, table, columns.split, columns.splits)
         # 2. The first row of each name.
@@ -74,6 +75,24 @@ class Labels:
         self._names = Names(cast(dict[str, int], rows), folder, table.numbered)
         self._used: dict[int, str] = {}
 
+    @property
+    def path(self) -> str:
+        """The path of the table in the archive."""
+        return self.table.path
+
+    @property
+    def has_labels(self) -> bool:
+        """Whether the table gives labels, not groups or subsets alone."""
+        return self.columns.label is not None
+
+    @property
+    def source(self) -> str:
+        """Where its labels stand, for people: `labels.csv, column breed`."""
+        label = self.columns.label
+        keys = label if isinstance(label, list) else [label.column if isinstance(label, Part) else label]
+        where = f"columns {listed(map(str, keys))}" if len(keys) > 1 else f"column {keys[0]}"
+        return f"{self.path}, {where}"
+
     def find(self, path: str) -> Match | None:
         """What the table says of a picture in the archive; None if it does not name it. Changes nothing."""
         found = self._names.find(path)
@@ -81,7 +100,7 @@ class Labels:
             return None
         row, rank = found
         label, subset, reason = self._labels[row], self._subsets[row], None
-        if (label is None and self._no_label) or (subset is None and self._has_subsets):
+        if (label is None and self._no_label) or (subset is None and self.has_subsets):
             reason = self._reason(row)
         return Match(row, rank, label, self._groups[row], subset, reason)
 

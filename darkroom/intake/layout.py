@@ -1,15 +1,13 @@
 """Which subset each file of an archive belongs to, and which label and group it has."""
 
-from collections.abc import Iterable, Sequence
-from typing import NamedTuple, TypeVar
+from collections.abc import Sequence
+from typing import NamedTuple, cast
 
 from darkroom.base.errors import UserError
 from darkroom.base.paths import DATASETS
 from darkroom.config.catalogue import SUBSETS, Entry, Subset
 from darkroom.config.patterns import Pattern, composed
 from darkroom.intake.labelling import Labels, Match
-
-Value = TypeVar("Value")
 
 FOLDERS = "the folder in which each picture lies"
 NO_FOLDER = "it lies in no class folder"
@@ -39,7 +37,6 @@ class Layout:
         # The most particular pattern is tried first: with `train: .` and `test: test`, test/1.png is a test image.
         self._patterns = sorted(self._subsets, key=lambda pattern: pattern.breadth)
         self._labels_in_tables = any(table.has_labels for table in tables)
-        self._subsets_in_tables = any(table.has_subsets for table in tables)
         self.disagreements: list[str] = []  # pictures to which a table gives another label than their path does
         self._listed = {subset for subset, named in self._lists.items() if named}
         cacheable = not tables and not self._listed and all(pattern.by_folder for pattern in self._patterns)
@@ -112,27 +109,27 @@ class Layout:
 
     def _with_tables(self, path: str, place: Place) -> Place:
         """Complete a place from the tables: what they say counts for more than what the path says."""
-        if not self._tables and place.label is not None:
-            return place
         found = [(table, match) for table in self._tables if (match := table.find(path)) is not None]
-        rows = tuple(sorted(found, key=lambda row: row[1].rank))
-        matches = [match for _, match in rows]
-        reason = _first(match.reason for match in matches)
-        label, group = _first(match.label for match in matches), _first(match.group for match in matches)
-        subset = _first(match.subset for match in matches)
-        if label is not None and place.label is not None and label != place.label:
-            self.disagreements.append(path)
-        label = label if label is not None else place.label
-        if reason and subset is None and self._subsets_in_tables:
+        # Of each thing, the row counts that names the picture most exactly, as the table beside it does.
+        rows = sorted(found, key=lambda row: row[1].rank)
+        labelled = next((row for row in rows if row[1].label is not None), None)
+        grouped = next((row for row in rows if row[1].group is not None), None)
+        divided = next((row for row in rows if row[1].subset is not None), None)
+        reason = next((match.reason for _, match in rows if match.reason), "")
+        if reason and not divided and any(table.has_subsets for table, _ in rows):
             return Place(None, problem=reason)
-        subset = subset or place.subset
+        subset = cast(Subset, divided[1].subset) if divided else place.subset
         if subset == "unlabeled":
-            return Place("unlabeled", rows=rows)
+            return Place(subset)
+        label = labelled[1].label if labelled else place.label
         if label is None:
             if any(self._subsets[one] == "unlabeled" and one.match(path) is not None for one in self._patterns):
                 return Place("unlabeled")
             return Place(subset, problem=reason or self._without_label())
-        return Place(subset, label, group or place.group, rows=rows)
+        if place.label is not None and label != place.label:
+            self.disagreements.append(path)
+        used = tuple(dict.fromkeys(row for row in (labelled, grouped, divided) if row is not None))
+        return Place(subset, label, grouped[1].group if grouped else place.group, rows=used)
 
     def _without_label(self) -> str:
         if self._labels_in_tables:
@@ -168,7 +165,3 @@ def _innermost_folder(path: str, pattern: Pattern) -> str | None:
     if folder in ("", str(pattern)) or pattern.in_one_folder:
         return None
     return folder.rpartition("/")[2]
-
-
-def _first(values: Iterable[Value | None]) -> Value | None:
-    return next((value for value in values if value), None)

@@ -28,6 +28,7 @@ OTHERS = {
     ".gz",
 }
 FORMATS = "CSV, TSV, TXT, JSON, JSON lines, Parquet and .mat"
+ENDINGS = {".csv", ".tsv", ".txt", ".json", ".jsonl", ".ndjson", ".parquet"}
 
 
 def read(data: bytes, path: str, *, header: bool = True, part: str | None = None) -> Table:
@@ -53,6 +54,11 @@ def read(data: bytes, path: str, *, header: bool = True, part: str | None = None
         return Table(path, _keyed(_numbered(data, path, part), header, path), numbered=True)
     found = delimited.read(data, path, header)
     return Table(path, found.columns, found.first_line, note=found.note)
+
+
+def may_be_table(path: str) -> bool:
+    """Whether a file's name says that a table may be in it; a .mat file has to be asked for one of its parts."""
+    return PurePosixPath(path).suffix.lower() in ENDINGS
 
 
 def _keyed(columns: dict[str, pa.ChunkedArray], header: bool, path: str) -> dict[Key, pa.ChunkedArray]:

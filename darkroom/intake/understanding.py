@@ -76,8 +76,8 @@ def warnings(sieve: Sieve, tables: Sequence[Labels], index: pa.Table) -> Iterato
 
 
 def _of_table(table: Labels) -> Iterator[str]:
-    if table.note:
-        yield f"{table.path} {table.note}"
+    if table.table.note:
+        yield f"{table.path} {table.table.note}"
     count, first = table.unused()
     if count:
         verb = "names" if count == 1 else "name"
