@@ -112,7 +112,8 @@ def _rows(text: bytes, separator: str) -> pa.Table | None:
     types = {f"f{number}": pa.string() for number in range(len(first))}
     convert_options = pacsv.ConvertOptions(column_types=types, strings_can_be_null=True, null_values=[""])
     try:
-        return pacsv.read_csv(pa.BufferReader(text), read_options, parse_options, convert_options) if first else None
+        whole = text if text.endswith(b"\n") else text + b"\n"  # a single line needs its end
+        return pacsv.read_csv(pa.BufferReader(whole), read_options, parse_options, convert_options) if first else None
     except pa.ArrowInvalid:
         return None
 
