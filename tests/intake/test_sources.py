@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from darkroom.intake import sources
+from stages import entry
 from tests import make
 from tests.conftest import ROOT
 from tests.intake.fetched import ARCHIVE, names, no_download_waits, no_waiting_bytes, refusal
@@ -310,7 +311,7 @@ def test_without_a_network_kaggle_cannot_be_reached(folder, home, monkeypatch, c
         monkeypatch.setenv("KAGGLE_API_TOKEN", TOKEN)
     sentence = refusal(lambda: sources.from_kaggle(SLUG, folder))
     assert sentence.startswith("Kaggle cannot be reached (")
-    assert "fetch.archive=" in sentence
+    assert "fetch.archive.ENTRY=" in sentence
     assert TOKEN not in sentence + "".join(capfd.readouterr())
 
 
@@ -332,7 +333,7 @@ def test_a_broken_token_file_ends_in_one_sentence(folder, start, home, name, con
     start(None, lambda _: trouble(401))
     sentence = refusal(lambda: sources.from_kaggle(SLUG, folder))
     assert sentence.startswith(("Kaggle wants a token", "your Kaggle token is not accepted", "Kaggle's client gave up"))
-    assert "fetch.archive=" in sentence
+    assert "fetch.archive.ENTRY=" in sentence
 
 
 def test_a_client_that_does_not_start_ends_in_one_sentence(folder, home, monkeypatch):
@@ -340,13 +341,14 @@ def test_a_client_that_does_not_start_ends_in_one_sentence(folder, home, monkeyp
     monkeypatch.delitem(sys.modules, "kaggle.api.kaggle_api_extended", raising=False)
     sentence = refusal(lambda: sources.from_kaggle(SLUG, folder))
     assert sentence.startswith("Kaggle's client does not start (")
-    assert "fetch.archive=" in sentence
+    assert "fetch.archive.ENTRY=" in sentence
 
 
 @pytest.mark.parametrize("token", [None, TOKEN])
 def test_the_stage_without_network_ends_in_one_line_of_its_own(project, home, closed_port, token):
     """In a process of its own: no traceback, nothing of what the client would say, and no token."""
     project.set(dataset="mnist")
+    entry.main()
     proxy = f"http://127.0.0.1:{closed_port}"
     environment = os.environ | {"HTTPS_PROXY": proxy, "HTTP_PROXY": proxy, "NO_PROXY": "", "HOME": str(home)}
     environment["PYTHONPATH"] = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])

@@ -8,7 +8,7 @@ import pytest
 from darkroom.base import paths
 from darkroom.base.errors import UserError
 from darkroom.intake import packing
-from stages import extract, fetch
+from stages import entry, extract, fetch
 from tests import make
 
 
@@ -16,6 +16,7 @@ def run(project, content=None, name="archive.zip"):
     """Fetch an archive and extract it; returns images, index and classes."""
     if content is not None:
         project.archive(content, name)
+    entry.main()
     fetch.main()
     extract.main()
     index = pd.read_parquet(paths.INDEX, dtype_backend="numpy_nullable")
@@ -24,6 +25,7 @@ def run(project, content=None, name="archive.zip"):
 
 def refusal(project, content):
     project.archive(content)
+    entry.main()
     fetch.main()
     sentence = make.refusal(extract.main)
     assert sentence is not None
@@ -91,7 +93,7 @@ def test_the_same_bytes_from_every_shape_of_the_archive(project):
         place = project.folder / "folder" / path
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_bytes(content)
-    project.set(fetch__archive=str(project.folder / "folder"))
+    project.use(project.folder / "folder")
     run(project)
     assert outputs() == first
 
@@ -136,6 +138,7 @@ def test_a_failure_leaves_the_last_good_result(project):
     run(project, make.zip_of(FILES))
     first = outputs()
     project.archive(b"no archive")
+    entry.main()
     fetch.main()
     with pytest.raises(UserError):
         extract.main()
@@ -173,7 +176,7 @@ def test_the_bundled_digits(project):
 
 @pytest.mark.slow
 def test_mnist_nested_and_flat_give_the_same_bytes(project, archives):
-    project.set(dataset="mnist", fetch__archive=str(archives / "mnistasjpg.zip"))
+    project.set(dataset="mnist", fetch__archive={"mnist": str(archives / "mnistasjpg.zip")})
     images, index, classes = run(project)
     assert images.shape == (70_000, 28, 28, 1)
     assert index["subset"].value_counts().to_dict() == {"train": 42_000, "unlabeled": 28_000}
