@@ -42,7 +42,7 @@ class Sieve:
     """Decides by its path whether a file of an archive is part of the data, and notes the files that it leaves out."""
 
     layout: Layout
-    to_drop: set[str]  # paths that a correction leaves out
+    to_drop: set[str]  # paths that a correction leaves out, composed
     dropped: dict[str, str | None] = field(default_factory=dict)  # those that the archive has, with their labels
     elsewhere: set[str] = field(default_factory=set)  # some folders of pictures that belong to no subset
     others: Counter[str] = field(default_factory=Counter)  # files among the data that are no pictures, by ending
@@ -57,10 +57,18 @@ class Sieve:
             if len(self.elsewhere) < FOLDERS_NAMED:
                 self.elsewhere.add(path.rpartition("/")[0] or path)
             return False
-        if path in self.to_drop:
+        if self.to_drop and corrections.composed(path) in self.to_drop:
             self.dropped[path] = place.label
             return False
         return True
+
+    def is_data(self, file: archive.File) -> bool:
+        """Whether a file that passed by its path, or a link, is part of the data."""
+        if not file.link:
+            return True
+        if PurePosixPath(file.path).suffix or is_hidden(file.path):
+            return self(file.path)
+        return self.layout.place(file.path) is not None  # it may stand for a folder of pictures
 
 
 @dataclass(frozen=True)
@@ -91,17 +99,18 @@ def extract(source: Path, entry: Entry, settings: Extract, folder: Path, dataset
     layout = Layout(entry)
     wrong = corrections.read(paths.CORRECTIONS, dataset)
     # 1. Decode what belongs to a subset.
-    sieve = Sieve(layout, {one.path for one in wrong if one.label is None})
+    sieve = Sieve(layout, {corrections.composed(one.path) for one in wrong if one.label is None})
     limits = archive.Limits(settings.max_members, settings.max_bytes)
     files = archive.files(source, wanted=sieve, may_hold=layout.may_hold, limits=limits)
     threads = settings.threads or cores()
-    shown = progress(files, what="decode", unit="image")
+    shown = progress(filter(sieve.is_data, files), what="decode", unit="image")
     index, rejected = pack(shown, layout, entry.shape, folder, max_pixels=settings.max_pixels, threads=threads)
     _check_enough(index, rejected, settings.max_rejected, source, sieve)
     # 2. Name the classes, correct labels, and number those that are left.
     labels = class_names.labels(index)
-    dropped = set(sieve.dropped.values())
-    names = dict(zip(labels, class_names.names(labels, entry, dataset, dropped), strict=True))
+    new = corrections.new_classes(wrong, entry.classes)
+    dropped = {*sieve.dropped.values(), *new}
+    names = new | dict(zip(labels, class_names.names(labels, entry, dataset, dropped), strict=True))
     index, applied = corrections.apply(index, sieve.dropped, wrong, names)
     labels = class_names.labels(index)  # without classes that have lost their last picture
     if len(labels) < 2:

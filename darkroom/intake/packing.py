@@ -140,7 +140,7 @@ def _decode_all(files: list[File], layout: Layout, shape: tuple[int, int, int], 
     for file in files:
         subset, label = layout.place(file.path) or ("unlabeled", None)
         try:
-            if label is None and subset != "unlabeled":
+            if label is None and subset != "unlabeled" and not file.link:
                 raise BadImage("it lies in no class folder")
             image, header = decode(file.read(), shape, max_pixels)
         except (BadImage, BadMember) as error:

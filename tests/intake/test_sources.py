@@ -2,6 +2,7 @@ import base64
 import io
 import json
 import os
+import stat
 import subprocess
 import sys
 import zipfile
@@ -82,6 +83,25 @@ def test_folders_that_are_links_belong_to_the_folder(tmp_path, folder):
     (tmp_path / "dogs" / "all").symlink_to(tmp_path / "set")
     sentence = refusal(lambda: sources.from_path(tmp_path / "set", folder))
     assert sentence.endswith("is a link to a folder in which it lies itself: remove it")
+
+
+def test_links_that_lead_to_nothing_are_packed_as_such_and_told(tmp_path, folder, capsys):
+    (tmp_path / "set" / "cat").mkdir(parents=True)
+    (tmp_path / "set" / "cat" / "0.png").write_bytes(b"0")
+    for number in range(1, 6):
+        (tmp_path / "set" / "cat" / f"{number}.png").symlink_to(f"/nowhere/{number}.png")
+    (tmp_path / "set" / "dog").symlink_to("/nowhere/dog")
+    (tmp_path / "set" / "self").symlink_to("self")
+    target = sources.from_path(tmp_path / "set", folder)
+    assert capsys.readouterr().out == (
+        "7 links lead to nothing (cat/1.png, cat/2.png, cat/3.png, cat/4.png and 3 more): "
+        "extract rejects those among the data\n"
+    )
+    with zipfile.ZipFile(target) as packed:
+        links = [member.filename for member in packed.infolist() if stat.S_ISLNK(member.external_attr >> 16)]
+        assert links == [f"cat/{number}.png" for number in range(1, 6)] + ["dog", "self"]
+        assert packed.read("cat/0.png") == b"0"
+    assert b"nowhere" not in target.read_bytes()
 
 
 def test_folders_without_a_file_are_told(tmp_path, folder, capsys):
