@@ -173,7 +173,7 @@ def ours(folder: Path, archive: Path, epochs: int, changes: Sequence[str]) -> Fi
     _call(["git", "clone", "--quiet", str(ROOT), str(clone)], folder)
     _call(["git", "config", "user.name", "benchmark"], clone)
     _call(["git", "config", "user.email", "benchmark@example.com"], clone)
-    settings = ["dataset=mnist", f"fetch.archive={archive}", f"train.epochs={epochs}", *changes]
+    settings = ["dataset=mnist", f"fetch.archive.mnist={archive}", f"train.epochs={epochs}", *changes]
     command = [sys.executable, "-m", "dvc", "exp", "run", *(word for one in settings for word in ("-S", one))]
     own = environment(clone) | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
     figures, _ = watch(command, clone, own, MARK)

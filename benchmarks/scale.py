@@ -29,7 +29,7 @@ FEWEST = 10_000
 COPIES = 100  # every hundredth picture is a copy
 BLOCK = 1000  # pictures drawn together
 SEED = 0
-STAGES = ("fetch", "extract", "audit", "split", "stats", "baseline", "train", "train from disk")
+STAGES = ("entry", "fetch", "extract", "audit", "split", "stats", "baseline", "train", "train from disk")
 
 # Not from params.yaml: that is the user's to change.
 LAYERS = "8P-16P-32P"

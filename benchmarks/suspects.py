@@ -24,7 +24,10 @@ from darkroom.config.yaml_files import dump, read_yaml
 from darkroom.intake.corrections import COLUMNS
 
 SEED = 0
-STAGES = ("fetch", "extract", "flip", "extract", "audit", "split", "stats", "baseline", "train", "evaluate", "errors")
+STAGES = (
+    "entry", "fetch", "extract", "flip", "extract", "audit", "split", "stats", "baseline", "train", "evaluate",
+    "errors",
+)  # fmt: skip
 
 
 def run(setting: Setting) -> list[Table]:
@@ -76,7 +79,7 @@ def _repository(folder: Path, dataset: str, setting: Setting) -> None:
     shutil.copy(ROOT / paths.DATASETS, folder)
     params = read_yaml(ROOT / paths.PARAMS)
     params["dataset"] = dataset
-    params["fetch"]["archive"] = None if setting.quick else str(setting.archive)
+    params["fetch"]["archive"] = {} if setting.quick else {dataset: str(setting.archive)}
     params["errors"]["train_folds"] = setting.folds
     params["tracking"]["enabled"] = False
     (folder / paths.PARAMS).write_text(dump(params), encoding="utf-8")

@@ -22,7 +22,8 @@ from benchmarks.archives import entry
 from benchmarks.epoch import MODEL, TRAIN
 from benchmarks.fresh import Figures, best, clock, fresh
 from benchmarks.table import Setting, Table
-from darkroom.config.params import Baseline, Errors, Evaluate, Fetch, Inside, Params, Split, Tracking, Tta
+from darkroom.config.fetch_archives import Fetch
+from darkroom.config.params import Baseline, Errors, Evaluate, Inside, Params, Split, Tracking, Tta
 
 EPOCHS = 5
 TARGET = 0.02  # of an epoch, at most
@@ -30,7 +31,7 @@ TARGET = 0.02  # of an epoch, at most
 # As shipped, but for the network and a training like S1's.
 PARAMS = Params(
     dataset="benchmark",
-    fetch=Fetch(archive=None),
+    fetch=Fetch(archive={}),
     extract=packed.EXTRACT,
     split=Split(seed=42, test=0.2, val=0.25, use_given_test=False),
     baseline=Baseline(max_train=5000, seed=42),

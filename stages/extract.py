@@ -4,13 +4,14 @@ from darkroom.base import paths
 from darkroom.base.console import done, run, silent_libraries
 from darkroom.base.errors import printable
 from darkroom.base.files import replacing_folder
+from darkroom.config.entry_files import EntryLayout
 from darkroom.config.params import load
 from darkroom.config.stage_files import Source
 from darkroom.intake.extraction import extract
 
 
 def main() -> None:
-    params, entry = load()
+    params, entry = load()[0], EntryLayout.read(paths.ENTRY_LAYOUT).entry
     source = Source.read(paths.SOURCE)
     archive = paths.RAW / source.archive
     with replacing_folder(paths.DATA) as folder, silent_libraries():

@@ -2,13 +2,12 @@
 
 from darkroom.base import paths
 from darkroom.base.console import done, run
-from darkroom.config.params import load
+from darkroom.config.entry_files import EntrySource
 from darkroom.intake.fetching import fetch
 
 
 def main() -> None:
-    params, entry = load()
-    source = fetch(params.dataset, entry, params.fetch.archive, paths.RAW)
+    source = fetch(EntrySource.read(paths.ENTRY_SOURCE), paths.RAW)
     source.write(paths.SOURCE)
     done(
         f"wrote {paths.RAW / source.archive} ({source.bytes / 1e6:.1f} MB) and {paths.SOURCE}",

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from darkroom.config.yaml_files import read_yaml
 from tests import make
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -92,8 +93,12 @@ class Project:
         """Put an archive in place, as `fetch` would, for the chosen data set."""
         path = self.folder / name
         path.write_bytes(content)
-        self.set(fetch__archive=str(path))
+        self.use(path)
         return path
+
+    def use(self, path):
+        """Name an archive for the chosen data set."""
+        self.set(fetch__archive={read_yaml(self.params)["dataset"]: str(path)})
 
 
 @pytest.fixture

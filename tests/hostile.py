@@ -28,12 +28,13 @@ import pandas as pd
 from PIL import Image
 
 from darkroom.base import console, paths
-from stages import audit, baseline, extract, fetch, split, stats
+from stages import audit, baseline, entry, extract, fetch, split, stats
 from tests import make
 from tests.conftest import ROOT, Project
 
-STAGES = (fetch, extract, audit, split)
+STAGES = (entry, fetch, extract, audit, split)
 OUTPUTS = {
+    entry: (paths.ENTRY_SOURCE, paths.ENTRY_LAYOUT),
     fetch: (paths.RAW,),
     extract: (paths.DATA,),
     audit: (paths.AUDIT, paths.DUPLICATES, paths.AUDIT_PICTURES),
@@ -590,7 +591,7 @@ def counts():
 
 def check(name, case):
     """Try a case in the working folder, which `prepare` made; AssertionError where it does not hold."""
-    stages = STAGES if name.startswith(AUDITED) else (fetch, extract, split)
+    stages = STAGES if name.startswith(AUDITED) else (entry, fetch, extract, split)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # one name twice, on purpose
         ARCHIVE.write_bytes(case.archive())

@@ -72,7 +72,7 @@ def test_every_path_stands_in_one_place():
     assert used <= known
     assert {"metrics/" + Path(path).name for path in GRAPH["metrics"]} <= known
     inside_folders = {path for path in known if any(path.startswith(folder + "/") for folder in used)}
-    assert known - inside_folders - used == {"dvc.yaml", "params.yaml", "datasets.yaml"}
+    assert known - inside_folders - used == {"dvc.yaml", "params.yaml"}
 
 
 def test_no_path_is_spelled_out_elsewhere():
@@ -91,11 +91,31 @@ def test_no_key_has_a_name_to_which_the_run_cache_is_blind():
 
 def test_parameters_of_a_stage_exist():
     sections = set(Params.model_fields)
-    for stage in STAGES.values():
+    for name, stage in STAGES.items():
         plain = {key for key in stage.get("params", []) if isinstance(key, str)}
         assert plain <= sections
-        if plain & {"dataset"}:
+        if "dataset" in plain and name not in ("entry", "extract"):  # which read its files instead
             assert {"datasets.yaml": ["${dataset}"]} in stage["params"]
+
+
+def test_dvc_looks_up_no_name_of_an_entry_before_the_first_stage_has_checked_it():
+    assert "datasets.yaml" in STAGES["entry"]["deps"]
+    after, made = {"entry"}, set(outputs("entry"))
+    while more := {
+        name
+        for name in STAGES.keys() - after
+        if any(path == out or path.startswith(f"{out}/") for path in STAGES[name]["deps"] for out in made)
+    }:
+        after |= more
+        made |= {path for name in more for path in outputs(name)}
+    assert after == set(STAGES)
+
+
+def test_fetch_and_extract_depend_on_what_they_read_of_the_entry_alone():
+    assert "params" not in STAGES["fetch"]
+    assert paths.ENTRY_SOURCE.as_posix() in STAGES["fetch"]["deps"]
+    assert STAGES["extract"]["params"] == ["dataset", "extract"]
+    assert paths.ENTRY_LAYOUT.as_posix() in STAGES["extract"]["deps"]
 
 
 def rooms():

@@ -10,7 +10,9 @@ import pytest
 from tests.conftest import ROOT
 
 
-@pytest.mark.parametrize("stage", ["fetch", "extract", "audit", "split", "stats", "baseline", "curves", "predict"])
+@pytest.mark.parametrize(
+    "stage", ["entry", "fetch", "extract", "audit", "split", "stats", "baseline", "curves", "predict"]
+)
 def test_data_stages_import_neither_torch_nor_mlflow(stage):
     code = f"import sys, stages.{stage}; print(*{{'torch', 'mlflow', 'kaggle'}} & sys.modules.keys())"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

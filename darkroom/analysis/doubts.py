@@ -96,8 +96,10 @@ def find(data: Data, facts: ModelFacts, classifier: TrainedNetwork, folds: int) 
     by_model = pd.concat(learned, ignore_index=True)
     groups = [group.tolist() for _, group in data.conflicts.groupby("group")["row"]]
     contradicted = suspects.by_copies(groups, data.labels), suspects.by_near_copies(copies, data.labels)
-    suggestions = suspects.by_reason(by_model, *contradicted)
     quality = by_model.set_index("row")["quality"]
+    alike = groups + copies[["row", "train_row"]].to_numpy(np.int64).tolist()
+    suggestions = suspects.by_reason(by_model, *contradicted)
+    suggestions = suspects.without_undoing(suggestions, alike, data.labels, quality)
     return Doubts(
         mistakes=wrong,
         pairs=mistakes.confused_pairs(wrong),

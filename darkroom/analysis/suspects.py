@@ -6,6 +6,7 @@ Labels", JAIR 70, arXiv:1911.00068, computed by cleanlab.
 
 import warnings
 from collections import Counter
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 from darkroom.config.stage_tables import SUSPECTS
 from darkroom.dataset.packed import Labels
 
+UNKNOWN = 0.5  # stands for the quality of a label that no model was asked about
 LEARNED, COPY, NEAR = "confident learning", "same pixels with another label", "near-duplicate with another label"
 
 
@@ -94,6 +96,37 @@ def by_reason(learned: pd.DataFrame, copies: dict[int, int], near: dict[int, int
     doubted = learned[learned["suggested"] >= 0]
     by_model = dict(zip(doubted["row"].tolist(), doubted["suggested"].tolist(), strict=True))
     return {LEARNED: by_model, COPY: copies, NEAR: near}
+
+
+def without_undoing(
+    suggestions: dict[str, dict[int, int]],
+    groups: Iterable[list[int]],
+    labels: Labels,
+    quality: "pd.Series[float]",
+) -> dict[str, dict[int, int]]:
+    """The suggestions of `by_reason` without those that another one would undo.
+
+    `groups` are rows of equal or nearly equal images. If in one of them some images are to go from class A to class B
+    and others from B to A, one of the two ways stays: that of the image whose label the model finds least probable
+    (the lowest quality; an image without one counts as 0.5), and of equally probable ones that of the latest row.
+    """
+    known = quality.to_dict()
+    chosen = {row: label for found in reversed(suggestions.values()) for row, label in found.items()}
+
+    def doubt(rows: list[int]) -> tuple[float, int]:
+        return min((known.get(row, UNKNOWN), -row) for row in rows)
+
+    for group in groups:
+        ways: dict[tuple[int, int], list[int]] = {}
+        for row in group:
+            if row in chosen:
+                ways.setdefault((int(labels[row]), chosen[row]), []).append(row)
+        for (label, suggested), rows in ways.items():
+            back = ways.get((suggested, label))
+            if back and doubt(rows) > doubt(back):
+                for row in rows:
+                    del chosen[row]
+    return {why: {row: label for row, label in found.items() if row in chosen} for why, found in suggestions.items()}
 
 
 def table(

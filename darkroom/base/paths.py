@@ -8,6 +8,9 @@ PARAMS = Path("params.yaml")
 DATASETS = Path("datasets.yaml")
 OWN = Path("own")  # a user's own functions
 
+ENTRY_SOURCE = Path("data/entry/source.json")
+ENTRY_LAYOUT = Path("data/entry/layout.json")
+
 RAW = Path("data/raw")
 SOURCE = RAW / "source.json"
 

@@ -11,8 +11,10 @@ from darkroom.base.paths import DATASETS, PARAMS
 from darkroom.config import auto, catalogue
 from darkroom.config.augmentations import Augmentation
 from darkroom.config.catalogue import Entry
+from darkroom.config.entry_name import check_name
+from darkroom.config.fetch_archives import Fetch, check_entries
 from darkroom.config.own_names import network_name
-from darkroom.config.yaml_files import Section, UsersPath, check, keys, read_yaml
+from darkroom.config.yaml_files import Section, check, keys, read_yaml
 
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Count = Annotated[int, Field(ge=1)]
@@ -21,10 +23,6 @@ Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Activation = Literal["relu", "gelu", "tanh", "sigmoid"]
 Width = Annotated[int, Field(ge=1, le=65536)]
-
-
-class Fetch(Section):
-    archive: UsersPath | None
 
 
 class Extract(Section):
@@ -201,6 +199,11 @@ class Params(Section):
     inside: Inside
     tracking: Tracking
 
+    @property
+    def archive(self) -> str | None:
+        """The archive that the user names instead of the chosen entry's own source."""
+        return self.fetch.archive.get(self.dataset)
+
 
 def load(params: Path = PARAMS, datasets: Path = DATASETS, *, images: int | None = None) -> tuple[Params, Entry]:
     """Read the parameters and the catalogue entry that they name.
@@ -210,9 +213,8 @@ def load(params: Path = PARAMS, datasets: Path = DATASETS, *, images: int | None
     """
     # 1. Read both files and replace `auto`.
     content = read_yaml(params)
-    dataset = content.get("dataset")
-    if not isinstance(dataset, str):
-        raise UserError(f"{params}: dataset is {dataset!r}, but must be the name of an entry of {datasets}")
+    dataset: Any = content.get("dataset")
+    check_name(dataset)
     entry = catalogue.load(dataset, datasets)
     from_recipe, by_rule = auto.replace(content, entry, f"{datasets}: {dataset}")
 
@@ -221,6 +223,7 @@ def load(params: Path = PARAMS, datasets: Path = DATASETS, *, images: int | None
         return f"{datasets}: {dataset}.recipe.{key}" if is_recipes else f"{params}: {key}"
 
     # 2. Check each value, then those that depend on one another.
+    check_entries(content, dataset, lambda: map(str, read_yaml(datasets)))
     checked = check(Params, content, name=name, may_be_auto=auto.rules(entry).keys() - from_recipe)
     side, halvings = min(entry.shape[:2]), checked.model.layers.count("P")
     if checked.model.name == "cnn" and side >> halvings == 0:

@@ -46,11 +46,8 @@ class StageFile(BaseModel):
 class Source(StageFile):
     """data/raw/source.json: the archive and its origin."""
 
-    dataset: str
-    title: str
     archive: str
     origin: str
-    license: str
     sha256: str
     bytes: int
 

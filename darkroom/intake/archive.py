@@ -41,11 +41,12 @@ class Limits:
 
 class File(NamedTuple):
     """One file inside an archive. `read` decompresses it; it may run in another thread and raise
-    zip_reader.BadMember, whose message says why this one file cannot be read."""
+    zip_reader.BadMember, whose message says why this one file cannot be read, as it does for each link."""
 
     path: str
     size: int
     read: Callable[[], bytes]
+    link: bool = False
 
 
 def is_archive(name: str) -> bool:
@@ -69,7 +70,8 @@ def files(
 ) -> Iterator[File]:
     """Yield the wanted files of an archive and of the archives inside it, in the archive's own order.
 
-    `wanted` decides by path; `may_hold` says whether a nested archive, given as a folder, is worth opening.
+    `wanted` decides by path; a link is yielded in any case, for it may stand for a folder. `may_hold` says whether a
+    nested archive, given as a folder, is worth opening.
     Raises UserError where the archive as a whole is damaged, encrypted or beyond the limits.
     """
     budget = _Budget(archive, limits)
@@ -139,9 +141,9 @@ def _walk(
                 content = _buffered(member.pieces(), budget)
                 yield from _walk(content, inner + "/", wanted, may_hold, budget, depth + 1)
                 budget.inside = outside
-        elif wanted(path):
+        elif member.link or wanted(path):
             budget.count(member.size)
-            yield File(path, member.size, _content(member))
+            yield File(path, member.size, _content(member), member.link)
 
 
 def _content(member: "zip_reader.Member | tar_reader.Member") -> Callable[[], bytes]:

@@ -10,11 +10,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from darkroom.base.errors import UserError
-from darkroom.base.words import counted
+from darkroom.base.paths import DATASETS
+from darkroom.base.words import counted, listed
+from darkroom.config.patterns import composed
+from darkroom.config.yaml_files import read_yaml
 
 COLUMNS = ("dataset", "path", "action", "label")
 ACTIONS = ("relabel", "drop")
@@ -38,7 +42,8 @@ def read(file: Path, dataset: str) -> list[Correction]:
     """
     if not file.exists():
         return []
-    found: dict[str, Correction] = {}
+    found: dict[str, Correction] = {}  # by the composed form of the path
+    others: dict[str, list[int]] = {}  # numbers of the lines of each other data set
     try:
         with file.open(encoding="utf-8-sig", newline="") as lines:
             reader = csv.reader(lines, strict=True)
@@ -49,17 +54,34 @@ def read(file: Path, dataset: str) -> list[Correction]:
                 )
             for fields in reader:
                 if not fields or fields[0].strip() != dataset:
+                    others.setdefault(fields[0].strip() if fields else "", []).append(reader.line_num)
                     continue
                 correction = _correction(fields, f"{file}, line {reader.line_num}")
-                if correction.path in found:
+                if earlier := found.get(composed(correction.path)):
                     raise UserError(
-                        f"{correction.place} is about {correction.path}, as {found[correction.path].place} is: "
-                        "keep one of the two"
+                        f"{correction.place} is about {correction.path}, as {earlier.place} is: keep one of the two"
                     )
-                found[correction.path] = correction
+                found[composed(correction.path)] = correction
     except (UnicodeDecodeError, csv.Error) as error:
         raise UserError(f"{file} is not a table in UTF-8 ({error}): {REMEDY}") from None
+    _warn_of_near_misses(file, others)
     return list(found.values())
+
+
+def _warn_of_near_misses(file: Path, others: dict[str, list[int]]) -> None:
+    """Print a warning for each name in the column `dataset` that is nearly one of the catalogue, but none of it."""
+    if not any(others):
+        return
+    known = list(map(str, read_yaml(DATASETS)))
+    folded = {name.casefold(): name for name in known}
+    for name, numbers in others.items():
+        near = difflib.get_close_matches(name.casefold(), folded, n=1)
+        if name not in known and near:
+            lines = f"{'line' if len(numbers) == 1 else 'lines'} {listed(map(str, numbers))}"
+            print(
+                f"warning: {file}, {lines}: there is no data set {name!r}, did you mean {folded[near[0]]}? "
+                "What stands there is passed over"
+            )
 
 
 def _correction(fields: list[str], place: str) -> Correction:
@@ -85,17 +107,16 @@ def apply(
     """
     labels = {name.strip(): label for label, name in names.items()} | {name: label for label, name in names.items()}
     # 1. Check that each correction is about a picture and a class of the data set.
-    gone = set(dropped)
+    gone = set(map(composed, dropped))
     relabels = [correction for correction in corrections if correction.label is not None]
     for correction in relabels:
         if correction.label not in labels:
             hint = _near(str(correction.label), labels)
             raise UserError(f"{correction.place}: there is no class {correction.label!r}: {hint}")
     for correction in corrections:
-        if correction.label is None and correction.path not in gone:
+        if correction.label is None and composed(correction.path) not in gone:
             raise _unknown(correction, index)
-    wanted = pa.array([correction.path for correction in relabels], pa.string())
-    rows = pc.index_in(wanted, value_set=index["path"].combine_chunks()).to_pylist() if relabels else []
+    rows = rows_of(index["path"], [correction.path for correction in relabels])
     was: list[str] = []
     for correction, row in zip(relabels, rows, strict=True):
         if row is None:
@@ -107,9 +128,10 @@ def apply(
             )
         was.append(index["label"][row].as_py())
     # 2. Make the new column of labels.
-    place = pc.index_in(index["path"], value_set=wanted)
+    place = np.full(len(index), -1)
+    place[np.array(rows, np.int64)] = np.arange(len(rows))
     now = pa.array([labels[str(correction.label)] for correction in relabels], pa.string())
-    corrected = pc.coalesce(now.take(place.combine_chunks()), index["label"])
+    corrected = pc.coalesce(now.take(pa.array(place, mask=place < 0)), index["label"])
     index = index.set_column(index.schema.get_field_index("label"), "label", corrected)
     # 3. List what was done.
     before = dict(zip([correction.path for correction in relabels], was, strict=True))
@@ -122,6 +144,19 @@ def apply(
         }
     )
     return index, done
+
+
+def rows_of(known: pa.ChunkedArray, wanted: list[str]) -> list[int | None]:
+    """The place of each wanted path among the known ones, None where it is not there; as spelled, else composed."""
+    if not wanted:
+        return []
+    rows: list[int | None] = pc.index_in(pa.array(wanted), value_set=known.combine_chunks()).to_pylist()
+    if None in rows:
+        by_form = {composed(path): row for row, path in enumerate(known.to_pylist()) if not path.isascii()}
+        rows = [
+            by_form.get(composed(path), row) if row is None else row for path, row in zip(wanted, rows, strict=True)
+        ]
+    return rows
 
 
 def in_words(done: pa.Table) -> str:

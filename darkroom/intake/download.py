@@ -14,7 +14,8 @@ from darkroom.base.files import write_text
 
 PIECE = 2**20
 TIMEOUT = (10, 60)  # seconds to connect, seconds without a byte
-BY_HAND = "or download it by hand, not to data/raw, and name it: dvc exp run -S fetch.archive=/path/to/archive.zip"
+# Two plus signs set a key whether or not it is there: params.yaml need not list a user's own entries.
+BY_HAND = "or download it by hand, not to data/raw, and name it: dvc exp run -S ++fetch.archive.ENTRY=/path/to/a.zip"
 
 
 def attempt(url: str, partial: Path) -> None:

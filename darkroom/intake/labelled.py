@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from darkroom.config.catalogue import Entry
+from darkroom.config.patterns import composed
 from darkroom.intake import class_names, corrections
 from darkroom.intake.corrections import Correction
 from darkroom.intake.decoded import Decoded
@@ -40,12 +41,14 @@ def label(found: Decoded, entry: Entry, wrong: Sequence[Correction], dataset: st
     names = class_names.names(pc.unique(table["label"]).drop_null().to_pylist(), entry, dataset)
     named = _with_labels(table, _mapped(table["label"], names))
     # 2. Correct labels by hand; a file that could not be read can be dropped too.
-    to_drop = {one.path for one in wrong if one.label is None}
-    dropped = pc.is_in(table["path"], value_set=pa.array(sorted(to_drop), pa.string())).to_numpy()
+    to_drop = [one.path for one in wrong if one.label is None]
+    dropped = np.zeros(len(table), bool)
+    dropped[[row for row in corrections.rows_of(table["path"], to_drop) if row is not None]] = True
     gone = [*table["path"].filter(pa.array(dropped)).to_pylist(), *(path for path, _ in found.rejected)]
     known = {name for name in (*names.values(), *entry.classes.values()) if name is not None}
     named, applied = corrections.apply(named, gone, wrong, {name: name for name in known})
-    rejected = [(path, reason) for path, reason in found.rejected if path not in to_drop]
+    unread = set(map(composed, to_drop))
+    rejected = [(path, reason) for path, reason in found.rejected if composed(path) not in unread]
     # 3. Leave out classes that the entry drops, and those of too few different pictures.
     unnamed = (table["label"].is_valid().to_numpy() & named["label"].is_null().to_numpy()) & ~dropped
     few = _few(named.filter(pa.array(~dropped)), entry.min_images)

@@ -47,6 +47,10 @@ class Sieve:
     def pictures(self, files: Iterable[File]) -> Iterator[Placed]:
         """The pictures among `files`, an archive's files that this sieve has let pass, each with its place."""
         for file in files:
+            if file.link:
+                self._place = self._of_link(file.path)
+                if self._place is None:
+                    continue
             if self._place is None:
                 self._look_into_table(file)
             else:
@@ -71,6 +75,13 @@ class Sieve:
         if pattern is not None:
             self.reached[pattern] += 1
         return True
+
+    def _of_link(self, path: str) -> Place | None:
+        """The place of a link, which is rejected if it belongs to the data; it may stand for a folder of pictures."""
+        if PurePosixPath(path).suffix or is_hidden(path):
+            return self._place if self(path) else None
+        place, _ = self.layout.place(path)
+        return place and Place(place.subset or "train")
 
     def may_hold(self, folder: str) -> bool:
         """Whether a nested archive, given as a folder, is worth opening."""

@@ -4,6 +4,7 @@ import hashlib
 import io
 import os
 import shutil
+import stat
 import time
 import zipfile
 from collections.abc import Iterator, Sequence
@@ -18,9 +19,11 @@ from darkroom.base.console import bar
 from darkroom.base.errors import UserError, printable
 from darkroom.base.files import remove, replacing
 from darkroom.base.paths import root
+from darkroom.base.words import counted, listed
 from darkroom.intake import download
 from darkroom.intake.archive import is_archive, problem
 from darkroom.intake.download import BY_HAND
+from darkroom.intake.zip_reader import UNIX
 
 PIECE = 2**20
 LISTED = 5  # names in a line
@@ -81,27 +84,37 @@ def _pack_folder(source: Path, target: Path) -> Path:
     if empty := _without_files(source, files):
         more = f" and {len(empty) - LISTED:,} more" if len(empty) > LISTED else ""
         print(f"no file in {printable(', '.join(empty[:LISTED]))}{more}: a folder without files becomes no class")
+    dangling = []
     try:
         with replacing(target) as partial, zipfile.ZipFile(partial, "w", zipfile.ZIP_STORED) as packed:
             for path in bar(what=source.name, unit="file", items=files):
                 member = zipfile.ZipInfo(path.relative_to(source).as_posix(), ZIP_EPOCH)
+                if path.is_symlink() and not path.exists():
+                    # Without its target, which is a path of this machine.
+                    member.create_system, member.external_attr = UNIX, (stat.S_IFLNK | 0o777) << 16
+                    packed.writestr(member, b"")
+                    dangling.append(member.filename)
+                    continue
                 member.file_size = path.stat().st_size
                 with path.open("rb") as content, packed.open(member, "w") as copy:
                     while piece := content.read(PIECE):
                         copy.write(piece)
     except UnicodeEncodeError as error:
         raise UserError(f"in the folder {source}, {error.object!r} has a name that is not UTF-8: rename it") from None
+    if dangling:
+        what = counted(len(dangling), "link leads to nothing", "links lead to nothing")
+        print(f"{what} ({printable(listed(dangling))}): extract rejects those among the data")
     return target
 
 
 def _files(folder: Path, above: tuple[Path, ...] = ()) -> Iterator[Path]:
-    """All files below a folder; links are followed."""
+    """All files below a folder; links are followed, and those whose target is not there count as files."""
     if folder.resolve() in above:
         raise UserError(f"{folder} is a link to a folder in which it lies itself: remove it")
     for path in folder.iterdir():
         if path.is_dir():
             yield from _files(path, (*above, folder.resolve()))
-        elif path.is_file():
+        elif path.is_file() or path.is_symlink():
             yield path
 
 

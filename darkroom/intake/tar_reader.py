@@ -61,6 +61,11 @@ class Member(NamedTuple):
     stream: _Stream
     problem: str = ""  # why it cannot be read
 
+    @property
+    def link(self) -> bool:
+        """Whether it is a link: its content stands elsewhere, or nowhere."""
+        return self.problem == LINK
+
     def content(self) -> Callable[[], bytes]:
         """Read the content now; the function returned gives it, or raises BadMember."""
         if self.problem:

@@ -15,10 +15,13 @@ from typing import IO, NamedTuple
 END = struct.Struct("<4s4H2LH")  # end of central directory
 LOCATOR64 = struct.Struct("<4sLQL")
 END64 = struct.Struct("<4sQ2H2L4Q")
-# One member in the central directory: mark, flags, method, checksum, sizes, lengths of name, extra, comment, offset
-ENTRY = struct.Struct("<4s4xHH4xLLLHHH8xL")
+# One member in the central directory: mark, system, flags, method, checksum, sizes, lengths of name, extra, comment,
+# attributes (of Unix: mode in the upper half), offset
+ENTRY = struct.Struct("<4sxB2xHH4xLLLHHH4xLL")
 LOCAL = struct.Struct("<4s5H3L2H")  # the header in front of a member's data; its last two: lengths of name, extra
 
+UNIX = 3
+LINK_MODE = 0xA  # the upper four bits of a Unix mode
 STORED, DEFLATED = 0, 8
 METHODS = {
     9: "deflate64",
@@ -29,6 +32,8 @@ METHODS = {
     98: "PPMd",
     99: "AES encryption",
 }
+LINK = "it is a link to another file: pack again without `zip --symlinks`"
+DANGLING = "it is a link whose target is not there"
 FULL = 0xFFFFFFFF
 PIECE = 2**20
 
@@ -78,6 +83,7 @@ class Member(NamedTuple):
     encrypted: bool
     crc: int
     offset: int
+    link: bool = False  # its content is a path; `fetch` packs a link whose target is not there without one
 
     def content(self) -> Callable[[], bytes]:
         """Read the packed bytes now; the function returned decompresses them, in any thread, or raises BadMember."""
@@ -114,6 +120,8 @@ class Member(NamedTuple):
             raise BadZip(f"{self.name} has a wrong checksum")
 
     def _problem(self) -> str:
+        if self.link:
+            return LINK if self.size else DANGLING
         if self.encrypted:
             return "it is encrypted: unpack it with its password and pack it again without"
         if self.method not in (STORED, DEFLATED):
@@ -189,9 +197,8 @@ def members(stream: IO[bytes]) -> Iterator[Member]:
             if number >= count:
                 return
             raise BadZip("its directory is damaged")
-        _, flags, method, crc, packed, size, name_length, extra_length, comment_length, offset = ENTRY.unpack_from(
-            buffer, at
-        )
+        (_, system, flags, method, crc, packed, size,
+         name_length, extra_length, comment_length, mode, offset) = ENTRY.unpack_from(buffer, at)  # fmt: skip
         at += ENTRY.size
         raw = buffer[at : at + name_length]
         if FULL in (packed, size, offset):
@@ -200,7 +207,8 @@ def members(stream: IO[bytes]) -> Iterator[Member]:
         at += name_length + extra_length + comment_length
         if raw.endswith(b"/"):
             continue
-        yield Member(_name(raw, flags), size, source, packed, method, bool(flags & 1), crc, offset + shift)
+        link = mode >> 28 == LINK_MODE and system == UNIX
+        yield Member(_name(raw, flags), size, source, packed, method, bool(flags & 1), crc, offset + shift, link)
 
 
 def _name(raw: bytes, flags: int) -> str:

@@ -64,7 +64,7 @@ def content(params: Params, entry: Entry) -> dict[str, Any]:
     found: dict[str, Any] = {
         "title": params.dataset,
         "headline": headline(figures),
-        "data": sections.data(Source.read(paths.SOURCE), audit, SPLIT_TABLE.read(), entry.shape, classes),
+        "data": sections.data(params.dataset, entry, Source.read(paths.SOURCE), audit, SPLIT_TABLE.read(), classes),
         "training": sections.training(trained, curves, HISTORY.read(), facts, layers),
         "evaluation": sections.evaluation(
             figures, PER_CLASS.read(), tested, classes, facts.temperature, errors.most_confused
@@ -102,8 +102,8 @@ def made(params: Params) -> dict[str, Any]:
         "weights": sha256(paths.WEIGHTS),
     }
     shown = params.model_dump()
-    if params.fetch.archive is not None:  # its folder is this machine's alone
-        shown["fetch"]["archive"] = Path(params.fetch.archive).name
+    # Folders are this machine's alone, and archives of other entries made nothing here.
+    shown["fetch"]["archive"] = {params.dataset: Path(params.archive).name} if params.archive else {}
     return {
         # A file cannot name the commit that holds its own hash, so the commands look for it.
         "commands": "# the commit that locked these weights\n"

@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from darkroom.base.words import listed
+from darkroom.config.catalogue import Entry
 from darkroom.config.stage_files import (
     AuditFigures,
     ConfusedPair,
@@ -72,16 +73,16 @@ def text(value: Any) -> str:
 
 
 def data(
-    source: Source, audit: AuditFigures, split: pd.DataFrame, shape: Sequence[int], classes: list[str]
+    dataset: str, entry: Entry, source: Source, audit: AuditFigures, split: pd.DataFrame, classes: list[str]
 ) -> dict[str, Any]:
-    """The section on the data set. `shape` is height, width, channels of a stored image."""
-    height, width, channels = shape
+    """The section on the data set."""
+    height, width, channels = entry.shape
     kind = "grey" if channels == 1 else "colour"
     counts = split.set_index("class").sum()
     facts = {
-        "Title": source.title,
+        "Title": entry.title,
         "Origin": source.origin,
-        "Licence": source.license,
+        "Licence": entry.license,
         "Images": f"{audit.images:,} ({audit.labelled:,} labelled)",
         "Classes": f"{audit.classes:,}",
         "Train, val, test": ", ".join(f"{counts[name]:,}" for name in ("train", "val", "test")),
@@ -95,7 +96,7 @@ def data(
         "images are blank": audit.blank,
     }
     return {
-        "words": f"{source.title or source.dataset}: {audit.labelled:,} labelled images of "
+        "words": f"{entry.title or dataset}: {audit.labelled:,} labelled images of "
         f"{audit.classes:,} classes, stored as {width} x {height} pixels, {kind}.",
         "input": f"{width} x {height} pixels, {kind}; pictures of other sizes are brought to it",
         "facts": [(name, value) for name, value in facts.items() if value],

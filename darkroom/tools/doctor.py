@@ -76,6 +76,7 @@ def _findings(probes: dict[str, Probe], until: float) -> Iterator[Finding]:
         settings, entry = load()
     except UserError as error:
         yield Finding("problem", "parameters", str(error))
+    yield from repository_findings.entry_names()
     if settings is not None and settings.tracking.enabled:
         probes["mlflow"] = Probe("mlflow", store.uri())
     yield from _remotes(probes)

@@ -1,5 +1,6 @@
 """Read dvc.lock: what it records of each stage, and where a DVC cache keeps the recorded files."""
 
+import hashlib
 import json
 from collections.abc import Iterable
 from pathlib import Path
@@ -34,6 +35,15 @@ def differing_outputs(was: Stage, now: Stage) -> list[str]:
     """The outputs whose hashes differ."""
     before, after = outputs(was), outputs(now)
     return [path for path in {**before, **after} if before.get(path) != after.get(path)]
+
+
+def differing_files(root: Path, stage: Stage) -> list[str]:
+    """The outputs of a stage, each a file of the repository `root`, whose content differs from what is recorded."""
+    return [path for path, digest in outputs(stage).items() if _md5(root / path) != digest]
+
+
+def _md5(file: Path) -> str:
+    return hashlib.md5(file.read_bytes(), usedforsecurity=False).hexdigest()
 
 
 def changed_inputs(was: Stage, now: Stage) -> list[str]:

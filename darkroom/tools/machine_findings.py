@@ -117,7 +117,7 @@ def _need(settings: Params, entry: Entry) -> tuple[int, str]:
         recorded = {stage["params"][paths.PARAMS.name].get("dataset") for stage in stages if "params" in stage}
         if recorded == {settings.dataset} | (recorded & {None}):
             return total, "as the last one"
-    source = Path(settings.fetch.archive or entry.path or "").expanduser()
+    source = Path(settings.archive or entry.path or "").expanduser()
     if source.is_file():
         return 2 * source.stat().st_size, "at least, twice the archive"
     return 0, "how much this data set takes is known after its first run"
@@ -125,7 +125,7 @@ def _need(settings: Params, entry: Entry) -> tuple[int, str]:
 
 def kaggle(settings: Params, entry: Entry) -> Finding:
     """Whether Kaggle's client will find a token, which is never shown."""
-    needed = entry.kaggle is not None and settings.fetch.archive is None
+    needed = entry.kaggle is not None and settings.archive is None
     # In containers the home folder may be unknown or another user's: it then holds no token, which is no error.
     users = Path(os.path.expanduser("~"))  # noqa: PTH111
     home = users / ".kaggle"

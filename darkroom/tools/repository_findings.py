@@ -5,16 +5,19 @@ import json
 import os
 import shutil
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
 
-from darkroom.base import git
+from darkroom.base import git, paths
 from darkroom.base.errors import UserError
 from darkroom.base.words import listed
 from darkroom.config import own_code
 from darkroom.config.augmentations import own_functions
+from darkroom.config.entry_name import check_name
 from darkroom.config.params import Params
+from darkroom.config.yaml_files import read_yaml
 from darkroom.tools.dvc_lock import LOCK
 from darkroom.tools.finding import Finding
 
@@ -42,6 +45,16 @@ def code(settings: Params) -> Finding:
     if untracked:
         return Finding("warning", "code", f"Git does not have {listed(untracked)}, {without}: git add, or remove")
     return Finding("ok", "code", "Git has every module")
+
+
+def entry_names() -> Iterator[Finding]:
+    """A problem for each entry of the catalogue with a name that no entry can have."""
+    with suppress(UserError):  # a catalogue that cannot be read is told where the parameters are read
+        for name in read_yaml(paths.DATASETS):
+            try:
+                check_name(name)
+            except UserError as error:
+                yield Finding("problem", paths.DATASETS.name, str(error))
 
 
 def repository() -> Iterator[Finding]:

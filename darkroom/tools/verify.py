@@ -19,6 +19,7 @@ from tempfile import TemporaryDirectory
 from darkroom.base import git, paths, processor
 from darkroom.base.errors import UserError
 from darkroom.base.words import listed
+from darkroom.config import entry_files
 from darkroom.config.catalogue import Entry
 from darkroom.config.params import Params, load
 from darkroom.config.yaml_files import read_yaml
@@ -95,7 +96,7 @@ def take_archive(root: Path, recorded: dict[str, Stage], settings: Params, entry
     if that has it with the recorded hash; else the stage `fetch` runs, and says what is wrong with its source.
     """
     # 1. The source is on this machine: make a relative path valid in the clone.
-    source = settings.fetch.archive or entry.path
+    source = settings.archive or entry.path
     if source is None and entry.bundled:
         return []
     if source is not None and Path(source).expanduser().exists():
@@ -109,9 +110,10 @@ def take_archive(root: Path, recorded: dict[str, Stage], settings: Params, entry
             there.symlink_to(Path(source).absolute())
         return []
     # 2. It is not: copy the archive from the cache.
-    (fetch,) = (name for name, stage in recorded.items() if paths.RAW.as_posix() in dvc_lock.outputs(stage))
-    of_lock = recorded[fetch]["params"][paths.PARAMS.name]
-    if of_lock["dataset"] != settings.dataset or of_lock["fetch"]["archive"] != settings.fetch.archive:
+    producers = {path: name for name, stage in recorded.items() for path in dvc_lock.outputs(stage)}
+    of_entry, fetch = producers[paths.ENTRY_SOURCE.as_posix()], producers[paths.RAW.as_posix()]
+    entry_files.write(settings, entry, root)
+    if dvc_lock.differing_files(root, recorded[of_entry]):
         return []
     files = dvc_lock.files_of(cache, dvc_lock.outputs(recorded[fetch])[paths.RAW.as_posix()])
     if files is None or not all(dvc_lock.object_of(cache, digest).is_file() for digest in files.values()):
@@ -120,7 +122,7 @@ def take_archive(root: Path, recorded: dict[str, Stage], settings: Params, entry
         (root / paths.RAW / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(dvc_lock.object_of(cache, digest), root / paths.RAW / name)
     print(f"{paths.RAW} is not fetched anew: the DVC cache holds it with the recorded hash")
-    return [fetch]
+    return [of_entry, fetch]
 
 
 def _rebuild(root: Path, recorded: dict[str, Stage], taken: list[str]) -> Iterator[str]:
@@ -135,7 +137,7 @@ def _rebuild(root: Path, recorded: dict[str, Stage], taken: list[str]) -> Iterat
     targets = [
         name
         for name, stage in recorded.items()
-        if any(dvc_lock.is_within(item["path"], given) for item in stage["deps"])
+        if name not in taken and any(dvc_lock.is_within(item["path"], given) for item in stage["deps"])
     ]
     command = [sys.executable, "-m", "dvc", "repro", "--force", "--no-run-cache"]
     command += ["--downstream", *targets] if taken else []

@@ -218,6 +218,7 @@ def _params(params: Params, facts: ModelFacts) -> dict[str, str]:
         f"train.{name}": value for name, value in facts.train.model_dump().items() if value is not None
     }
     values |= {"classes": len(facts.classes), "parameters": facts.parameters}
+    values |= {"fetch.archive": params.archive} if params.archive else {}
     return {key: _text(value) for key, value in values.items()}
 
 

@@ -51,8 +51,8 @@ def test_rows_of_a_split_and_predictions_of_test():
 def test_near_copies_across_splits_and_copies_at_odds_are_found(flawless):
     assert flawless.near_duplicates["row"].tolist()[0] == 20
     assert flawless.near_duplicates["train_row"].tolist()[0] == 0
-    assert set(flawless.suggestions[suspects.COPY]) == {3, 4}
-    assert {3, 4} <= set(flawless.suspects["row"])
+    assert set(flawless.suggestions[suspects.COPY]) == {4}  # and not 3 as well, for the two would swap their labels
+    assert set(flawless.suspects["row"]) & {3, 4} == {4}
     assert flawless.compared == (15, 15)
 
 
@@ -68,7 +68,7 @@ def test_the_figures_are_those_of_the_tables(flawless, mistaken):
     none, all_wrong = flawless.figures(10, 5, "layer"), mistaken.figures(10, 1, "layer")
     assert (none.mistakes, none.error_rate, none.most_confused) == (0, 0, [])
     assert (all_wrong.mistakes, all_wrong.error_rate, len(all_wrong.most_confused)) == (10, 1, 1)
-    assert none.suspects.by_split["train"] >= 2
+    assert none.suspects.by_split["train"] >= 1
     assert sum(none.suspects.by_split.values()) == none.suspects.images
     assert none.near_duplicates.pairs == len(flawless.near_duplicates)
     assert flawless.figures(0, 5, "layer").error_rate == 0

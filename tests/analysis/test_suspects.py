@@ -59,6 +59,69 @@ def test_of_near_copies_both_are_suspect():
     assert suspects.by_near_copies(pairs, np.array([0, 1, 2, 0, 3, 3])) == {0: 1, 1: 0, 2: 0}
 
 
+LABELS = np.array([0, 1, 0, 1, 2, -1])
+SAME = pd.Series({0: 0.2, 1: 0.7})
+
+
+@pytest.mark.parametrize(
+    ("quality", "stays"),
+    [
+        ({0: 0.2, 1: 0.7}, 0),
+        ({0: 0.7, 1: 0.2}, 1),
+        ({0: 0.4}, 0),
+        ({0: 0.6}, 1),
+        ({1: 0.4}, 1),
+        ({0: 0.5, 1: 0.5}, 1),
+        ({}, 1),
+    ],
+)
+@pytest.mark.parametrize("reason", [suspects.LEARNED, suspects.COPY, suspects.NEAR])
+def test_of_two_labels_that_would_be_swapped_the_less_probable_one_changes(quality, stays, reason):
+    swapped = {suspects.LEARNED: {}, suspects.COPY: {}, suspects.NEAR: {}} | {reason: {0: 1, 1: 0}}
+    for group in ([0, 1], [1, 0]):
+        found = suspects.without_undoing(swapped, [group], LABELS, pd.Series(quality, dtype=float))
+        assert found[reason] == {stays: 1 - stays}
+
+
+def test_a_label_that_stays_is_no_suspect_for_another_reason_either():
+    given = {suspects.LEARNED: {0: 1}, suspects.COPY: {0: 1, 1: 0}, suspects.NEAR: {1: 0}}
+    found = suspects.without_undoing(given, [[0, 1]], LABELS, SAME)
+    assert found == {suspects.LEARNED: {0: 1}, suspects.COPY: {0: 1}, suspects.NEAR: {}}
+
+
+def test_the_reason_that_decides_a_suggestion_decides_whether_it_would_be_undone():
+    given = {suspects.LEARNED: {1: 2}, suspects.COPY: {0: 1, 1: 0}, suspects.NEAR: {}}
+    assert suspects.without_undoing(given, [[0, 1]], LABELS, SAME) == given
+
+
+def test_suggestions_about_pictures_that_are_not_alike_stand():
+    given = {suspects.LEARNED: {0: 1, 3: 0}, suspects.COPY: {}, suspects.NEAR: {4: 0}}
+    assert suspects.without_undoing(given, [[0, 2], [3, 4]], LABELS, SAME) == given
+
+
+def test_of_two_against_two_one_side_changes():
+    groups = [[0, 1, 2, 3]]
+    given = suspects.by_reason(learned(), suspects.by_copies(groups, LABELS), {})
+    assert given[suspects.COPY] == {0: 1, 1: 0, 2: 1, 3: 0}
+    found = suspects.without_undoing(given, groups, LABELS, pd.Series({2: 0.1, 3: 0.3}))
+    assert found[suspects.COPY] == {0: 1, 2: 1}
+
+
+def test_no_two_suggestions_of_any_list_undo_each_other():
+    generator = np.random.default_rng(0)
+    for _ in range(200):
+        labels = generator.integers(0, 3, 8)
+        pairs = pd.DataFrame(generator.integers(0, 8, (10, 2)), columns=["row", "train_row"])
+        doubted = {int(row): int(generator.integers(0, 3)) for row in generator.choice(8, 3, replace=False)}
+        given = {suspects.LEARNED: doubted, suspects.NEAR: suspects.by_near_copies(pairs, labels)}
+        quality = pd.Series(dict(zip(range(4), generator.random(4).round(1), strict=True)))
+        found = suspects.without_undoing(given, pairs.to_numpy().tolist(), labels, quality)
+        final = found[suspects.NEAR] | found[suspects.LEARNED]
+        for one, other in pairs.itertuples(index=False):
+            swapped = final.get(one) == labels[other] and final.get(other) == labels[one]
+            assert labels[one] == labels[other] or not swapped
+
+
 def learned(*lines):
     return pd.DataFrame(lines, columns=["row", "suggested", "quality"])
 

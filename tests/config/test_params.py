@@ -97,7 +97,7 @@ def test_the_parameters_fit_every_entry_of_the_catalogue(project, dataset):
         ("augment", [{"shift": {}}], "params.yaml: augment.0.shift.pixels is missing: add it"),
         ("tracking.experiment", "", "params.yaml: tracking.experiment is '', but must "),
         ("fetch.archive", "", "params.yaml: fetch.archive is '', but must "),
-        ("fetch.archive", "~nobody-here/a.zip", "begins with the home of a user who is not known here"),
+        ("fetch.archive", {"digits": "~nobody-here/a.zip"}, "home of a user who is not known here"),
         ("train.epoch", 5, "params.yaml: train.epoch is not a known key: did you mean epochs?"),
         ("epochs", 5, "params.yaml: epochs is not a known key: did you mean train.epochs?"),
         ("trian", {}, "params.yaml: trian is not a known key: did you mean train?"),
@@ -105,14 +105,14 @@ def test_the_parameters_fit_every_entry_of_the_catalogue(project, dataset):
         ("split", ..., "params.yaml: split is missing: add it"),
         ("split", 5, "params.yaml: split is 5, but must be "),
         ("split", None, "params.yaml: split is empty, but must be "),
-        ("dataset", ..., "params.yaml: dataset is None, but must be the name of an entry of datasets.yaml"),
-        ("dataset", 7, "params.yaml: dataset is 7, but must be the name of an entry of datasets.yaml"),
+        ("dataset", ..., "params.yaml: dataset is empty, but must be the name of an entry of datasets.yaml"),
+        ("dataset", 7, "7 is no name for an entry: it must be letters, digits, - and _, and not a number alone"),
         ("model.name", "ResNet 18", "model.name is 'ResNet 18', but must be cnn, mlp, a classification model"),
         ("model.name", "own.network", "torchvision, or own.module:function or the word auto"),
         ("model.name", "nets:mine", "model.name: nets:mine lies outside the folder own/, so that"),
         ("model.weights", "DEFAULT", "but must be null where name is cnn"),
         ("dataset", "mnits", "dataset is 'mnits', which datasets.yaml does not list: did you mean mnist?"),
-        ("dataset", "?", "dataset is '?', which datasets.yaml does not list: known are digits, mnist, "),
+        ("dataset", "_", "dataset is '_', which datasets.yaml does not list: known are digits, mnist, "),
     ],
 )  # fmt: skip
 def test_a_bad_value_names_key_value_and_what_is_allowed(project, key, value, says):
@@ -134,7 +134,8 @@ def test_a_bad_value_names_key_value_and_what_is_allowed(project, key, value, sa
         ("model.hidden", [], []),
         ("augment", [], []),
         ("extract.max_rejected", 0, 0.0),
-        ("fetch.archive", "/a/b.zip", "/a/b.zip"),
+        ("fetch.archive", {"digits": "/a/b.zip", "mnist": None}, {"digits": "/a/b.zip", "mnist": None}),
+        ("fetch.archive", None, {}),
     ],
 )
 def test_a_good_value_is_read(project, key, value, reads):
@@ -206,7 +207,7 @@ def told_or_sound(params_file, datasets_file):
     sentence = make.refusal(lambda: found.append(params.load(params_file, datasets_file)))
     if sentence is not None:
         assert sentence.isprintable()
-        assert str(params_file) in sentence or str(datasets_file) in sentence or "params.yaml: dataset" in sentence
+        assert str(params_file) in sentence or str(datasets_file) in sentence or "params.yaml" in sentence
     else:
         numbers = [value for value in params.flatten(found[0][0]).values() if isinstance(value, float)]
         assert all(map(math.isfinite, numbers))

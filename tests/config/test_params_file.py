@@ -26,6 +26,12 @@ def after(tmp_path):
     return change
 
 
+def test_an_archive_can_be_named_without_a_plus_for_each_entry_that_is_downloaded():
+    entries = read_yaml(ROOT / "datasets.yaml")
+    downloaded = [name for name, entry in entries.items() if "bundled" not in entry]
+    assert list(read_yaml(ROOT / "params.yaml")["fetch"]["archive"]) == downloaded
+
+
 def test_dvc_writes_the_file_as_it_stands(after):
     assert after() == ([], [])
 
@@ -47,7 +53,7 @@ def test_dvc_writes_the_file_as_it_stands(after):
         ("augment", "[]", "augment: []               # list of changes drawn anew for each training image, in order;"),
         ("evaluate.tta.copies", "8", "    copies: 8             # changed copies of each image that vote with it"),
         ("tracking.experiment", "yes", "  experiment: yes         # MLflow experiment; null: the name of the data set"),
-        ("fetch.archive", "/data/mnistasjpg.zip", "  archive: /data/mnistasjpg.zip # absolute path of a zip,"),
+        ("fetch.archive.mnist", "/data/mnistasjpg.zip", "    mnist: /data/mnistasjpg.zip"),
     ],
 )
 def test_one_line_changes_and_keeps_its_comment(after, key, value, line):
@@ -55,6 +61,11 @@ def test_one_line_changes_and_keeps_its_comment(after, key, value, line):
     assert (len(removed), len(added)) == (1, 1)
     assert added[0].startswith(line)
     assert removed[0].partition("#")[2] == added[0].partition("#")[2]
+
+
+def test_an_archive_of_an_entry_of_ones_own_is_added_by_a_plus(after):
+    assert after("+fetch.archive.flowers=/data/flowers") == ([], ["    flowers: /data/flowers"])
+    assert after("++fetch.archive.flowers=/new") == (["    flowers: /data/flowers"], ["    flowers: /new"])
 
 
 def test_a_list_takes_a_line_for_each_item(after):

@@ -2,6 +2,7 @@ import gzip
 import io
 import lzma
 import re
+import stat
 import struct
 import tarfile
 import unicodedata
@@ -161,7 +162,7 @@ def test_a_file_too_large_for_a_picture_is_not_read(tmp_path, monkeypatch):
             may_hold=lambda folder: True,
             limits=Limits(),
         )
-        (_, size, read_first), (_, _, read_second) = files
+        (_, size, read_first, _), (_, _, read_second, _) = files
         assert size == 11
         with pytest.raises(BadMember, match="it has 11 bytes, and no picture has more than 10"):
             read_first()
@@ -328,6 +329,49 @@ def test_hard_and_symbolic_links_are_told_of_and_never_followed(tmp_path):
     for link in (first, second):
         with pytest.raises(BadMember, match="link"):
             link()
+
+
+def zip_with_link(target, system=3):
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as packed:
+        member = zipfile.ZipInfo("a.png")
+        member.create_system, member.external_attr = system, (stat.S_IFLNK | 0o777) << 16
+        packed.writestr(member, target)
+        packed.writestr("b.png", b"b")
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("target", "says"),
+    [
+        (b"b.png", "it is a link to another file: pack again without `zip --symlinks`"),
+        (b"", "it is a link whose target is not there"),
+    ],
+)
+def test_links_in_a_zip_are_told_of_and_never_followed(tmp_path, target, says):
+    path = stored(tmp_path, zip_with_link(target))
+    found = list(archive.files(path, wanted=lambda path: True, may_hold=lambda folder: True, limits=Limits()))
+    assert [(file.path, file.link) for file in found] == [("a.png", True), ("b.png", False)]
+    with pytest.raises(BadMember, match=re.escape(says)):
+        found[0].read()
+    assert found[1].read() == b"b"
+
+
+def test_the_mode_of_a_member_means_nothing_where_the_zip_does_not_come_from_unix(tmp_path):
+    assert read(stored(tmp_path, zip_with_link(b"pixels", system=0)))[0] == ("a.png", b"pixels")
+
+
+def test_a_link_is_yielded_whatever_its_name_for_it_may_stand_for_a_folder(tmp_path):
+    file = io.BytesIO()
+    with tarfile.open(fileobj=file, mode="w") as packed:
+        for name, kind in (("c", tarfile.SYMTYPE), ("d", tarfile.REGTYPE)):
+            info = tarfile.TarInfo(name)
+            info.type, info.linkname = kind, "elsewhere"
+            packed.addfile(info)
+    for data in (file.getvalue(), zip_with_link(b"b")):
+        nothing = {"wanted": lambda path: False, "may_hold": lambda folder: True, "limits": Limits()}
+        (link,) = archive.files(stored(tmp_path, data), **nothing)
+        assert link.link
 
 
 @pytest.mark.parametrize("nested", [False, True])

@@ -64,6 +64,57 @@ def test_a_wrong_line_is_named_with_its_remedy(tmp_path, text, named):
     assert make.is_one_line(sentence)
 
 
+CAFE, DECOMPOSED = "train/caf\u00e9/0.png", "train/cafe\u0301/0.png"
+
+
+@pytest.mark.parametrize(("there", "named"), [(CAFE, DECOMPOSED), (DECOMPOSED, CAFE), (CAFE, CAFE)])
+def test_a_path_in_either_unicode_form_finds_its_picture(there, named):
+    index = pa.table({"path": ["train/a/0.png", there], "label": ["ant", "bee"], "subset": ["train"] * 2})
+    changed, _ = corrections.apply(index, [], [Correction("line 2", named, "Formica")], NAMES)
+    assert changed["label"].to_pylist() == ["ant", "ant"]
+    _, done = corrections.apply(INDEX, [there], [Correction("line 2", named, None)], NAMES)
+    assert done["action"].to_pylist() == ["drop"]
+
+
+def test_of_two_pictures_whose_names_differ_in_their_form_alone_the_one_as_spelled_is_meant():
+    index = pa.table({"path": [CAFE, DECOMPOSED], "label": ["bee", "bee"], "subset": ["train"] * 2})
+    changed, _ = corrections.apply(index, [], [Correction("line 2", DECOMPOSED, "Formica")], NAMES)
+    assert changed["label"].to_pylist() == ["bee", "ant"]
+
+
+def test_two_lines_in_two_forms_are_about_one_picture(tmp_path):
+    sentence = make.refusal(lambda: read(tmp_path, HEAD + f"mine,{CAFE},drop,\nmine,{DECOMPOSED},drop,\n"))
+    assert "line 3 is about" in sentence
+    assert sentence.endswith("line 2 is: keep one of the two")
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        (["Digits,a,drop,"], "line 2: there is no data set 'Digits', did you mean digits?"),
+        (
+            ["digits,a,drop,", "digts,b,drop,", "digts,c,drop,"],
+            "lines 3, 4: there is no data set 'digts', did you mean",
+        ),
+        (["mnist,a,drop,", "flowers,b,drop,", "", "digits,c,drop,"], None),
+    ],
+)
+def test_a_near_miss_in_the_name_of_the_data_set_is_told(project, tmp_path, capsys, lines, said):
+    read(tmp_path, HEAD + "\n".join(lines) + "\n", "digits")
+    printed = capsys.readouterr().out
+    assert said in printed if said else printed == ""
+    assert printed.startswith("warning: ") or not said
+
+
+def test_a_relabel_may_ask_for_a_class_that_the_entry_names_and_no_picture_has():
+    wrong = [Correction("line 2", "set/bee/2.png", "Vespa"), Correction("line 3", "x", None)]
+    new = corrections.new_classes(wrong, {"ant": "Formica", "wasp": "Vespa", "fly": "Musca"})
+    assert new == {"wasp": "Vespa"}
+    index, done = corrections.apply(INDEX, ["x"], wrong, NAMES | new)
+    assert index["label"].to_pylist() == ["ant", "wasp", None]
+    assert done["now"].to_pylist() == ["Vespa", ""]
+
+
 def test_labels_change_and_what_was_done_is_told():
     wrong = [Correction("line 2", "gone.png", None), Correction("line 3", "set/bee/2.png", "Formica")]
     index, done = corrections.apply(INDEX, ["gone.png"], wrong, NAMES)

@@ -56,7 +56,7 @@ def test_a_download_goes_on_in_the_next_run(folder, pauses):
     with serve(file(ARCHIVE, cuts=[700] * TRIES)) as server:
         sentence = refusal(lambda: fetch(server, folder))
         assert "run again to go on where it stopped" in sentence
-        assert "fetch.archive=" in sentence
+        assert "fetch.archive.ENTRY=" in sentence
         assert names(folder) == []
         got = 700 * TRIES
         assert fetch(server, folder).read_bytes() == ARCHIVE
@@ -197,7 +197,7 @@ def test_what_is_no_archive_is_told_and_not_kept(project, folder, body, says):
     with serve(lambda _: Answer(200, body)) as server:
         sentence = refusal(lambda: fetch(server, folder))
     assert f"{server.url}/path/set.zip?version=1 sent {len(body):,} bytes, {says}" in sentence
-    assert "fetch.archive=" in sentence
+    assert "fetch.archive.ENTRY=" in sentence
     assert len(server.requests) == 1
     assert names(folder) == []
     assert no_waiting_bytes(project)

@@ -3,6 +3,7 @@ import hashlib
 import pytest
 
 from darkroom.base.errors import UserError
+from darkroom.config.entry_files import EntrySource
 from darkroom.intake import sources
 from darkroom.intake.fetching import fetch
 from tests import make
@@ -13,6 +14,10 @@ DIGEST = hashlib.sha256(ARCHIVE).hexdigest()
 OTHER = "0" * 64
 
 
+def wanted(source, place, sha256=None):
+    return EntrySource(source=source, place=place, sha256=sha256)
+
+
 @pytest.fixture
 def archive(project):
     (project.folder / "a.zip").write_bytes(ARCHIVE)
@@ -20,13 +25,9 @@ def archive(project):
 
 
 def test_what_is_known_of_the_archive(folder, archive):
-    found = fetch("mine", make.entry(path=archive, title="Mine", license="CC0", sha256=DIGEST), None, folder)
-    assert found.model_dump() == {
-        "dataset": "mine",
-        "title": "Mine",
+    assert fetch(wanted("path", archive, DIGEST), folder).model_dump() == {
         "archive": "a.zip",
         "origin": "file: a.zip",
-        "license": "CC0",
         "sha256": DIGEST,
         "bytes": len(ARCHIVE),
     }
@@ -34,49 +35,43 @@ def test_what_is_known_of_the_archive(folder, archive):
 
 
 def test_the_folder_is_made_where_there_is_none(project, archive):
-    fetch("mine", make.entry(path=archive), None, project.folder / "deep" / "raw")
+    fetch(wanted("path", archive), project.folder / "deep" / "raw")
     assert names(project.folder / "deep" / "raw") == ["a.zip"]
 
 
 def test_the_origin_names_the_source_and_no_folder_of_this_machine(project, folder, archive, monkeypatch):
-    def origin(**source):
-        found = fetch("mine", make.entry(**{"path": None} | source), None, folder)
+    def origin(source, place):
+        found = fetch(wanted(source, place), folder)
         assert str(project.folder) not in found.origin
         return found.origin
 
     monkeypatch.setattr(sources, "from_kaggle", lambda _, folder: sources.from_path(project.folder / archive, folder))
-    assert origin(bundled="digits") == "bundled: scikit-learn"
-    assert origin(path=str(project.folder / archive)) == "file: a.zip"
-    assert origin(kaggle="owner/set/3") == "kaggle: owner/set/3"
+    assert origin("bundled", "digits") == "bundled: scikit-learn"
+    assert origin("path", str(project.folder / archive)) == "file: a.zip"
+    assert origin("kaggle", "owner/set/3") == "kaggle: owner/set/3"
     with serve(file(ARCHIVE)) as server:
-        assert origin(url=f"{server.url}/a.zip") == f"url: {server.url}/a.zip"
+        assert origin("url", f"{server.url}/a.zip") == f"url: {server.url}/a.zip"
 
 
 def test_a_password_in_the_address_is_used_and_not_written_down(folder):
     with serve(file(ARCHIVE)) as server:
         address = server.url.replace("://", "://me:secret@") + "/a.zip"
-        found = fetch("mine", make.entry(path=None, url=address), None, folder)
+        found = fetch(wanted("url", address), folder)
         assert server.requests[0].headers["Authorization"].startswith("Basic ")
     assert found.origin == f"url: {server.url.replace('://', '://...@')}/a.zip"
     assert "secret" not in str(found)
 
 
 def test_a_wrong_checksum_is_refused_and_the_archive_is_not_kept(folder, archive):
-    said = refusal(lambda: fetch("mine", make.entry(path=archive, sha256=OTHER), None, folder))
+    said = refusal(lambda: fetch(wanted("path", archive, OTHER), folder))
     assert said.startswith(f"a.zip has sha256 {DIGEST}, but datasets.yaml wants {OTHER}: the download was damaged")
     assert names(folder) == []
 
 
-def test_an_archive_that_the_user_names_wins_over_the_source_and_is_not_checked(folder, archive):
-    found = fetch("mine", make.entry(path=None, kaggle="owner/set", sha256=OTHER), archive, folder)
-    assert (found.origin, found.sha256) == ("file: a.zip", DIGEST)
-    assert names(folder) == ["a.zip"]
-
-
-def test_a_folder_that_the_user_names_becomes_an_archive(project, folder):
+def test_a_folder_becomes_an_archive(project, folder):
     (project.folder / "set" / "train" / "a").mkdir(parents=True)
     (project.folder / "set" / "train" / "a" / "1.png").write_bytes(make.picture(1))
-    assert fetch("mine", make.entry(), "set", folder).archive == "set.zip"
+    assert fetch(wanted("path", "set"), folder).archive == "set.zip"
     assert names(folder) == ["set.zip"]
 
 
@@ -84,14 +79,13 @@ def test_the_archive_is_left_there_alone(folder, archive):
     (folder / "old.zip").touch()
     (folder / "unpacked" / "deep").mkdir(parents=True)
     (folder / "unpacked" / "deep" / "1.png").touch()
-    fetch("mine", make.entry(path=archive), None, folder)
+    fetch(wanted("path", archive), folder)
     assert names(folder) == ["a.zip"]
     assert (folder / "a.zip").read_bytes() == ARCHIVE
 
 
-@pytest.mark.parametrize("chosen", ["nowhere.zip", None])
-def test_what_was_there_stays_where_the_source_is_missing(folder, chosen):
+def test_what_was_there_stays_where_the_source_is_missing(folder):
     (folder / "old.zip").write_bytes(ARCHIVE)
     with pytest.raises(UserError, match="there is no file or folder"):
-        fetch("mine", make.entry(path="missing.zip"), chosen, folder)
+        fetch(wanted("path", "missing.zip"), folder)
     assert (folder / "old.zip").read_bytes() == ARCHIVE

@@ -2,6 +2,7 @@ import base64
 import io
 import json
 import os
+import stat
 import subprocess
 import sys
 import zipfile
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from darkroom.intake import sources
+from stages import entry
 from tests import make
 from tests.conftest import ROOT
 from tests.intake.fetched import ARCHIVE, names, no_download_waits, no_waiting_bytes, refusal
@@ -81,6 +83,25 @@ def test_folders_that_are_links_belong_to_the_folder(tmp_path, folder):
     (tmp_path / "dogs" / "all").symlink_to(tmp_path / "set")
     sentence = refusal(lambda: sources.from_path(tmp_path / "set", folder))
     assert sentence.endswith("is a link to a folder in which it lies itself: remove it")
+
+
+def test_links_that_lead_to_nothing_are_packed_as_such_and_told(tmp_path, folder, capsys):
+    (tmp_path / "set" / "cat").mkdir(parents=True)
+    (tmp_path / "set" / "cat" / "0.png").write_bytes(b"0")
+    for number in range(1, 6):
+        (tmp_path / "set" / "cat" / f"{number}.png").symlink_to(f"/nowhere/{number}.png")
+    (tmp_path / "set" / "dog").symlink_to("/nowhere/dog")
+    (tmp_path / "set" / "self").symlink_to("self")
+    target = sources.from_path(tmp_path / "set", folder)
+    assert capsys.readouterr().out == (
+        "7 links lead to nothing (cat/1.png, cat/2.png, cat/3.png, cat/4.png and 3 more): "
+        "extract rejects those among the data\n"
+    )
+    with zipfile.ZipFile(target) as packed:
+        links = [member.filename for member in packed.infolist() if stat.S_ISLNK(member.external_attr >> 16)]
+        assert links == [f"cat/{number}.png" for number in range(1, 6)] + ["dog", "self"]
+        assert packed.read("cat/0.png") == b"0"
+    assert b"nowhere" not in target.read_bytes()
 
 
 def test_folders_without_a_file_are_told(tmp_path, folder, capsys):
@@ -310,7 +331,7 @@ def test_without_a_network_kaggle_cannot_be_reached(folder, home, monkeypatch, c
         monkeypatch.setenv("KAGGLE_API_TOKEN", TOKEN)
     sentence = refusal(lambda: sources.from_kaggle(SLUG, folder))
     assert sentence.startswith("Kaggle cannot be reached (")
-    assert "fetch.archive=" in sentence
+    assert "fetch.archive.ENTRY=" in sentence
     assert TOKEN not in sentence + "".join(capfd.readouterr())
 
 
@@ -332,7 +353,7 @@ def test_a_broken_token_file_ends_in_one_sentence(folder, start, home, name, con
     start(None, lambda _: trouble(401))
     sentence = refusal(lambda: sources.from_kaggle(SLUG, folder))
     assert sentence.startswith(("Kaggle wants a token", "your Kaggle token is not accepted", "Kaggle's client gave up"))
-    assert "fetch.archive=" in sentence
+    assert "fetch.archive.ENTRY=" in sentence
 
 
 def test_a_client_that_does_not_start_ends_in_one_sentence(folder, home, monkeypatch):
@@ -340,13 +361,14 @@ def test_a_client_that_does_not_start_ends_in_one_sentence(folder, home, monkeyp
     monkeypatch.delitem(sys.modules, "kaggle.api.kaggle_api_extended", raising=False)
     sentence = refusal(lambda: sources.from_kaggle(SLUG, folder))
     assert sentence.startswith("Kaggle's client does not start (")
-    assert "fetch.archive=" in sentence
+    assert "fetch.archive.ENTRY=" in sentence
 
 
 @pytest.mark.parametrize("token", [None, TOKEN])
 def test_the_stage_without_network_ends_in_one_line_of_its_own(project, home, closed_port, token):
     """In a process of its own: no traceback, nothing of what the client would say, and no token."""
     project.set(dataset="mnist")
+    entry.main()
     proxy = f"http://127.0.0.1:{closed_port}"
     environment = os.environ | {"HTTPS_PROXY": proxy, "HTTP_PROXY": proxy, "NO_PROXY": "", "HOME": str(home)}
     environment["PYTHONPATH"] = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])

@@ -141,7 +141,13 @@ def test_it_says_how_to_make_it_again(finished):
         "weights": sha256(paths.WEIGHTS),
     }
     write_text(finished.folder / "again.yaml", found["params"])
-    assert read_yaml(finished.folder / "again.yaml") == load()[0].model_dump()
+    assert read_yaml(finished.folder / "again.yaml") == load()[0].model_dump() | {"fetch": {"archive": {}}}
+
+
+def test_of_the_archives_that_were_named_it_shows_the_one_that_was_read_without_its_folder(finished):
+    finished.set(fetch__archive={"mine": "/home/me/set.zip", "mnist": "/home/me/mnistasjpg.zip"})
+    assert "archive:\n    mine: set.zip\n" in page.made(load()[0])["params"]
+    assert "/home/me" not in page.made(load()[0])["params"]
 
 
 def test_a_file_that_is_missing_is_named(finished):

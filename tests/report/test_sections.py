@@ -67,9 +67,8 @@ WRONG = pd.DataFrame(
      "neighbour_rows": [[1, 1, 2], []]}
 )  # fmt: skip
 LABELS = np.array([0, 1, 2])
-SOURCE = Source(
-    dataset="mine", title="My <set>", archive="mine.zip", origin="file: mine.zip", license="", sha256="0" * 64, bytes=1
-)
+ENTRY = make.entry(title="My <set>")
+SOURCE = Source(archive="mine.zip", origin="file: mine.zip", sha256="0" * 64, bytes=1)
 AUDIT = AuditFigures(
     images=7, labelled=6, unlabelled=1, rejected=0, classes=3, blank=2, duplicates=GroupCounts(groups=0, images=0),
     conflicts=GroupCounts(groups=0, images=0), smallest_class=NamedClass(name="c&d", images=1),
@@ -103,7 +102,7 @@ def content(shown=None):
         "title": "mine",
         "headline": summary.headline(FIGURES),
         "sections": sections.SECTIONS,
-        "data": sections.data(SOURCE, AUDIT, SPLIT, (8, 8, 1), NAMES),
+        "data": sections.data("mine", ENTRY, SOURCE, AUDIT, SPLIT, NAMES),
         "training": training,
         "evaluation": evaluation(),
         "mistakes": shown or sections.mistakes(ERRORS, WRONG, images(), LABELS, NAMES),
@@ -242,7 +241,7 @@ def test_figures_as_a_person_writes_them(value, words):
 
 def test_findings_name_what_the_audit_found():
     assert content()["data"]["findings"] == ["2 images are blank"]
-    clean = sections.data(SOURCE, AUDIT.model_copy(update={"blank": 0}), SPLIT, (8, 8, 1), NAMES)
+    clean = sections.data("mine", ENTRY, SOURCE, AUDIT.model_copy(update={"blank": 0}), SPLIT, NAMES)
     assert clean["findings"] == [
         "Nothing to report: no unreadable files, no copies, no contradicting labels, no blank images."
     ]

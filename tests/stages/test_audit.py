@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from darkroom.base import paths
-from stages import audit, extract, fetch
+from stages import audit, entry, extract, fetch
 from tests import make
 
 
@@ -12,6 +12,7 @@ def run(project, files, **settings):
     project.add(path="x", unlabeled="more", **settings)
     project.set(extract__max_rejected=1)
     project.archive(make.zip_of(files))
+    entry.main()
     fetch.main()
     extract.main()
     audit.main()

@@ -6,12 +6,12 @@ import pytest
 
 from darkroom.base import paths
 from darkroom.dataset import packed
-from stages import baseline, extract, fetch, split
+from stages import baseline, entry, extract, fetch, split
 from tests import make
 
 
 def run(project):
-    for stage in (fetch, extract, split, baseline):
+    for stage in (entry, fetch, extract, split, baseline):
         stage.main()
     return json.loads(paths.BASELINE.read_text(encoding="utf-8"))
 

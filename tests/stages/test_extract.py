@@ -8,7 +8,7 @@ import pytest
 from darkroom.base import paths
 from darkroom.base.errors import UserError
 from darkroom.intake import packing
-from stages import extract, fetch
+from stages import entry, extract, fetch
 from tests import make
 
 
@@ -16,6 +16,7 @@ def run(project, content=None, name="archive.zip"):
     """Fetch an archive and extract it; returns images, index and classes."""
     if content is not None:
         project.archive(content, name)
+    entry.main()
     fetch.main()
     extract.main()
     index = pd.read_parquet(paths.INDEX, dtype_backend="numpy_nullable")
@@ -24,6 +25,7 @@ def run(project, content=None, name="archive.zip"):
 
 def refusal(project, content):
     project.archive(content)
+    entry.main()
     fetch.main()
     sentence = make.refusal(extract.main)
     assert sentence is not None
@@ -91,7 +93,7 @@ def test_the_same_bytes_from_every_shape_of_the_archive(project):
         place = project.folder / "folder" / path
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_bytes(content)
-    project.set(fetch__archive=str(project.folder / "folder"))
+    project.use(project.folder / "folder")
     run(project)
     assert outputs() == first
 
@@ -136,6 +138,7 @@ def test_a_failure_leaves_the_last_good_result(project):
     run(project, make.zip_of(FILES))
     first = outputs()
     project.archive(b"no archive")
+    entry.main()
     fetch.main()
     with pytest.raises(UserError):
         extract.main()
@@ -173,7 +176,7 @@ def test_the_bundled_digits(project):
 
 @pytest.mark.slow
 def test_mnist_nested_and_flat_give_the_same_bytes(project, archives):
-    project.set(dataset="mnist", fetch__archive=str(archives / "mnistasjpg.zip"))
+    project.set(dataset="mnist", fetch__archive={"mnist": str(archives / "mnistasjpg.zip")})
     images, index, classes = run(project)
     assert images.shape == (70_000, 28, 28, 1)
     assert index["subset"].value_counts().to_dict() == {"train": 42_000, "unlabeled": 28_000}
@@ -210,3 +213,48 @@ def test_other_real_archives(project, archives, name, entry, counts):
     assert images.shape[1:3] == (entry["image_size"],) * 2
     if counts:
         assert index["subset"].value_counts().to_dict() == counts
+
+
+def test_links_that_lead_to_nothing_are_rejected_a_whole_class_included(project, capsys):
+    """Half the pictures of a class, and a whole class, lie on a disk that is not there."""
+    folder = project.folder / "set"
+    for path, content in make.pictures(("a", "b"), each=6).items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_bytes(content)
+    for number in range(3):
+        (folder / f"train/b/{number}.png").unlink()
+        (folder / f"train/b/{number}.png").symlink_to(f"/nowhere/{number}.png")
+    (folder / "train/c").symlink_to("/nowhere/c")
+    (folder / "notes").symlink_to("/nowhere/notes")
+    (folder / "train/notes.txt").symlink_to("/nowhere/notes.txt")
+    (folder / "train/.#lock").symlink_to("someone@somewhere")
+    project.add(path=str(folder))
+    entry.main()
+    fetch.main()
+    with pytest.raises(UserError, match=r"4 of 13 files .* train/b/0.png: it is a link whose target is not there"):
+        extract.main()
+    project.set(extract__max_rejected=1)
+    extract.main()
+    assert paths.REJECTED.read_text() == "path,reason\n" + "".join(
+        f"train/{name},it is a link whose target is not there\n" for name in ("b/0.png", "b/1.png", "b/2.png", "c")
+    )
+    assert "passed over (.txt 1)" in capsys.readouterr().out
+
+
+def test_a_correction_finds_its_picture_in_either_form_and_may_make_a_class(project):
+    """As on macOS, whose file names are decomposed, while people and Git write them composed."""
+    files = make.pictures(("cafe\u0301", "the"), each=4)
+    project.add(path="x", classes={"rooibos": "Rooibos"})
+    project.archive(make.zip_of(files))
+    paths.CORRECTIONS.parent.mkdir(exist_ok=True)
+    paths.CORRECTIONS.write_text(
+        "dataset,path,action,label\n"
+        "mine,train/caf\u00e9/0.png,drop,\nmine,train/caf\u00e9/1.png,relabel,the\nmine,train/the/0.png,relabel,Rooibos\n"
+    )
+    entry.main()
+    fetch.main()
+    extract.main()
+    assert json.loads(paths.CLASSES.read_text()) == ["caf\u00e9", "Rooibos", "the"]
+    index = pd.read_parquet(paths.INDEX)
+    assert index.groupby("label").size().tolist() == [2, 1, 4]
+    assert len(index) == 7

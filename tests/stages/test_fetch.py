@@ -5,12 +5,17 @@ import pytest
 
 from darkroom.base import paths
 from darkroom.base.errors import UserError
-from stages import fetch
+from stages import entry, fetch
 from tests import make
 from tests.web import file, serve
 
 ARCHIVE = make.zip_of({"train/a/1.png": make.picture(1)})
 DIGEST = hashlib.sha256(ARCHIVE).hexdigest()
+
+
+def run():
+    entry.main()
+    fetch.main()
 
 
 def names():
@@ -22,36 +27,31 @@ def source():
 
 
 def test_the_bundled_digits_need_nothing(project, capsys):
-    fetch.main()
+    run()
     assert names() == ["digits.zip", "source.json"]
     found = source()
     content = (paths.RAW / "digits.zip").read_bytes()
-    assert found["dataset"] == "digits"
     assert found["archive"] == "digits.zip"
     assert found["origin"] == "bundled: scikit-learn"
     assert found["sha256"] == hashlib.sha256(content).hexdigest()
     assert found["bytes"] == len(content)
-    assert "CC BY 4.0" in found["license"]
     assert capsys.readouterr().out.endswith("MB) and data/raw/source.json\nnext: dvc repro extract\n")
 
 
 def test_the_same_bytes_each_time(project):
-    fetch.main()
+    run()
     first = {name: (paths.RAW / name).read_bytes() for name in names()}
-    fetch.main()
+    run()
     assert {name: (paths.RAW / name).read_bytes() for name in names()} == first
 
 
 def test_an_entry_with_a_path(project):
     (project.folder / "a.zip").write_bytes(ARCHIVE)
     project.add(path="a.zip", title="Mine", license="CC0", sha256=DIGEST)
-    fetch.main()
+    run()
     assert source() == {
-        "dataset": "mine",
-        "title": "Mine",
         "archive": "a.zip",
         "origin": "file: a.zip",
-        "license": "CC0",
         "sha256": DIGEST,
         "bytes": len(ARCHIVE),
     }
@@ -60,7 +60,7 @@ def test_an_entry_with_a_path(project):
 def test_an_entry_with_an_address(project):
     with serve(file(ARCHIVE)) as server:
         project.add(url=f"{server.url}/a.tar.gz", sha256=DIGEST)
-        fetch.main()
+        run()
     assert source()["origin"] == f"url: {server.url}/a.tar.gz"
     assert names() == ["a.tar.gz", "source.json"]
 
@@ -69,23 +69,31 @@ def test_the_name_of_the_users_folder_is_not_written_down(project):
     """source.json is part of what DVC hashes: it must be the same on every machine."""
     project.add(path="x")
     project.archive(ARCHIVE)
-    fetch.main()
+    run()
     assert str(project.folder) not in paths.SOURCE.read_text(encoding="utf-8")
 
 
 def test_an_archive_named_in_the_parameters_wins_over_the_source(project):
     project.add(kaggle="owner/set", sha256="0" * 64)
     project.archive(ARCHIVE, "other.zip")
-    fetch.main()
+    run()
     assert names() == ["other.zip", "source.json"]
     assert source()["origin"] == "file: other.zip"
 
 
+def test_an_archive_that_was_named_for_another_entry_is_left_alone(project):
+    project.add(kaggle="owner/set")
+    project.archive(ARCHIVE, "other.zip")
+    project.set(dataset="digits")
+    run()
+    assert names() == ["digits.zip", "source.json"]
+
+
 def test_a_source_that_is_missing_leaves_what_was_there(project):
-    fetch.main()
-    project.set(fetch__archive=str(project.folder / "nowhere.zip"))
+    run()
+    project.use(project.folder / "nowhere.zip")
     with pytest.raises(UserError, match="there is no file or folder"):
-        fetch.main()
+        run()
     assert names() == ["digits.zip", "source.json"]
 
 
@@ -100,7 +108,7 @@ def test_a_source_that_is_missing_leaves_what_was_there(project):
 def test_an_archive_in_the_folder_of_this_stage_is_refused_and_stays(project, named, says):
     paths.RAW.mkdir(parents=True)
     (paths.RAW / "mine.zip").write_bytes(ARCHIVE)
-    project.set(fetch__archive=str(project.folder / named))
+    project.use(project.folder / named)
     with pytest.raises(UserError, match=says):
-        fetch.main()
+        run()
     assert (paths.RAW / "mine.zip").read_bytes() == ARCHIVE

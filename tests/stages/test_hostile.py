@@ -34,7 +34,7 @@ def test_libraries_add_nothing_of_their_own(prepared, tmp_path):
     files = hostile.GOOD | broken | make.pictures(("\u0e01\u6f22\n",), each=6, seed=9)
     (tmp_path / hostile.ARCHIVE).write_bytes(make.zip_of(files))
     hostile.Project(tmp_path).set(extract__max_rejected=1)
-    code = "from stages import fetch, extract, audit; fetch.main(); extract.main(); audit.main()"
+    code = "from stages import entry, fetch, extract, audit; entry.main(); fetch.main(); extract.main(); audit.main()"
     ended = subprocess.run(
         [sys.executable, "-c", code],
         cwd=tmp_path,

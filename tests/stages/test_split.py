@@ -3,7 +3,7 @@ import pytest
 
 from darkroom.base import paths
 from darkroom.base.errors import UserError
-from stages import extract, fetch, split
+from stages import entry, extract, fetch, split
 from tests import make
 
 LABELS = ("cat", "dog")
@@ -11,6 +11,7 @@ LABELS = ("cat", "dog")
 
 def run(project, files):
     project.archive(make.zip_of(files))
+    entry.main()
     fetch.main()
     extract.main()
     split.main()

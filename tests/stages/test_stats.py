@@ -5,7 +5,7 @@ import pytest
 
 from darkroom.base import paths
 from darkroom.dataset import packed
-from stages import extract, fetch, split, stats
+from stages import entry, extract, fetch, split, stats
 from tests import make
 
 
@@ -14,7 +14,7 @@ def test_only_the_training_images_count(project):
     bright = np.full((8, 8, 1), 255, np.uint8)
     files = make.pictures(("cat", "dog"), each=10)
     project.archive(make.zip_of(files))
-    for stage in (fetch, extract, split):
+    for stage in (entry, fetch, extract, split):
         stage.main()
     images, train = np.load(paths.IMAGES), packed.load_split("train")
     expected = images[train].mean() / 255
@@ -29,8 +29,8 @@ def test_only_the_training_images_count(project):
 
 @pytest.mark.slow
 def test_mnist_has_its_well_known_figures(project, archives):
-    project.set(dataset="mnist", fetch__archive=str(archives / "mnistasjpg.zip"))
-    for stage in (fetch, extract, split, stats):
+    project.set(dataset="mnist", fetch__archive={"mnist": str(archives / "mnistasjpg.zip")})
+    for stage in (entry, fetch, extract, split, stats):
         stage.main()
     found = json.loads(paths.STATS.read_text(encoding="utf-8"))
     assert found["mean"][0] == pytest.approx(0.1307, abs=0.002)

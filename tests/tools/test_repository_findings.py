@@ -9,6 +9,7 @@ from darkroom.base.errors import UserError
 from darkroom.config import own_code, params
 from darkroom.tools import repository_findings, verify
 from darkroom.tools.finding import Finding
+from tests import make
 from tests.tools.conftest import git
 
 
@@ -71,3 +72,16 @@ def test_what_killed_processes_leave(home, tmp_path):
     held.unlink()
     (tmp_path / ".git" / "index.lock").write_text("")
     assert "index.lock" in repository_findings.locks().text
+
+
+def test_every_name_in_the_catalogue_that_no_entry_can_have_is_told(project):
+    assert list(repository_findings.entry_names()) == []
+    text = project.datasets.read_text() + "flowers.v2: {}\n2025: {}\n'7': {}\n"
+    project.datasets.write_text(text)
+    found = list(repository_findings.entry_names())
+    assert [(finding.state, finding.name) for finding in found] == [("problem", "datasets.yaml")] * 3
+    for finding, name in zip(found, ("flowers.v2", 2025, "7"), strict=True):
+        project.set(dataset=name)
+        assert finding.text == make.refusal(params.load)
+    project.datasets.write_text("- no mapping")
+    assert list(repository_findings.entry_names()) == []  # `params.load` tells it

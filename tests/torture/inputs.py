@@ -13,7 +13,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from stages import extract, fetch
+from stages import entry, extract, fetch
 from tests import hostile, make
 from tests.torture.table import Row
 
@@ -124,7 +124,7 @@ def _archive(seed, number):
         ]
     )()
     hostile.ARCHIVE.write_bytes(changed(data, draw))
-    for stage in (fetch, extract):
+    for stage in (entry, fetch, extract):
         if hostile.run(stage):
             return
 
@@ -139,7 +139,7 @@ def _pictures(seed, number):
         files[f"train/cat/{n} {name}"] = changed(content, draw)
     hostile.Project(Path()).set(extract__max_rejected=1)
     hostile.ARCHIVE.write_bytes(make.zip_of(files))
-    for stage in (fetch, extract):
+    for stage in (entry, fetch, extract):
         sentence = hostile.run(stage)
         assert not sentence, sentence
     images, rejected = hostile.counts()

@@ -23,7 +23,7 @@ import numpy as np
 from darkroom.base import paths
 from darkroom.base.errors import UserError
 from darkroom.intake import download, sources
-from stages import fetch
+from stages import entry, fetch
 from tests import make
 from tests.conftest import ROOT, Project
 from tests.torture.table import Row
@@ -168,6 +168,7 @@ def _stage(draw, project):
         project.add(url=f"{at.url}/path/set.zip", sha256=sha256(VERSIONS[wanted]).hexdigest())
 
         def bring():
+            entry.main()
             fetch.main()
             return paths.RAW / "set.zip"
 

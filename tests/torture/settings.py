@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from darkroom.base.paths import DATASETS, PARAMS
 from darkroom.config import params
 from darkroom.config.yaml_files import dump, read_yaml
-from stages import baseline, extract, fetch, split, stats
+from stages import baseline, entry, extract, fetch, split, stats
 from tests import hostile, make
 from tests.conftest import ROOT
 from tests.torture.table import Row
@@ -233,6 +233,6 @@ def read(path):
 
 def run(path):
     """Run the stages that read data, up to the first that refuses."""
-    for stage in (fetch, extract, split, stats, baseline):
+    for stage in (entry, fetch, extract, split, stats, baseline):
         if hostile.run(stage):
             return
