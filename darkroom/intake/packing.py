@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from darkroom.config.catalogue import Layout, Subset
 from darkroom.intake.archive import File
 from darkroom.intake.zip_reader import BadMember
-from darkroom.pictures.decoding import BadImage, Header, Pixels, decode
+from darkroom.pictures.decoding import BadImage, Header, Pixels, Target, decode
 
 CHUNK_FILES = 128
 # The reading thread itself decodes chunks of files this small on average: passing Python's lock would cost more.
@@ -137,12 +137,13 @@ def _in_threads(
 
 def _decode_all(files: list[File], layout: Layout, shape: tuple[int, int, int], max_pixels: int) -> _Chunk:
     chunk = _Chunk()
+    target = Target(shape, max_pixels=max_pixels)
     for file in files:
         subset, label = layout.place(file.path) or ("unlabeled", None)
         try:
             if label is None and subset != "unlabeled":
                 raise BadImage("it lies in no class folder")
-            image, header = decode(file.read(), shape, max_pixels)
+            image, header, _ = decode(file.read(), target)
         except (BadImage, BadMember) as error:
             chunk.rejected.append((file.path, str(error)))
             continue

@@ -9,8 +9,14 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from darkroom.pictures import decoding
-from darkroom.pictures.decoding import BadImage, decode, looks_like_image, probe
+from darkroom.pictures.decoding import BadImage, Target, looks_like_image, probe
 from tests import make
+
+
+def decode(data, shape, **target):
+    """The pixels of a file and its header."""
+    return decoding.decode(data, Target(shape, **target))[:2]
+
 
 LOSSLESS = ["PNG", "BMP", "TIFF", "PPM"]
 LOSSY = ["JPEG", "WEBP", "GIF"]
