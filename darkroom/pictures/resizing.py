@@ -46,7 +46,7 @@ def _middle(side: int, length: float) -> slice:
 def _scaled(pixels: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
     """`pixels` with this height and width; one channel loses its axis."""
     if pixels.shape[:2] == (height, width):
-        return pixels
+        return np.ascontiguousarray(pixels)  # not a view, which would keep the whole picture in memory
     shrinks = pixels.shape[0] >= height and pixels.shape[1] >= width
     scaled = cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
     return np.asarray(scaled, np.uint8)
