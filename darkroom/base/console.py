@@ -91,19 +91,23 @@ def replace_unencodable_letters(errors: str = "replace") -> None:
 
 
 @contextmanager
-def silent_libraries() -> Iterator[None]:
+def silent_libraries(into: int | None = None) -> Iterator[None]:
     """Silence C libraries on standard error; what Python writes there is still shown.
 
-    libpng, libjpeg and libtiff report each damaged file there, without its name.
+    libpng, libjpeg and libtiff report each damaged file there, without its name. `into` is a file descriptor that
+    takes what they write.
     """
     # 1. Python's own messages go to a copy of the terminal.
     sys.stderr.flush()
     encoding = sys.stderr.encoding  # the terminal's
     with os.fdopen(os.dup(2), "w", encoding=encoding, errors="backslashreplace") as shown, redirect_stderr(shown):
-        # 2. File descriptor 2, to which C libraries write, leads nowhere while the block runs.
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, 2)
-        os.close(nowhere)
+        # 2. File descriptor 2, to which C libraries write, leads elsewhere while the block runs.
+        if into is None:
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, 2)
+            os.close(nowhere)
+        else:
+            os.dup2(into, 2)
         try:
             yield
         finally:

@@ -16,8 +16,9 @@ from darkroom.classifier.trained_network import TrainedNetwork
 from darkroom.classifier.unlike import explain_unlikeness, is_coloured
 from darkroom.dataset.packed import Images
 from darkroom.pictures import cutout
-from darkroom.pictures.decoding import BadImage, png, resize
+from darkroom.pictures.decoding import BadImage, png
 from darkroom.pictures.decoding import read as read_file
+from darkroom.pictures.resizing import resize
 
 Picture = str | Path | bytes | NDArray[np.uint8]
 Invert = Literal["never", "always", "auto"]
@@ -149,7 +150,7 @@ class Classifier(TrainedNetwork):
         else:
             data = picture if isinstance(picture, bytes) else _bytes(Path(picture))
         try:
-            pixels, found = read_file(data, self.shape[2])
+            pixels, found, _ = read_file(data, self.shape[2])
             coloured = found.channels > 2 and is_coloured(read_file(data, 3)[0])
         except BadImage as error:
             raise UserError(f"{name} cannot be used: {error}") from None

@@ -22,8 +22,9 @@ from darkroom.intake import archive, class_warnings, corrections, decoded, label
 from darkroom.intake.decoded import Decoded
 from darkroom.intake.labelled import Labelled, label
 from darkroom.intake.layout import FOLDERS, Layout
-from darkroom.intake.packing import SLICE, pack
+from darkroom.intake.packing import SLICE, Packed, pack
 from darkroom.intake.sieve import NO_PATTERN, Sieve
+from darkroom.pictures.decoding import Target
 
 # Keys of an entry that decide neither which pictures there are nor their pixels: changed, they decode nothing again.
 NAMES_ALONE = {"title", "license", "classes", "min_images", "submission", "recipe"}
@@ -89,28 +90,32 @@ def extract(
 
 def _decode(source: Path, entry: Entry, settings: Extract, folder: Path) -> Decoded:
     """Decode what belongs to a subset. Raises UserError if it is too little."""
+    # 1. Read what says which pictures there are.
     limits = archive.Limits(settings.max_members, settings.max_bytes)
     tables, lists = label_files.read(source, entry, limits)
     layout = Layout(entry, tables, lists)
-    named = [table.path for table in (*tables, *(one for own in lists.values() for one in own))]
-    sieve = Sieve(layout, frozenset(named))
+    named = [*tables, *(one for own in lists.values() for one in own)]
+    sieve = Sieve(layout, frozenset(table.path for table in named))
+    # 2. Decode them.
     files = archive.files(source, wanted=sieve, may_hold=sieve.may_hold, limits=limits)
     shown = progress(sieve.pictures(files), what="decode", unit="image")
-    threads = settings.threads or cores()
-    index, rejected = pack(shown, entry.shape, folder, max_pixels=settings.max_pixels, threads=threads)
+    value_range = (entry.range[0], entry.range[1]) if entry.range else None
+    target = Target(entry.shape, entry.resize, value_range, settings.max_pixels)
+    packed = pack(shown, target, folder, threads=settings.threads or cores())
+    # 3. Say what is odd.
     if sieve.before:
         raise UserError(f"{DATASETS}: {sieve.before}")
-    _check_enough(index, rejected, settings.max_rejected, source, sieve)
+    _check_enough(packed, settings.max_rejected, source, sieve)
     passed_over = [(place, reason, found.files, found.example) for (place, reason), found in sieve.passed.items()]
-    warnings = list(understanding.warnings(sieve, [*tables, *(one for own in lists.values() for one in own)], index))
-    return Decoded(folder / decoded.PIXELS, index, rejected, sorted(passed_over), layout.labels_from(), warnings)
+    warnings = [*understanding.warnings(sieve, named, packed.index), *packed.noticed.in_words(entry.range)]
+    pixels = folder / decoded.PIXELS
+    return Decoded(pixels, packed.index, packed.rejected, sorted(passed_over), layout.labels_from(), warnings)
 
 
-def _check_enough(
-    index: pa.Table, rejected: list[tuple[str, str]], max_rejected: float, source: Path, sieve: Sieve
-) -> None:
+def _check_enough(packed: Packed, max_rejected: float, source: Path, sieve: Sieve) -> None:
     """Raise UserError if there are no pictures, or too many rejected files."""
-    count = len(index) + len(rejected)
+    rejected = packed.rejected
+    count = len(packed.index) + len(rejected)
     if not count:
         elsewhere = sorted(folder for folder, reason in sieve.passed if reason == NO_PATTERN)
         seen = f"pictures lie in {listed(elsewhere, 5)}" if elsewhere else "it holds no pictures"

@@ -1,20 +1,15 @@
 """Packs the pictures of an archive into one array and one table, in constant memory whatever their number.
 
-A pool of threads decodes the pictures in the archive's own order and appends them to a scratch file. In the end they
-are copied into the order of their paths. So the result depends on neither the order of the archive nor the number of
-threads, and no file is read twice.
+The pictures come in the archive's own order and go to a scratch file. In the end they are copied into the order of
+their paths. So the result depends on neither the order of the archive nor the number of threads, and no file is read
+twice.
 """
 
-import errno
-import hashlib
 import math
 import tempfile
-from collections import deque
-from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
 import numpy as np
 import pyarrow as pa
@@ -22,138 +17,55 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from darkroom.config.catalogue import SUBSETS
-from darkroom.intake.archive import File
-from darkroom.intake.layout import Place
-from darkroom.intake.zip_reader import BadMember
-from darkroom.pictures.decoding import BadImage, Header, Pixels, decode
+from darkroom.intake.decoding_pool import Chunk, Placed, decoded
+from darkroom.intake.noticed import Noticed
+from darkroom.intake.scratch import Scratch
+from darkroom.pictures.decoding import Target
 
-CHUNK_FILES = 128
-# The reading thread itself decodes chunks of files this small on average: passing Python's lock would cost more.
-SMALL = 2**13  # bytes
-CHUNK_BYTES = 2**24
-SCRATCH = 2**26  # bytes of pixels that wait in memory for their order; more wait in a file
-COPY_BYTES = 2**24
 JOINED_BATCHES = 256
 SLICE = 2**16  # rows of the index that are looked at together
 
 
-@dataclass(slots=True)
-class _Chunk:
-    """The pictures of one task, and their values for the columns of the index."""
+@dataclass(frozen=True)
+class Packed:
+    """What came of the files: the index in the order of the array, rejected files by path, what was noticed."""
 
-    images: list[Pixels] = field(default_factory=list)
-    hashes: list[bytes] = field(default_factory=list)  # of the pixels
-    file_hashes: list[bytes] = field(default_factory=list)
-    paths: list[str] = field(default_factory=list)
-    places: list[Place] = field(default_factory=list)
-    headers: list[Header] = field(default_factory=list)
-    rejected: list[tuple[str, str]] = field(default_factory=list)
-
-    def table(self) -> pa.RecordBatch:
-        widths, heights, channels, _ = zip(*self.headers, strict=True) if self.headers else ((), (), (), ())
-        subsets, labels, groups, *_ = zip(*self.places, strict=True) if self.places else ((), (), ())
-        return pa.record_batch(
-            {
-                "path": pa.array(self.paths, pa.string()),
-                "label": pa.array(labels, pa.string()),
-                "subset": pa.array(subsets, pa.string()),
-                "group": pa.array(groups, pa.string()),
-                "sha256": pa.array(self.hashes, pa.binary(32)),
-                "file_sha256": pa.array(self.file_hashes, pa.binary(32)),
-                "width": pa.array(widths, pa.int32()),
-                "height": pa.array(heights, pa.int32()),
-                "channels": pa.array(channels, pa.int8()),
-            }
-        )
+    index: pa.Table
+    rejected: list[tuple[str, str]]  # path and reason
+    noticed: Noticed
 
 
-Placed = tuple[File, Place]
-
-
-def pack(
-    files: Iterable[Placed], shape: tuple[int, int, int], folder: Path, *, max_pixels: int, threads: int
-) -> tuple[pa.Table, list[tuple[str, str]]]:
+def pack(files: Iterable[Placed], target: Target, folder: Path, *, threads: int) -> Packed:
     """Decode `files` and write `folder/images.npy`, uint8, N x height x width x channels.
 
-    Returns the index, in the order of the array (train, val, test, unlabeled; by path within each; labels as text), and
-    the rejected files with their reasons, by path. Of files with equal paths, the last one that decodes is kept.
+    The order is train, val, test, unlabeled; by path within each; labels are text. Of files with equal paths, the last
+    one that decodes is kept.
     """
-    columns = _Columns()
+    columns, noticed = _Columns(), Noticed()
     rejected: list[tuple[str, str]] = []
     with tempfile.TemporaryFile(buffering=0, dir=folder) as file:
-        scratch = _Scratch(file, math.prod(shape))
+        scratch = Scratch(file, math.prod(target.shape))
         # 1. Decode, in the order of the archive.
-        for chunk in _in_threads(_chunks(files, shape), shape, max_pixels, threads):
+        for chunk in decoded(files, target, threads):
             scratch.append(chunk.images)
             columns.append(chunk.table())
             rejected.extend(chunk.rejected)
+            noticed.add(chunk.noted, chunk.warned)
         scratch.close()
         # 2. Copy the pixels into the order of the paths.
         table = columns.table()
         order = _final_order(table)
-        with (folder / "images.npy").open("wb") as target:
-            head = {"descr": "|u1", "fortran_order": False, "shape": (len(order), *shape)}
-            np.lib.format.write_array_header_1_0(target, head)
-            scratch.copy(order, target)
+        with (folder / "images.npy").open("wb") as array:
+            head = {"descr": "|u1", "fortran_order": False, "shape": (len(order), *target.shape)}
+            np.lib.format.write_array_header_1_0(array, head)
+            scratch.copy(order, array)
     # 3. Bring the index into that order, a column at a time: each old column is freed, so that memory holds the index
     #    once.
     unsorted = {name: table[name] for name in table.column_names}
     del table, scratch
     places = pa.array(order)
-    return pa.table({name: unsorted.pop(name).take(places) for name in list(unsorted)}), sorted(rejected)
-
-
-def _chunks(files: Iterable[Placed], shape: tuple[int, int, int]) -> Iterator[list[Placed]]:
-    at_most = max(1, min(CHUNK_FILES, CHUNK_BYTES // math.prod(shape)))
-    chunk: list[Placed] = []
-    size = 0
-    for placed in files:
-        chunk.append(placed)
-        size += placed[0].size
-        if len(chunk) == at_most or size > CHUNK_BYTES:
-            yield chunk
-            chunk, size = [], 0
-    if chunk:
-        yield chunk
-
-
-def _in_threads(
-    chunks: Iterator[list[Placed]], shape: tuple[int, int, int], max_pixels: int, threads: int
-) -> Iterator[_Chunk]:
-    """Decode the chunks in a pool of threads and yield them in their order; only a few are in memory at a time."""
-    with ThreadPoolExecutor(threads) as pool:
-        waiting: deque[Future[_Chunk]] = deque()
-        for chunk in chunks:
-            if sum(file.size for file, _ in chunk) < SMALL * len(chunk):
-                done: Future[_Chunk] = Future()
-                done.set_result(_decode_all(chunk, shape, max_pixels))
-                waiting.append(done)
-            else:
-                waiting.append(pool.submit(_decode_all, chunk, shape, max_pixels))
-            if len(waiting) > threads:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
-
-
-def _decode_all(files: list[Placed], shape: tuple[int, int, int], max_pixels: int) -> _Chunk:
-    chunk = _Chunk()
-    for file, place in files:
-        try:
-            if place.problem:
-                raise BadImage(place.problem)
-            content = file.read()
-            image, header = decode(content, shape, max_pixels)
-        except (BadImage, BadMember) as error:
-            chunk.rejected.append((file.path, str(error)))
-            continue
-        chunk.images.append(image)
-        chunk.hashes.append(hashlib.sha256(image).digest())  # type: ignore[arg-type]
-        chunk.file_hashes.append(hashlib.sha256(content).digest())
-        chunk.paths.append(file.path)
-        chunk.places.append(place)
-        chunk.headers.append(header)
-    return chunk
+    index = pa.table({name: unsorted.pop(name).take(places) for name in list(unsorted)})
+    return Packed(index, sorted(rejected), noticed)
 
 
 class _Columns:
@@ -161,7 +73,7 @@ class _Columns:
 
     def __init__(self) -> None:
         self._joined: list[pa.Table] = []
-        self._batches: list[pa.RecordBatch] = [_Chunk().table()]
+        self._batches: list[pa.RecordBatch] = [Chunk().table()]
 
     def append(self, batch: pa.RecordBatch) -> None:
         self._batches.append(batch)
@@ -191,62 +103,3 @@ def _final_order(table: pa.Table) -> NDArray[np.int64]:
         last[start : start + len(paths) - 1] = pc.not_equal(paths[:-1], paths[1:]).to_numpy(zero_copy_only=False)
     kept: NDArray[np.int64] = order[last]
     return kept
-
-
-class _Scratch:
-    """Pictures in the order in which they came: in memory while they are few, else in a file."""
-
-    def __init__(self, file: IO[bytes], row_bytes: int) -> None:
-        self._file, self._row_bytes = file, row_bytes
-        rows = max(1, SCRATCH // row_bytes)
-        self._buffer = np.empty((rows, row_bytes), np.uint8)
-        self._filled = self._in_file = 0
-
-    def append(self, images: list[Pixels]) -> None:
-        joined = b"".join(images)  # type: ignore[arg-type]
-        rows = np.frombuffer(joined, np.uint8).reshape(-1, self._row_bytes)
-        while len(rows):
-            if self._filled == len(self._buffer):
-                self._spill()
-            part = rows[: len(self._buffer) - self._filled]
-            self._buffer[self._filled : self._filled + len(part)] = part
-            self._filled += len(part)
-            rows = rows[len(part) :]
-
-    def _spill(self) -> None:
-        left = self._buffer[: self._filled].data.cast("B")
-        while left:  # a disk that is nearly full takes a part, and refuses the rest
-            left = left[self._file.write(left) :]
-        self._in_file += self._filled
-        self._filled = 0
-
-    def close(self) -> None:
-        """End the appending; if pictures are in the file, the rest goes there too and the memory is freed."""
-        if self._in_file:
-            self._spill()
-            self._buffer = self._buffer[:0].copy()
-
-    def copy(self, places: NDArray[np.int64], target: IO[bytes]) -> None:
-        """Write the pictures at these places to `target`, in this order."""
-        if not self._in_file:
-            step = max(1, COPY_BYTES // self._row_bytes)
-            for start in range(0, len(places), step):
-                target.write(self._buffer[places[start : start + step]].data)
-            return
-        # Read without a memory map, whose pages would count as this process's memory, and read pictures that lie
-        # together at once.
-        starts = np.flatnonzero(np.diff(places, prepend=-2) != 1)
-        lengths = np.diff(starts, append=len(places))
-        for first, count in zip(places[starts].tolist(), lengths.tolist(), strict=True):
-            self._file.seek(first * self._row_bytes)
-            for left in range(count * self._row_bytes, 0, -COPY_BYTES):
-                target.write(self._read(min(COPY_BYTES, left)))
-
-    def _read(self, size: int) -> bytes:
-        pieces = b""
-        while len(pieces) < size:  # the system may give less than it is asked for
-            piece = self._file.read(size - len(pieces))
-            if not piece:
-                raise OSError(errno.EIO, "the file of pixels is shorter than what was written to it")
-            pieces += piece
-        return pieces

@@ -9,8 +9,8 @@ from pathlib import PurePosixPath
 from darkroom.config.patterns import Pattern, composed
 from darkroom.intake import tables
 from darkroom.intake.archive import File
+from darkroom.intake.decoding_pool import Placed
 from darkroom.intake.layout import Layout, Place
-from darkroom.intake.packing import Placed
 from darkroom.pictures.decoding import is_hidden, looks_like_image
 
 NO_PATTERN = "a picture that no pattern reaches"

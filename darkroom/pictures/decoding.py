@@ -1,46 +1,44 @@
 """Decodes a picture file to a uint8 array of the wanted size and channels; its first bytes tell the format.
 
 OpenCV decodes JPEG and PNG, the usual formats, seven times faster than Pillow on small files. Pillow decodes all other
-formats, and files that OpenCV would misread without an error (transparency, CMYK).
+formats, and files that OpenCV would misread without an error (transparency, CMYK). What is unusual about a file, and
+what was made of it, is noted.
 """
 
 import io
-import logging
 import struct
-import warnings
+from contextlib import suppress
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
 from darkroom.base.errors import UserError
+from darkroom.pictures.depth import ValueRange, to_8_bits
+from darkroom.pictures.notes import NOTHING, Notes
+from darkroom.pictures.notes import BadImage as BadImage  # for its callers, which know no other module of this room
+from darkroom.pictures.pillow_decoding import FORMATS, decode_with_pillow, profile_of
+from darkroom.pictures.resizing import Resize, resize
 
 Pixels = NDArray[np.uint8]  # height, width, channels
 
 JPEG = (".jpg", ".jpeg", ".jpe", ".jfif", ".pjpeg", ".pjp")
 SUFFIXES = frozenset({*JPEG, ".png", ".bmp", ".webp", ".gif", ".tif", ".tiff", ".ppm", ".pgm", ".pbm", ".pnm"})
-FORMATS = ("JPEG", "PNG", "BMP", "WEBP", "GIF", "TIFF", "PPM")
 MAX_PIXELS = 50_000_000
 
 # `intake.packing` decodes many files at once; OpenCV's own threads would compete with its pool.
 cv2.setNumThreads(1)
 cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # BadImage reports a damaged file
-warnings.filterwarnings("ignore", module=r"PIL\.")
-logging.getLogger("PIL").setLevel(logging.CRITICAL)
-Image.MAX_IMAGE_PIXELS = None  # `read` has its own limit, which it checks before decoding
 
 _PNG_HEADER = struct.Struct(">8s4s4sIIBB")
 _PNG_CHANNELS = {0: 1, 2: 3, 3: 3, 4: 2, 6: 4}
 # Markers of a JPEG's frame header.
 _JPEG_FRAMES = frozenset({0xC0, 0xC1, 0xC2})  # baseline, extended, progressive: libjpeg decodes these
 _JPEG_OTHER_FRAMES = frozenset({0xC3, 0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF})
-
-
-class BadImage(Exception):
-    """The file is not a usable picture; the message says why."""
 
 
 class Header(NamedTuple):
@@ -50,7 +48,17 @@ class Header(NamedTuple):
     width: int
     height: int
     channels: int
-    plain: bool  # OpenCV reads it right
+    plain: bool  # OpenCV reads it right, and nothing about it is worth a note
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a picture file is to become."""
+
+    shape: tuple[int, int, int]  # height, width, channels: 1 is grey, 3 are RGB
+    resize: Resize = "squash"
+    range: ValueRange = None  # as in `depth.to_8_bits`; pictures of 8 bits are left alone
+    max_pixels: int = MAX_PIXELS
 
 
 def looks_like_image(path: str) -> bool:
@@ -64,44 +72,31 @@ def is_hidden(path: str) -> bool:
     return path.startswith((".", "__MACOSX/")) or "/." in path or "/__MACOSX/" in path
 
 
-def decode(data: bytes, shape: tuple[int, int, int], max_pixels: int = MAX_PIXELS) -> tuple[Pixels, Header]:
-    """Decode a picture file to `shape` (height, width, channels; 1 channel is grey, 3 are RGB), uint8.
+def decode(data: bytes, target: Target) -> tuple[Pixels, Header, Notes]:
+    """Decode a picture file to pixels of `target.shape` (uint8); also give its header, upright, and what was noted.
 
-    Shrinks by area interpolation, enlarges by bilinear. 16 bits become 8, a transparent background becomes white, an
-    animation gives its first frame, EXIF orientation is applied. Also returns the header, with width and height of the
-    upright picture. Raises BadImage.
+    16 bits become 8, a transparent background becomes white, a colour profile is converted to sRGB where colours are
+    wanted, an animation gives its first frame, EXIF orientation is applied. Raises BadImage.
     """
-    pixels, header = read(data, shape[2], max_pixels)
-    return resize(pixels, shape), header
+    pixels, header, notes = read(data, target.shape[2], target.max_pixels, target.range)
+    return resize(pixels, target.shape, target.resize), header, notes
 
 
-def read(data: bytes, channels: int, max_pixels: int = MAX_PIXELS) -> tuple[Pixels, Header]:
+def read(
+    data: bytes, channels: int, max_pixels: int = MAX_PIXELS, value_range: ValueRange = None
+) -> tuple[Pixels, Header, Notes]:
     """Decode a picture file in its own size to 1 or 3 channels, else as `decode`. Raises BadImage."""
     header = probe(data)
     if header.width * header.height > max_pixels:
         raise BadImage(f"it is {header.width}x{header.height}, more than extract.max_pixels allows")
+    kind = cv2.IMREAD_GRAYSCALE if channels == 1 else cv2.IMREAD_COLOR_RGB
     if header.plain:
-        kind = cv2.IMREAD_GRAYSCALE if channels == 1 else cv2.IMREAD_COLOR_RGB
-        try:
-            pixels = cv2.imdecode(np.frombuffer(data, np.uint8), kind)
-        except cv2.error:
-            pixels = None
-        if pixels is None:
-            raise BadImage("it does not decode: the file is damaged or cut short")
+        pixels, notes = _decode_with_opencv(data, kind), NOTHING
     else:
-        pixels = _decode_with_pillow(data, channels)
+        pixels, notes = _decode_unusual(data, header, kind, value_range)
     if pixels.shape[:2] != (header.height, header.width):  # EXIF orientation has turned the picture
         header = header._replace(height=pixels.shape[0], width=pixels.shape[1])
-    return (pixels if channels == 3 else pixels[:, :, np.newaxis]), header
-
-
-def resize(pixels: Pixels, shape: tuple[int, int, int]) -> Pixels:
-    """Resize pixels (height x width x channels, uint8) to `shape`, which has the same number of channels."""
-    height, width, _ = shape
-    if pixels.shape[:2] != (height, width):
-        shrinks = pixels.shape[0] >= height and pixels.shape[1] >= width
-        pixels = cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
-    return pixels.reshape(shape)
+    return (pixels if channels == 3 else pixels[:, :, np.newaxis]), header, notes
 
 
 def png(array: Pixels) -> bytes:
@@ -137,7 +132,7 @@ def _probe_jpeg(data: bytes) -> Header:
 @lru_cache(maxsize=256)
 def _jpeg_head(data: bytes) -> Header | None:
     """The size in the frame header; None if `data` ends before it. ISO/IEC 10918-1, annex B."""
-    at, end = 2, len(data) - 9
+    at, end, has_profile = 2, len(data) - 9, False
     while at < end and data[at] == 0xFF:
         marker = data[at + 1]
         if marker in _JPEG_FRAMES:
@@ -146,9 +141,11 @@ def _jpeg_head(data: bytes) -> Header | None:
                 data[at + 7] << 8 | data[at + 8],
                 data[at + 9],
             )
-            return _sized(width, height, channels, plain=channels != 4)
+            return _sized(width, height, channels, plain=channels != 4 and not has_profile)
         if marker in _JPEG_OTHER_FRAMES:
             raise BadImage("it is a lossless or arithmetic-coded JPEG, which is not supported: save it as usual JPEG")
+        if marker == 0xE2 and data[at + 4 : at + 16] == b"ICC_PROFILE\0":
+            has_profile = True
         at += 1 if marker == 0xFF else 2 + (data[at + 2] << 8 | data[at + 3])
     return None
 
@@ -156,12 +153,18 @@ def _jpeg_head(data: bytes) -> Header | None:
 def _probe_png(data: bytes) -> Header:
     if len(data) < _PNG_HEADER.size or data[12:16] != b"IHDR":
         raise BadImage("it is cut short or no PNG")
-    *_, width, height, _, colour = _PNG_HEADER.unpack_from(data)
+    *_, width, height, bits, colour = _PNG_HEADER.unpack_from(data)
     if colour not in _PNG_CHANNELS:
         raise BadImage("it is no valid PNG")
     _check_chunks(data)
-    has_alpha = colour in (4, 6) or b"tRNS" in data[33 : data.find(b"IDAT", 33)]
-    return _sized(width, height, _PNG_CHANNELS[colour], plain=not has_alpha)
+    head = data[33 : data.find(b"IDAT", 33)]
+    plain = bits <= 8 and colour not in (4, 6) and b"tRNS" not in head and b"iCCP" not in head
+    return _sized(width, height, _PNG_CHANNELS[colour], plain=plain)
+
+
+def _has_alpha(data: bytes) -> bool:
+    """Whether a PNG has an alpha channel, or names a colour that is transparent."""
+    return data[25] in (4, 6) or b"tRNS" in data[33 : data.find(b"IDAT", 33)]
 
 
 def _check_chunks(data: bytes) -> None:
@@ -190,23 +193,36 @@ def _sized(width: int, height: int, channels: int, *, plain: bool) -> Header:
     return Header(width, height, channels, plain)
 
 
-def _decode_with_pillow(data: bytes, channels: int) -> Pixels:
-    try:
-        with Image.open(io.BytesIO(data), formats=FORMATS) as opened:
-            picture: Image.Image = ImageOps.exif_transpose(opened)
-            # Mode I means 16 bits in a PGM or PNG; in a TIFF its values have no fixed range, and may be negative.
-            if picture.mode == "F" or (picture.mode == "I" and opened.format == "TIFF"):
-                raise BadImage(
-                    "it holds floating-point, signed or 32-bit values, which have no fixed range: save it with 8 or 16 "
-                    "bits"
-                )
-            if picture.mode in ("I", "I;16", "I;16B", "I;16L"):
-                picture = Image.fromarray((np.asarray(picture, dtype=np.uint32) >> 8).clip(0, 255).astype(np.uint8))
-            if picture.has_transparency_data:
-                background = Image.new("RGBA", picture.size, "white")
-                picture = Image.alpha_composite(background, picture.convert("RGBA"))
-            return np.asarray(picture.convert("L" if channels == 1 else "RGB"))
-    except BadImage:
-        raise
-    except Exception as error:  # as in `_probe_other`
-        raise BadImage(f"it does not decode ({error})") from None
+def _decode_with_opencv(data: bytes, flags: int) -> NDArray[Any]:
+    """Decode a file; 16 bits stay 16 (uint16) if the flags say so. Raises BadImage."""
+    try:  # `suppress` would take a fiftieth of the time of a small picture
+        pixels: NDArray[Any] | None = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+    except cv2.error:
+        pixels = None
+    if pixels is None:
+        raise BadImage("it does not decode: the file is damaged or cut short")
+    return pixels
+
+
+def _decode_unusual(data: bytes, header: Header, kind: int, value_range: ValueRange) -> tuple[Pixels, Notes]:
+    """Decode a file whose header is not plain to the kind that OpenCV calls so; also give what was noted."""
+    jpeg, png = data[:2] == b"\xff\xd8", data[:4] == b"\x89PNG"
+    cmyk = jpeg and header.channels == 4
+    if cmyk:
+        # Pillow is silent about data that end early; OpenCV says it where `decoder_warnings` listens.
+        with suppress(BadImage):
+            _decode_with_opencv(data, cv2.IMREAD_REDUCED_GRAYSCALE_8)
+    if cmyk or (png and _has_alpha(data)) or not (jpeg or png):
+        return decode_with_pillow(data, 1 if kind == cv2.IMREAD_GRAYSCALE else 3, value_range)
+    # 1. Decode; 16 bits stay.
+    pixels, notes = _decode_with_opencv(data, cv2.IMREAD_ANYDEPTH | kind), NOTHING
+    if pixels.dtype == np.uint16:
+        notes = Notes(bits=16, highest=int(pixels.max()))
+        pixels = to_8_bits(pixels, value_range)
+    # 2. Convert the colours.
+    if kind == cv2.IMREAD_COLOR_RGB and header.channels == 3:
+        profile = profile_of(data)
+        notes = notes._replace(profile=profile.name, damaged_profile=profile.damaged)
+        if profile.conversion is not None:
+            pixels = np.asarray(profile.conversion.apply(Image.fromarray(pixels)))
+    return pixels, notes

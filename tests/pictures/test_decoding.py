@@ -9,8 +9,16 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from darkroom.pictures import decoding
-from darkroom.pictures.decoding import BadImage, decode, looks_like_image, probe
+from darkroom.pictures.decoding import BadImage, Target, looks_like_image, probe
+from darkroom.pictures.notes import NOTHING, Notes
+from darkroom.pictures.resizing import resize
 from tests import make
+
+
+def decode(data, shape, **target):
+    """The pixels of a file and its header."""
+    return decoding.decode(data, Target(shape, **target))[:2]
+
 
 LOSSLESS = ["PNG", "BMP", "TIFF", "PPM"]
 LOSSY = ["JPEG", "WEBP", "GIF"]
@@ -125,6 +133,135 @@ def test_16_bit_grey_in_other_formats():
     image = Image.fromarray(np.array([[0, 256, 32768, 65535]], np.uint16))
     for form in ("TIFF", "PPM"):
         assert decode(make.encode(image, form), (1, 4, 1))[0][0, :, 0].tolist() == [0, 1, 128, 255]
+
+
+TWELVE = np.array([[0, 100, 1600, 3000, 4095, 5000]], np.uint16)  # of a sensor of 12 bits, but for the last
+SPREAD = [0, 6, 100, 187, 255, 255]
+
+
+def noted(data, shape, **target):
+    return decoding.decode(data, Target(shape, **target))[2]
+
+
+def tiff_16(pixels):
+    """A TIFF of 16 bits and several channels, which Pillow cannot write. `pixels` are height x width x channels."""
+    height, width, channels = pixels.shape
+    body = pixels.astype("<u2").tobytes()
+    end = 8 + len(body) + 2 + 12 * (11 if channels == 4 else 10) + 4
+    short, long = (3, "<HHLHxx"), (4, "<HHLL")
+    entries = [(256, long, width), (257, long, height), (258, None, end), (259, short, 1), (262, short, 2)]
+    entries += [(273, long, 8), (274, short, 1), (277, short, channels), (278, long, height), (279, long, len(body))]
+    entries += [(338, short, 2)] if channels == 4 else []  # the fourth channel is alpha
+    directory = struct.pack("<H", len(entries))
+    for tag, kind, value in entries:
+        form, packing = kind or (3, "<HHLL")
+        directory += struct.pack(packing, tag, form, 1 if kind else channels, value)
+    return b"II*\0" + struct.pack("<L", 8 + len(body)) + body + directory + bytes(4) + b"\x10\0" * channels
+
+
+GREY_16 = {
+    "png": png([TWELVE.astype(">u2").tobytes()], 16, 0),
+    "tiff": make.encode(Image.fromarray(TWELVE), "TIFF"),
+    "pgm": make.encode(Image.fromarray(TWELVE), "PPM"),
+}
+COLOURS_16 = np.stack([TWELVE, TWELVE[:, ::-1], TWELVE // 2], axis=-1)
+COLOUR_16 = {
+    "png": png([COLOURS_16.astype(">u2").tobytes()], 16, 2),
+    "tiff": tiff_16(COLOURS_16),
+    "png with alpha": png([np.dstack([COLOURS_16, TWELVE * 0 + 65535]).astype(">u2").tobytes()], 16, 6),
+    "tiff with alpha": tiff_16(np.dstack([COLOURS_16, TWELVE * 0 + 65535])),
+}
+
+
+@pytest.mark.parametrize("form", GREY_16)
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_range_of_16_bits_is_spread(form, channels):
+    spread, _ = decode(GREY_16[form], (1, 6, channels), range=(0, 4095))
+    assert spread.tolist() == [[[value] * channels for value in SPREAD]]
+    dark, _ = decode(GREY_16[form], (1, 6, channels))
+    assert dark.tolist() == [[[value // 256] * channels for value in TWELVE[0].tolist()]]
+    lifted, _ = decode(GREY_16[form], (1, 6, channels), range=(1600, 3000))
+    assert lifted[0, :, 0].tolist() == [0, 0, 0, 255, 255, 255]
+
+
+@pytest.mark.parametrize("form", COLOUR_16)
+def test_a_range_of_16_bits_is_spread_in_colour(form):
+    spread, _ = decode(COLOUR_16[form], (1, 6, 3), range=(0, 4095))
+    assert spread[0, :, 0].tolist() == SPREAD
+    assert spread[0, :, 1].tolist() == SPREAD[::-1]
+    assert spread[0, :, 2].tolist() == [0, 3, 50, 93, 127, 156]
+    assert np.array_equal(decode(COLOUR_16[form], (1, 6, 3))[0][0], COLOURS_16[0] >> 8)
+    grey, _ = decode(COLOUR_16[form], (1, 6, 1), range=(0, 4095))
+    # A PNG becomes grey before its values are spread, so that 5,000 counts in full.
+    assert np.abs(grey[0, :, 0] - spread[0] @ np.array([0.299, 0.587, 0.114]))[1:-1].max() <= 1.5
+
+
+@pytest.mark.parametrize("form", ["png", "tiff"])
+def test_a_range_leaves_transparency_to_white(form):
+    pixels = np.array([[[4095, 0, 0, 65535], [4095, 0, 0, 0]]], np.uint16)
+    data = tiff_16(pixels) if form == "tiff" else png([pixels.astype(">u2").tobytes()], 16, 6)
+    assert decode(data, (1, 2, 3), range=(0, 4095))[0].tolist() == [[[255, 0, 0], [255, 255, 255]]]
+
+
+@pytest.mark.parametrize("form", ["PNG", "JPEG", "TIFF", "WEBP"])
+def test_a_range_leaves_8_bits_alone(form):
+    data = make.picture(1, 9, 9, 3, form)
+    assert np.array_equal(decode(data, (9, 9, 3), range=(0, 4095))[0], decode(data, (9, 9, 3))[0])
+
+
+def test_colours_of_16_bits_that_do_not_decode_are_refused_where_a_range_needs_them(monkeypatch):
+    monkeypatch.setattr(decoding.cv2, "imdecode", lambda data, flags: None)
+    with pytest.raises(BadImage, match="its colours of 16 bits do not decode: save it as PNG"):
+        decode(COLOUR_16["tiff"], (1, 6, 3), range=(0, 4095))
+    assert noted(COLOUR_16["tiff"], (1, 6, 3)) == Notes(bits=16)  # the high bytes are there
+
+
+# Notes
+
+
+@pytest.mark.parametrize("form", GREY_16 | COLOUR_16)
+@pytest.mark.parametrize("value_range", [None, (0, 4095)])
+def test_the_highest_value_of_16_bits_is_noted(form, value_range):
+    data = (GREY_16 | COLOUR_16)[form]
+    assert noted(data, (1, 6, 3), range=value_range) == Notes(bits=16, highest=5000)
+
+
+@pytest.mark.parametrize("form", ["PNG", "JPEG", "BMP", "WEBP", "GIF", "TIFF", "PPM"])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_nothing_is_noted_of_a_usual_picture(form, channels):
+    for image in (make.pixels(9, 9, 1), make.pixels(9, 9, 3)):
+        assert noted(make.encode(image, form), (9, 9, channels)) == NOTHING
+
+
+def test_a_picture_whose_alpha_is_0_everywhere_keeps_its_colours():
+    colours = make.pixels(9, 9, 3)
+    for form in ("PNG", "TIFF", "WEBP"):
+        options = {"lossless": True, "exact": True} if form == "WEBP" else {}
+        clear = make.encode(np.dstack([colours, np.zeros((9, 9), np.uint8)]), form, **options)
+        assert np.array_equal(decode(clear, (9, 9, 3))[0], colours)
+        grey = np.asarray(Image.fromarray(colours).convert("L"))
+        assert np.array_equal(decode(clear, (9, 9, 1))[0][..., 0], grey)
+        assert noted(clear, (9, 9, 3)) == noted(clear, (9, 9, 1)) == Notes(clear=True)
+
+
+def test_one_pixel_with_alpha_is_enough_for_white_around_it():
+    alpha = np.zeros((9, 9), np.uint8)
+    alpha[8, 8] = 1
+    data = make.encode(np.dstack([make.pixels(9, 9, 3) // 2, alpha]))
+    assert (decode(data, (9, 9, 3))[0].reshape(-1, 3)[:-1] == 255).all()
+    assert noted(data, (9, 9, 3)) == NOTHING
+
+
+def test_grey_whose_alpha_is_0_everywhere_keeps_its_values():
+    data = make.encode(Image.fromarray(np.array([[[0, 0], [100, 0]]], np.uint8), "LA"))
+    assert decode(data, (1, 2, 1))[0].ravel().tolist() == [0, 100]
+    assert noted(data, (1, 2, 1)) == Notes(clear=True)
+
+
+@pytest.mark.parametrize("how", ["squash", "crop", "pad"])
+def test_a_picture_is_resized_as_the_target_says(how):
+    image = make.pixels(8, 20, 3)
+    assert np.array_equal(decode(make.encode(image), (5, 5, 3), resize=how)[0], resize(image, (5, 5, 3), how))
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import pytest
 
 from darkroom.base import paths
 from darkroom.config.stage_files import ModelFacts
-from darkroom.pictures.decoding import decode
+from darkroom.pictures.decoding import Target, decode
 from darkroom.tracking import registry
 from tests import make, models
 
@@ -19,7 +19,7 @@ def test_the_example_beside_the_model_has_the_colours_of_the_image(project, monk
     assert callable(mlflow.pyfunc.log_model)  # it is loaded when it is first asked for, and then another object
     monkeypatch.setattr(mlflow.pyfunc, "log_model", lambda **given: logged.update(given) or answer)
     registry.log_model()
-    assert np.array_equal(decode(logged["input_example"]["image"][0], (8, 8, 3))[0], image)
+    assert np.array_equal(decode(logged["input_example"]["image"][0], Target((8, 8, 3)))[0], image)
 
 
 @pytest.mark.parametrize("known", [[], ["digits"]])

@@ -1,0 +1,50 @@
+"""Converts colours from a picture's own colour profile (ICC.1) to sRGB, which everything after it takes for granted.
+
+Cameras and telephones write Adobe RGB or Display P3; read as sRGB, their colours are dull.
+"""
+
+import io
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image, ImageCms
+
+from darkroom.base.errors import printable
+
+INTENT = ImageCms.Intent.RELATIVE_COLORIMETRIC
+FLAGS = ImageCms.Flags.BLACKPOINTCOMPENSATION  # the black of a print becomes black, not dark grey
+MAX_NAME = 60  # letters
+# Colours to try a conversion on: a grid of the cube, and all greys.
+_LEVELS = np.array([0, 16, 32, 64, 96, 128, 160, 192, 224, 240, 255], np.uint8)
+_GRID = np.stack(np.meshgrid(_LEVELS, _LEVELS, _LEVELS), axis=-1).reshape(-1, 1, 3)
+_TRIED = np.concatenate([_GRID, np.arange(256, dtype=np.uint8).repeat(3).reshape(-1, 1, 3)])
+
+
+class Profile(NamedTuple):
+    """What a colour profile asks for: nothing (the default), for it is sRGB, or a conversion; or it cannot be used."""
+
+    name: str = ""  # of a profile that is converted
+    conversion: ImageCms.ImageCmsTransform | None = None  # its `apply` takes and gives a Pillow image
+    damaged: bool = False
+
+
+@lru_cache(maxsize=16)  # the pictures of one set mostly carry the same few
+def read_profile(content: bytes, mode: str) -> Profile:
+    """Read the colour profile of a picture of mode "RGB" or "CMYK".
+
+    A profile counts as sRGB, whatever its name, if it moves no colour by more than one level of 255. One that does not
+    fit the mode counts as damaged.
+    """
+    try:
+        profile = ImageCms.ImageCmsProfile(io.BytesIO(content))
+        srgb = ImageCms.createProfile("sRGB")
+        conversion = ImageCms.buildTransform(profile, srgb, mode, "RGB", INTENT, FLAGS)
+        name = printable(ImageCms.getProfileDescription(profile).strip())[:MAX_NAME] or "without a name"
+    except (OSError, ImageCms.PyCMSError):
+        return Profile(damaged=True)
+    if mode == "RGB":
+        converted = np.asarray(conversion.apply(Image.fromarray(_TRIED)), np.int16)
+        if np.abs(converted - _TRIED).max() <= 1:
+            return Profile()
+    return Profile(name, conversion)

@@ -1,0 +1,88 @@
+"""Decodes with Pillow what OpenCV does not read, or would misread without an error."""
+
+import io
+import logging
+import warnings
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageFile, ImageOps
+
+from darkroom.pictures.colour_profiles import Profile, read_profile
+from darkroom.pictures.depth import ValueRange, to_8_bits
+from darkroom.pictures.notes import NOTHING, BadImage, Notes
+
+FORMATS = ("JPEG", "PNG", "BMP", "WEBP", "GIF", "TIFF", "PPM")
+
+warnings.filterwarnings("ignore", module=r"PIL\.")
+logging.getLogger("PIL").setLevel(logging.CRITICAL)
+Image.MAX_IMAGE_PIXELS = None  # `decoding.read` has its own limit, which it checks before decoding
+
+
+def decode_with_pillow(data: bytes, channels: int, value_range: ValueRange) -> tuple[NDArray[np.uint8], Notes]:
+    """Decode a picture file to height x width (1 channel) or height x width x 3, uint8; also give what was noted.
+
+    As `decoding.decode`. Raises BadImage.
+    """
+    try:
+        with Image.open(io.BytesIO(data), formats=FORMATS) as opened:
+            picture, notes = _of_8_bits(opened, data, value_range)
+            # Lay it on white, unless there would be nothing else to see.
+            if picture.has_transparency_data:
+                picture = picture if picture.mode == "RGBA" else picture.convert("RGBA")
+                if picture.getbbox() is None:  # no pixel has an alpha above 0
+                    notes = notes._replace(clear=True)
+                else:
+                    picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
+            content = opened.info.get("icc_profile")
+            if content and channels == 3 and len(picture.getbands()) >= 3:
+                mode = "CMYK" if picture.mode == "CMYK" else "RGB"
+                profile = read_profile(content, mode)
+                notes = notes._replace(profile=profile.name, damaged_profile=profile.damaged)
+                if profile.conversion is not None:
+                    picture = profile.conversion.apply(picture.convert(mode))
+            return np.asarray(picture.convert("L" if channels == 1 else "RGB")), notes
+    except BadImage:
+        raise
+    except Exception as error:  # Pillow's readers may raise anything on a damaged file
+        raise BadImage(f"it does not decode ({error})") from None
+
+
+def profile_of(data: bytes) -> Profile:
+    """The colour profile of a colour picture, JPEG or PNG."""
+    try:
+        with Image.open(io.BytesIO(data), formats=FORMATS) as picture:
+            content = picture.info.get("icc_profile")
+    except Exception:  # as above
+        return Profile(damaged=True)
+    return read_profile(content, "RGB") if content else Profile()
+
+
+def _of_8_bits(opened: ImageFile.ImageFile, data: bytes, value_range: ValueRange) -> tuple[Image.Image, Notes]:
+    """The upright picture in a mode of 8 bits, and what was noted about its values."""
+    # Pillow itself drops the low byte of colours, by a raw mode such as "RGB;16B".
+    low_bytes_dropped = any(";16" in str(tile.args) for tile in opened.tile)
+    picture: Image.Image = ImageOps.exif_transpose(opened)
+    # Mode I means 16 bits in a PGM or PNG; in a TIFF its values have no fixed range, and may be negative.
+    if picture.mode == "F" or (picture.mode == "I" and opened.format == "TIFF"):
+        raise BadImage(
+            "it holds floating-point, signed or 32-bit values, which have no fixed range: save it with 8 or 16 bits"
+        )
+    if picture.mode in ("I", "I;16", "I;16B", "I;16L"):
+        values = np.asarray(picture, np.uint32).clip(0, 2**16 - 1).astype(np.uint16)
+        return Image.fromarray(to_8_bits(values, value_range)), Notes(bits=16, highest=int(values.max()))
+    if not low_bytes_dropped:
+        return picture, NOTHING
+    # OpenCV keeps them. (Its IMREAD_COLOR_RGB gives blue, green, red for a TIFF of 16 bits.)
+    colours = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_ANYDEPTH | cv2.IMREAD_COLOR)
+    if colours is None or colours.dtype != np.uint16 or colours.shape[:2] != picture.size[::-1]:
+        if value_range is not None:
+            raise BadImage("its colours of 16 bits do not decode: save it as PNG")
+        return picture, Notes(bits=16)
+    if value_range is not None:
+        spread = Image.fromarray(to_8_bits(colours[..., ::-1], value_range))
+        if picture.has_transparency_data:
+            spread.putalpha(picture.convert("RGBA").getchannel("A"))
+        picture = spread
+    return picture, Notes(bits=16, highest=int(colours.max()))

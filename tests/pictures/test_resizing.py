@@ -1,0 +1,94 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from darkroom.pictures.resizing import resize
+from tests import make
+
+SIDE = st.integers(1, 60)
+MODES = ["squash", "crop", "pad"]
+
+
+@given(st.sampled_from(MODES), SIDE, SIDE, SIDE, SIDE, st.sampled_from([1, 3]))
+def test_any_size_becomes_the_size_asked_for(how, height, width, to_height, to_width, channels):
+    pixels = make.pixels(height, width, channels) // 2 + 100
+    found = resize(pixels, (to_height, to_width, channels), how)
+    assert found.shape == (to_height, to_width, channels)
+    assert found.dtype == np.uint8
+    assert found.flags.c_contiguous
+    lit = found > 0
+    assert found[lit].min() >= 100  # no value that the picture lacks, but for the black of the canvas
+    rows, columns = lit.any(axis=(1, 2)), lit.any(axis=(0, 2))
+    if how == "pad":
+        # The picture touches two sides, keeps its proportions, and lies in the middle.
+        scale = min(to_height / height, to_width / width)
+        for covered, side, target in ((rows, height, to_height), (columns, width, to_width)):
+            assert covered.sum() == min(target, max(1, round(side * scale)))
+            before, after = int(covered.argmax()), int(covered[::-1].argmax())
+            assert after - before in (0, 1)
+    else:
+        assert lit.all()
+
+
+@given(SIDE, SIDE, st.sampled_from(MODES), st.sampled_from([1, 3]))
+def test_a_picture_of_the_wanted_size_stays_as_it_is(height, width, how, channels):
+    pixels = make.pixels(height, width, channels)
+    assert np.array_equal(resize(pixels, pixels.shape, how), pixels)
+
+
+@given(st.integers(1, 30), st.integers(1, 30), st.integers(1, 4))
+def test_the_modes_agree_where_the_proportions_do(height, width, times):
+    pixels = make.pixels(height * times, width * times, 3)
+    for shape in ((height, width, 3), (height * times * 2, width * times * 2, 3)):
+        squashed, cropped, padded = (resize(pixels, shape, how) for how in MODES)
+        assert np.array_equal(squashed, cropped)
+        assert np.array_equal(squashed, padded)
+
+
+def test_a_crop_is_the_centre():
+    pixels = np.zeros((4, 12, 1), np.uint8)
+    pixels[:, 4:8] = 200
+    assert np.array_equal(resize(pixels, (2, 2, 1), "crop"), np.full((2, 2, 1), 200))
+    assert np.array_equal(resize(pixels.transpose(1, 0, 2), (8, 8, 1), "crop"), np.full((8, 8, 1), 200))
+    pixels[:, 2:10] = 200
+    assert np.array_equal(resize(pixels, (2, 4, 1), "crop"), np.full((2, 4, 1), 200))
+
+
+def test_a_padded_picture_lies_on_black():
+    found = resize(np.full((4, 8, 3), 200, np.uint8), (4, 4, 3), "pad")
+    assert found[:, 0, 0].tolist() == [0, 200, 200, 0]
+    assert (found == found[:, :1, :1]).all()
+
+
+def test_shapes_are_kept_but_for_squash():
+    """A disc stays as high as it is wide."""
+    y, x = np.mgrid[-50:50, -100:100]
+    disc = (255 * (x**2 + y**2 < 40**2)).astype(np.uint8)[..., np.newaxis]
+
+    def proportions(how):
+        lit = resize(disc, (50, 50, 1), how)[..., 0] > 127
+        return lit.any(axis=1).sum() / lit.any(axis=0).sum()
+
+    assert proportions("crop") == pytest.approx(1, abs=0.06)
+    assert proportions("pad") == pytest.approx(1, abs=0.06)
+    assert proportions("squash") == pytest.approx(2, abs=0.1)
+
+
+@pytest.mark.parametrize("size", [(1200, 120), (120, 1200), (1, 5000), (5000, 1), (20_000, 1), (1, 1)])
+@pytest.mark.parametrize("shape", [(28, 28, 1), (224, 64, 3), (1, 50, 3)])
+@pytest.mark.parametrize("how", MODES)
+def test_extreme_shapes_leave_no_side_empty(size, shape, how):
+    found = resize(np.full((*size, shape[2]), 90, np.uint8), shape, how)
+    assert found.shape == shape
+    assert (found > 0).any()
+    assert set(np.unique(found)) <= {0, 90}
+    assert how == "pad" or (found == 90).all()
+
+
+def test_each_mode_shrinks_by_averages():
+    stripes = np.zeros((8, 16, 1), np.uint8)
+    stripes[::2] = 200
+    assert (resize(stripes, (4, 4, 1), "squash") == 100).all()
+    assert (resize(stripes, (4, 4, 1), "crop") == 100).all()
+    assert (resize(stripes, (8, 8, 1), "pad")[2:6] == 100).all()
