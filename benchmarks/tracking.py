@@ -22,7 +22,7 @@ from benchmarks.archives import entry
 from benchmarks.epoch import MODEL, TRAIN
 from benchmarks.fresh import Figures, best, clock, fresh
 from benchmarks.table import Setting, Table
-from darkroom.config.params import Baseline, Errors, Evaluate, Fetch, Inside, Params, Split, Tracking, Tta
+from darkroom.config.params import Baseline, Errors, Evaluate, Fetch, Inside, Params, Tracking, Tta
 
 EPOCHS = 5
 TARGET = 0.02  # of an epoch, at most
@@ -32,7 +32,7 @@ PARAMS = Params(
     dataset="benchmark",
     fetch=Fetch(archive=None),
     extract=packed.EXTRACT,
-    split=Split(seed=42, test=0.2, val=0.25, use_given_test=False),
+    split=packed.SPLIT,
     baseline=Baseline(max_train=5000, seed=42),
     model=MODEL,
     augment=[],

@@ -61,7 +61,11 @@ INDEX = Table(paths.INDEX, ("row", "path", "label", "subset", "sha256", "width",
 REJECTED = Table(paths.REJECTED, ("path", "reason"), texts=("path", "reason"))
 DUPLICATES = Table(paths.DUPLICATES, ("group", "kind", "row", "path", "subset", "label"), texts=("path", "label"))
 SPLIT = Table(paths.SPLIT, ("row", "split"))
-SPLIT_TABLE = Table(paths.SPLIT_TABLE, ("class", "train", "val", "test", "left_out"), texts=("class",))
+SPLIT_TABLE = Table(
+    paths.SPLIT_TABLE,
+    ("class", "train", "val", "test", "left_out", "train_share", "val_share", "test_share"),
+    texts=("class",),
+)
 BASELINE_PREDICTIONS = Table(paths.BASELINE_PREDICTIONS, ("row",), more=True)  # a column for each method
 HISTORY = Table(paths.HISTORY, ("epoch", "train_loss", "train_accuracy", "val_loss", "val_accuracy", "lr"))
 PREDICTIONS = Table(

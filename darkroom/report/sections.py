@@ -19,7 +19,7 @@ from darkroom.config.stage_files import (
     Source,
     TrainingFigures,
 )
-from darkroom.dataset.packed import Images, Labels
+from darkroom.dataset.packed import SPLITS, Images, Labels
 from darkroom.report.rendering import thumbnail
 from darkroom.report.summary import interval
 
@@ -77,14 +77,14 @@ def data(
     """The section on the data set. `shape` is height, width, channels of a stored image."""
     height, width, channels = shape
     kind = "grey" if channels == 1 else "colour"
-    counts = split.set_index("class").sum()
+    counts = split[[*SPLITS, "left_out"]].sum()
     facts = {
         "Title": source.title,
         "Origin": source.origin,
         "Licence": source.license,
         "Images": f"{audit.images:,} ({audit.labelled:,} labelled)",
         "Classes": f"{audit.classes:,}",
-        "Train, val, test": ", ".join(f"{counts[name]:,}" for name in ("train", "val", "test")),
+        "Train, val, test": ", ".join(f"{counts[name]:,}" for name in SPLITS),
         "Smallest class": f"{audit.smallest_class.name} ({audit.smallest_class.images:,})",
         "Largest class": f"{audit.largest_class.name} ({audit.largest_class.images:,})",
     }
@@ -93,6 +93,7 @@ def data(
         "images have copies with equal pixels": audit.duplicates.images,
         "images have a copy under another label": audit.conflicts.images,
         "images are blank": audit.blank,
+        "labelled images are in no split, for they are tied to one of another": int(counts["left_out"]),
     }
     return {
         "words": f"{source.title or source.dataset}: {audit.labelled:,} labelled images of "
@@ -101,7 +102,7 @@ def data(
         "facts": [(name, value) for name, value in facts.items() if value],
         "findings": [f"{count:,} {what}" for what, count in found.items() if count]
         or ["Nothing to report: no unreadable files, no copies, no contradicting labels, no blank images."],
-        "split": table(split, ["class", "train", "val", "test", "left out"]),
+        "split": table(split, [name.replace("_", " ") for name in split.columns]),
         "classes": classes,
         "class_names": listed(classes, 20),
     }
@@ -113,11 +114,16 @@ def training(
     """The section on the training. `layers` is the text of the table of the network's layers."""
     model, settings = facts.model, facts.train
     name = f"{model.name} {model.layers}" if model.name == "cnn" else model.name
+    quick_look = (
+        f" A quick look: trained on {settings.fraction:.3g} of the training images (train.fraction)."
+        if settings.fraction < 1
+        else ""
+    )
     start = f", started from weights ({model.weights})" if model.weights else ""
     return {
         "words": f"{name} with {trained.parameters:,} parameters{start}; {settings.optimizer}, learning rate "
         f"{settings.lr:g}, batches of {settings.batch_size}, {trained.epochs} epochs, the weights of epoch "
-        f"{trained.best_epoch} kept. What the curves show: {curves.fit}.",
+        f"{trained.best_epoch} kept.{quick_look} What the curves show: {curves.fit}.",
         "augmented": bool(facts.augment),
         "layers": layers,
         "history": table(history.rename(columns=lambda name: name.replace("_", " "))),
