@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from darkroom.base.words import listed
+from darkroom.base.words import counted, listed
 from darkroom.config.stage_files import (
     AuditFigures,
     ConfusedPair,
@@ -78,13 +78,15 @@ def data(
     height, width, channels = shape
     kind = "grey" if channels == 1 else "colour"
     counts = split[[*SPLITS, "left_out"]].sum()
+    divided, left_out = max(1, counts[[*SPLITS]].sum()), counted(int(counts["left_out"]), "labelled image")
     facts = {
         "Title": source.title,
         "Origin": source.origin,
         "Licence": source.license,
         "Images": f"{audit.images:,} ({audit.labelled:,} labelled)",
         "Classes": f"{audit.classes:,}",
-        "Train, val, test": ", ".join(f"{counts[name]:,}" for name in SPLITS),
+        "Train, val, test": ", ".join(f"{counts[name]:,} ({counts[name] / divided:.1%})" for name in SPLITS),
+        "Left out": f"{left_out}, with the pixels or the group of one in val or test" if counts["left_out"] else "",
         "Smallest class": f"{audit.smallest_class.name} ({audit.smallest_class.images:,})",
         "Largest class": f"{audit.largest_class.name} ({audit.largest_class.images:,})",
     }
@@ -93,7 +95,6 @@ def data(
         "images have copies with equal pixels": audit.duplicates.images,
         "images have a copy under another label": audit.conflicts.images,
         "images are blank": audit.blank,
-        "labelled images are in no split, for they are tied to one of another": int(counts["left_out"]),
     }
     return {
         "words": f"{source.title or source.dataset}: {audit.labelled:,} labelled images of "
@@ -114,11 +115,8 @@ def training(
     """The section on the training. `layers` is the text of the table of the network's layers."""
     model, settings = facts.model, facts.train
     name = f"{model.name} {model.layers}" if model.name == "cnn" else model.name
-    quick_look = (
-        f" A quick look: trained on {settings.fraction:.3g} of the training images (train.fraction)."
-        if settings.fraction < 1
-        else ""
-    )
+    share = f" A quick look: trained on {100 * settings.fraction:.3g}% of the training images (train.fraction)."
+    quick_look = share if settings.fraction < 1 else ""
     start = f", started from weights ({model.weights})" if model.weights else ""
     return {
         "words": f"{name} with {trained.parameters:,} parameters{start}; {settings.optimizer}, learning rate "

@@ -88,8 +88,8 @@ STEPS |= {f"augment, {name}": {"augment": [{name: settings}]} for name, settings
 # What leaves a step as it is: how many there are, at which rate, what is kept, where it runs (tests of their own).
 OF_THE_COURSE = {
     "epochs", "batch_size", "schedule", "warmup", "milestones", "gamma", "plateau_epochs", "ema", "monitor", "patience",
-    "unfreeze_lr_factor", "keep_epochs", "fraction", "device", "devices", "num_nodes", "strategy", "compile", "memory_share",
-    "threads",
+    "unfreeze_lr_factor", "keep_epochs", "device", "devices", "num_nodes", "strategy", "compile", "memory_share",
+    "threads", "fraction",
 }  # fmt: skip
 
 
