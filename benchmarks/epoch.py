@@ -43,6 +43,7 @@ MODEL = Model(
 )
 TRAIN = Train(
     seed=0,
+    fraction=1.0,
     epochs=1,
     batch_size=128,
     accumulate=1,

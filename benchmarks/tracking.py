@@ -23,7 +23,7 @@ from benchmarks.epoch import MODEL, TRAIN
 from benchmarks.fresh import Figures, best, clock, fresh
 from benchmarks.table import Setting, Table
 from darkroom.config.fetch_archives import Fetch
-from darkroom.config.params import Baseline, Errors, Evaluate, Inside, Params, Split, Tracking, Tta
+from darkroom.config.params import Baseline, Errors, Evaluate, Inside, Params, Tracking, Tta
 
 EPOCHS = 5
 TARGET = 0.02  # of an epoch, at most
@@ -33,7 +33,7 @@ PARAMS = Params(
     dataset="benchmark",
     fetch=Fetch(archive={}),
     extract=packed.EXTRACT,
-    split=Split(seed=42, test=0.2, val=0.25, use_given_test=False),
+    split=packed.SPLIT,
     baseline=Baseline(max_train=5000, seed=42),
     model=MODEL,
     augment=[],

@@ -1,34 +1,47 @@
 """Divide the labelled images into train, validation and test."""
 
-from darkroom.base import paths
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from darkroom.base import paths, torch_setup
 from darkroom.base.console import done, run
+from darkroom.base.words import counted
 from darkroom.config.params import load
 from darkroom.config.stage_tables import SPLIT, SPLIT_TABLE
-from darkroom.dataset import splits
-from darkroom.dataset.packed import SPLITS, load_classes, load_index
+from darkroom.dataset import shares, splits
+from darkroom.dataset.links import NO_PAIRS
+from darkroom.dataset.packed import SPLITS, Rows, load_classes, load_images, load_index
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def main() -> None:
     settings = load()[0].split
-    index, classes = load_index("row", "path", "label", "subset", "sha256"), load_classes()
-    table = splits.split(
-        index,
-        classes,
-        test=settings.test,
-        val=settings.val,
-        seed=settings.seed,
-        use_given_test=settings.use_given_test,
-    )
-    splits.check_leaks(index, table)
-    by_class = splits.table_by_class(index, table, classes)
-    SPLIT.write(table)
+    columns = ["row", "path", "label", "subset", "sha256", "group", *(["file_sha256"] if settings.stable else [])]
+    index, classes = load_index(*columns), load_classes()
+    near = nearly_equal(index) if settings.near_duplicates == "together" else NO_PAIRS
+    division = splits.divide(index, classes, settings, near)
+    splits.check_leaks(index, division.table)
+    by_class = shares.table_by_class(index, division.table, classes)
+    SPLIT.write(division.table)
     SPLIT_TABLE.write(by_class)
-    total = by_class[[*SPLITS, "left_out"]].sum()
-    left_out = f"; {total['left_out']} left out, for the given test has their pixels too" if total["left_out"] else ""
-    done(
-        f"wrote {paths.SPLIT}: {total['train']:,} train, {total['val']:,} val, {total['test']:,} test{left_out}",
-        "dvc repro stats",
-    )
+    total = by_class[[*SPLITS]].sum()
+    written = f"wrote {paths.SPLIT}: {', '.join(f'{total[name]:,} {name}' for name in SPLITS)}"
+    done("\n".join([written, *shares.in_words(division, by_class)]), "dvc repro stats")
+
+
+def nearly_equal(index: "pd.DataFrame") -> Rows:
+    """The pairs of labelled rows whose images are nearly equal, the same on every machine."""
+    torch_setup.torch_for(threads=0, portable=True)
+    from darkroom.dataset import near_duplicates
+
+    labelled = index[index["label"].notna()]
+    rows = labelled.loc[~labelled["sha256"].duplicated(), "row"].to_numpy(np.int64)
+    pairs = near_duplicates.among(load_images(), rows)
+    print(f"{counted(len(pairs), 'pair')} of nearly equal images among {len(rows):,} different ones stay together")
+    return pairs
 
 
 if __name__ == "__main__":

@@ -132,3 +132,11 @@ def edit(path, changes):
         else:
             place[last] = value
     path.write_text(dump(content), encoding="utf-8")
+
+
+def tied(index, groups=None):
+    """The index with a group for each image, None for none, and a hash of each file, all different."""
+    return index.assign(
+        group=pd.array(groups or [None] * len(index), dtype="string"),
+        file_sha256=pd.array([f"file {row}" for row in index["row"]], dtype="string"),
+    )

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks import archives
-from benchmarks.packed import EXTRACT
+from benchmarks.packed import EXTRACT, SPLIT
 from darkroom.base.files import replacing, replacing_folder
 from darkroom.base.processor import cores
 from darkroom.config.catalogue import Entry
@@ -63,7 +63,8 @@ def _extracted(title: str, archive: Path, entry: Entry, *, test: float, val: flo
     with replacing_folder(paths.DATA) as folder:
         extract(archive, entry, EXTRACT, folder, "benchmark")
     index = load_index()
-    table = splits.split(index, load_classes(), test=test, val=val, seed=42, use_given_test=given)
+    settings = SPLIT.model_copy(update={"test": test, "val": val, "use_given_test": given})
+    table = splits.divide(index, load_classes(), settings).table
     rows: dict[str, Rows] = {name: table.loc[table["split"] == name, "row"].to_numpy(np.int64) for name in SPLITS}
     return Sides(title, load_images(), labels_of(index, np.arange(len(index))), rows)
 

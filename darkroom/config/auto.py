@@ -13,7 +13,9 @@ FEWEST_STEPS, MOST_EPOCHS, FEWEST_BATCHES, SMALLEST_BATCH = 300, 100, 16, 8
 def rules(entry: Entry) -> dict[str, Any]:
     """The value of each key that may be `auto`, for use if the data set's recipe does not name the key."""
     return {
-        "split.use_given_test": False,
+        "split.use_given_test": "auto",  # the split finds out whether there is one
+        "split.use_given_val": "auto",
+        "split.stable": False,
         "model.name": "cnn",
         "model.layers": _layers(min(entry.shape[:2])),
         "model.batch_norm": True,

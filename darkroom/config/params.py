@@ -22,6 +22,7 @@ Share = Annotated[float, Field(gt=0, lt=1)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Activation = Literal["relu", "gelu", "tanh", "sigmoid"]
+Given = bool | Literal["auto"]  # auto: where the data set has some, which the split finds out
 Width = Annotated[int, Field(ge=1, le=65536)]
 
 
@@ -37,7 +38,10 @@ class Split(Section):
     seed: Seed
     test: Share
     val: Share
-    use_given_test: bool
+    use_given_test: Given
+    use_given_val: Given
+    near_duplicates: Literal["ignore", "together"]
+    stable: bool
 
 
 class Baseline(Section):
@@ -87,6 +91,7 @@ class Model(Section):
 
 class Train(Section):
     seed: Seed
+    fraction: Annotated[float, Field(gt=0, le=1)]
     epochs: Count
     batch_size: Count
     accumulate: Count

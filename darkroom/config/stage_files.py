@@ -18,7 +18,7 @@ Own = TypeVar("Own", bound="StageFile")
 
 
 # Settings of `train` that a model.json of an earlier version lacks, with the values it was trained with.
-ADDED_SETTINGS = {"freeze_statistics": False}
+ADDED_SETTINGS = {"freeze_statistics": False, "fraction": 1.0}
 
 
 class StageFile(BaseModel):

@@ -65,7 +65,11 @@ REJECTED = Table(paths.REJECTED, ("path", "reason"), texts=("path", "reason"))
 PASSED_OVER = Table(paths.PASSED_OVER, ("folder", "reason", "files", "example"), texts=("folder", "reason", "example"))
 DUPLICATES = Table(paths.DUPLICATES, ("group", "kind", "row", "path", "subset", "label"), texts=("path", "label"))
 SPLIT = Table(paths.SPLIT, ("row", "split"))
-SPLIT_TABLE = Table(paths.SPLIT_TABLE, ("class", "train", "val", "test", "left_out"), texts=("class",))
+SPLIT_TABLE = Table(
+    paths.SPLIT_TABLE,
+    ("class", "train", "val", "test", "left_out", "train_share", "val_share", "test_share"),
+    texts=("class",),
+)
 BASELINE_PREDICTIONS = Table(paths.BASELINE_PREDICTIONS, ("row",), more=True)  # a column for each method
 HISTORY = Table(paths.HISTORY, ("epoch", "train_loss", "train_accuracy", "val_loss", "val_accuracy", "lr"))
 PREDICTIONS = Table(

@@ -130,6 +130,7 @@ def check(model: type[Model], content: Any, *, name: Callable[[str], str], may_b
 
 # From the beginning of pydantic's message to the words that our sentence has after «must be».
 _MUST_BE = {
+    "Input should be 'auto'": "the word auto",
     "Input should be a valid ": "",
     "Input should be ": "",
     "String should match pattern ": "text of the form ",

@@ -112,20 +112,44 @@ def pairs(asked: Rows, versions: Images, training: Rows, training_versions: Imag
     candidates = nearest(spectrum(versions), known, NEAREST, "cosine").rows
     at, column = np.nonzero(candidates >= 0)
     places = candidates[at, column]
-    # 2. Compare each image with its candidates, pixel by pixel.
-    step = max(1, BLOCK // (16 * versions[0].size))
-    distances = np.concatenate(
-        [
-            distance(versions[at[start : start + step]], training_versions[places[start : start + step]], shift)
-            for start in range(0, len(at), step)
-        ]
-    )
-    # 3. Keep the close pairs.
+    # 2. Compare each image with its candidates, pixel by pixel, and keep the close pairs.
+    distances = _distances(versions, at, training_versions, places, shift)
     close = distances <= CLOSE
     table = pd.DataFrame(
         {"row": asked[at[close]], "train_row": training[places[close]], "distance": distances[close].round(4)}
     )
     return table.sort_values(["distance", "row", "train_row"], ignore_index=True)
+
+
+def _distances(
+    first: Images, first_places: Rows, second: Images, second_places: Rows, shift: float
+) -> NDArray[np.float64]:
+    """The `distance` of each pair of small versions, given by their places, some of them at a time."""
+    step = max(1, BLOCK // (16 * first[0].size))
+    starts = range(0, len(first_places), step)
+    parts = [
+        distance(first[first_places[start : start + step]], second[second_places[start : start + step]], shift)
+        for start in starts
+    ]
+    return np.concatenate([np.zeros(0), *parts])
+
+
+def among(images: Images, rows: Rows) -> Rows:
+    """Pairs of nearly equal images among `rows`, which have different pixels: pairs x 2, the lower row first, sorted.
+
+    Of each image the nearest `NEAREST` others are compared. Small versions and spectra are in memory: some 5 KB a row.
+    """
+    if len(rows) < 2:
+        return np.zeros((0, 2), np.int64)
+    small_versions = versions(images, rows)
+    waves = spectrum(small_versions)
+    # Each image is its own nearest neighbour.
+    candidates = nearest(waves, [(np.arange(len(rows)), waves)], NEAREST + 1, "cosine").rows
+    at, column = np.nonzero(candidates >= 0)
+    places = np.stack([at, candidates[at, column]], axis=1)
+    places = np.unique(np.sort(places[places[:, 0] != places[:, 1]], axis=1), axis=0)
+    distances = _distances(small_versions, places[:, 0], small_versions, places[:, 1], scale(images))
+    return np.sort(rows[places[distances <= CLOSE]], axis=1)
 
 
 def table(

@@ -1,99 +1,151 @@
-"""Divides images into train, validation and test: stratified, seeded, never with equal pixels in two splits."""
+"""Divides images into train, validation and test: stratified, seeded, and never with tied images in two splits."""
 
-import math
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from sklearn.model_selection import train_test_split
+from numpy.typing import NDArray
 
 from darkroom.base.errors import UserError
-from darkroom.dataset.packed import SPLITS, Labels, Rows
+from darkroom.config.params import Split
+from darkroom.dataset import class_sizes, stable_split, stratified
+from darkroom.dataset.links import NO_PAIRS, Links
+from darkroom.dataset.packed import Rows, SplitName, labels_of
+
+Sides = NDArray[np.object_]  # the split of each image
+
+UNDECIDED, LEFT_OUT = "", "left_out"
+THROUGH_OTHERS = "tied through others to"
 
 
-def split(
-    index: pd.DataFrame, classes: list[str], *, test: float, val: float, seed: int, use_given_test: bool
-) -> pd.DataFrame:
-    """Divide the labelled rows in two stratified steps: the share `test` of all, then the share `val` of the rest.
+@dataclass(frozen=True)
+class Division:
+    """A split, and how it came about.
 
-    Images with equal pixels count as one and stay together, so copies can make a class's shares inexact. With
-    `use_given_test` the test split is the data set's own test images and the first step is left out. Another image with
-    the same pixels as one of them is left out, else it would be trained on and then tested.
-
-    Returns the columns row and split, sorted by row. Raises UserError for a class too small to divide.
+    `table` has the columns row and split, sorted by row. `kept` are the splits that the data set gives itself; `shares`
+    are the wanted shares of the others, of the images in these. `left_out` counts images by reason. `exact` says that
+    every class has its shares to within one image.
     """
-    # 1. Set the data set's own test images apart.
-    labelled = index[index["label"].notna()]
-    if use_given_test:
-        given = labelled["subset"] == "test"
-        if not given.any():
+
+    table: pd.DataFrame
+    kept: tuple[SplitName, ...]
+    shares: dict[SplitName, float]
+    left_out: dict[str, int]
+    exact: bool
+
+
+def divide(index: pd.DataFrame, classes: list[str], settings: Split, near: Rows = NO_PAIRS) -> Division:
+    """Divide the labelled rows by class: the share `test` of all, then `val` of the rest; what is left is train.
+
+    Images with equal pixels, of one group, or in `near` (pairs of rows) are a unit, which stays together. The data
+    set's own test and val are kept as the settings say; images elsewhere that are tied to one in them are left out.
+    With `stable` an image's split follows from its own bytes or its group's name.
+
+    Raises UserError for a class that cannot be in every split, and for a given test or val that does not exist.
+    """
+    # 1. Keep the data set's own test and val, and leave out what is tied to them.
+    images = index[index["label"].notna()].reset_index(drop=True)
+    labels, links = labels_of(images, np.arange(len(images))), Links.of(images, near)
+    kept = _kept(images["subset"], settings)
+    sides = np.full(len(images), UNDECIDED, object)
+    for name in kept:
+        sides[(images["subset"] == name).to_numpy(bool)] = name
+    units = links.units()
+    left_out = _give_way(sides, kept, links, None if settings.stable else units)
+    # 2. Divide the others.
+    rest = sides == UNDECIDED
+    steps = _steps(settings, kept, len(images), int(rest.sum()))
+    if settings.stable:
+        sides[rest] = stable_split.sides(images[rest], steps, settings.seed)
+        left_out += _give_way(sides, tuple(steps), links, None)
+        is_exact = False
+    else:
+        parts = labels[rest], units[rest], links.pixels[rest]
+        class_sizes.check(*parts, classes, splits=1 + len(steps))
+        sides[rest], is_exact = stratified.divide(*parts, steps, settings.seed)
+    # 3. Make the table.
+    class_sizes.check_divided(labels[rest], sides[rest], ["train", *steps], classes, settings.stable)
+    chosen = sides != LEFT_OUT
+    table = pd.DataFrame({"row": images["row"][chosen], "split": sides[chosen]}).astype(
+        {"row": "int64", "split": "str"}
+    )
+    return Division(
+        table=table.sort_values("row", ignore_index=True),
+        kept=kept,
+        shares=stratified.shares(steps),
+        left_out=dict(left_out),
+        exact=is_exact,
+    )
+
+
+def _kept(subsets: "pd.Series[str]", settings: Split) -> tuple[SplitName, ...]:
+    """The splits that are the data set's own: test before val, which is their order of precedence."""
+    kept: list[SplitName] = []
+    names: tuple[SplitName, ...] = ("test", "val")
+    for name in names:
+        given, wanted = bool((subsets == name).any()), getattr(settings, f"use_given_{name}")
+        if wanted is True and not given:
             raise UserError(
-                "params.yaml: split.use_given_test is true, but the data set has no test images of its own: "
-                "set it to false, or name their folder as `test:` in datasets.yaml"
+                f"params.yaml: split.use_given_{name} is true, but the data set has no {name} images of its own: set "
+                f"it to auto or false, or name their folder as `{name}:` in datasets.yaml"
             )
-        fixed = labelled[given]
-        labelled = labelled[~given & ~labelled["sha256"].isin(fixed["sha256"])]
-    # 2. Number the others by their pixels, from 0 in order of first appearance: copies get one number.
-    pixels = labelled["sha256"].factorize()[0]
-    labels = labelled.loc[~labelled["sha256"].duplicated(), "label"].to_numpy(np.int64)
-    rest = 1.0 if use_given_test else 1 - test
-    _check_sizes(labels, classes, min(val * rest, (1 - val) * rest, 1.0 if use_given_test else test))
-    # 3. Take test, then val; the rest is train.
-    images, side = np.arange(len(labels)), np.full(len(labels), "train", object)
-    if not use_given_test:
-        images, tested, labels = _divide(images, labels, test, seed)
-        side[tested] = "test"
-    _, validated, _ = _divide(images, labels, val, seed)
-    side[validated] = "val"
-    table = pd.DataFrame({"row": labelled["row"], "split": side[pixels]})
-    if use_given_test:
-        table = pd.concat([table, pd.DataFrame({"row": fixed["row"], "split": "test"})])
-    return table.astype({"row": "int64", "split": "str"}).sort_values("row", ignore_index=True)
+        if given and wanted is not False:
+            kept.append(name)
+    return tuple(kept)
 
 
-def _divide(images: Rows, labels: Labels, share: float, seed: int) -> tuple[Rows, Rows, Labels]:
-    """Take a stratified `share` of the images. Returns the images left, those taken, and the labels of those left."""
-    try:
-        left, taken, labels_left, _ = train_test_split(
-            images, labels, test_size=share, stratify=labels, random_state=seed
-        )
-    except ValueError:  # scikit-learn rounds the share up, and a few images leave too little for the rest
-        raise UserError(
-            f"too few different images to divide: {len(images)} cannot give a share of {share} with every class on "
-            "both sides: add images, or change split.test and split.val"
-        ) from None
-    return left, taken, labels_left
+def _give_way(sides: Sides, names: Sequence[str], links: Links, units: NDArray[np.int64] | None) -> Counter[str]:
+    """Leave out, in place, images that are tied to one in the splits `names`, the first of which wins.
+
+    Returns how many, by reason. With `units` (N), images that are tied through others are left out too.
+    """
+    reasons = Counter[str]()
+    for name in names:
+        holds = sides == name
+        ties = links.touching(holds)
+        if units is not None:
+            ties[THROUGH_OTHERS] = np.isin(units, units[holds])
+        for tie, touching in ties.items():
+            yields = touching & ~holds & (sides != LEFT_OUT)
+            sides[yields] = LEFT_OUT
+            if yields.any():
+                reasons[f"{tie} a {name} image"] += int(yields.sum())
+    return reasons
 
 
-def _check_sizes(labels: Labels, classes: list[str], smallest_share: float) -> None:
-    needed = max(2, math.ceil(round(1 / max(smallest_share, 1e-12), 6)))  # fewer would make a split less than one image
-    counts = np.bincount(labels, minlength=len(classes))
-    small = [f"{classes[label]} ({counts[label]})" for label in np.flatnonzero(counts < needed)]
-    if small:
-        raise UserError(
-            f"too few different images to divide: class {', '.join(small[:10])}; each class needs at least {needed}, "
-            "one for every split: add images, remove the class, or change split.test and split.val"
-        )
+def _steps(settings: Split, kept: tuple[SplitName, ...], images: int, rest: int) -> dict[SplitName, float]:
+    """The splits that are taken one after the other, each with its share of the images that are left; then comes train.
+
+    Beside a given val, test is a share of all `images`, taken from the `rest`, except in a stable split, where shares
+    must not depend on how many images there are.
+    """
+    steps: dict[SplitName, float] = {}
+    if "test" not in kept:
+        steps["test"] = settings.test
+        if "val" in kept and not settings.stable:
+            steps["test"] = settings.test * images / max(1, rest)
+            if steps["test"] >= 1:
+                raise UserError(
+                    f"params.yaml: split.test is {settings.test} of all {images:,} images, but beside the data set's "
+                    f"own val there are only {rest:,}: lower split.test, or set split.use_given_val to false"
+                )
+    if "val" not in kept:
+        steps["val"] = settings.val
+    return steps
 
 
 def check_leaks(index: pd.DataFrame, table: pd.DataFrame) -> None:
-    """Raise UserError if images with equal pixels are in two splits."""
+    """Raise UserError if images with equal pixels, or of one group, are in two splits."""
     rows = table["row"].to_numpy(np.int64)
-    joined = pd.DataFrame({"pixels": index["sha256"].factorize()[0][rows], "split": table["split"]})
-    sides = joined.drop_duplicates()
-    leaked = rows[joined["pixels"].isin(sides.loc[sides["pixels"].duplicated(), "pixels"])]
-    if len(leaked):
-        first = index["path"].iloc[leaked[0]]
-        raise UserError(
-            f"{len(leaked)} images stand in two splits with equal pixels, the first being {first}: "
-            "the test would not be honest, so nothing was written"
-        )
-
-
-def table_by_class(index: pd.DataFrame, split_table: pd.DataFrame, classes: list[str]) -> pd.DataFrame:
-    """The number of images by class and split; `left_out` counts labelled images in no split."""
-    labelled = index.loc[index["label"].notna(), ["row", "label"]].merge(split_table, on="row", how="left")
-    labelled["split"] = labelled["split"].fillna("left_out")
-    counts = labelled.groupby(["label", "split"]).size().unstack(fill_value=0)
-    counts = counts.reindex(index=range(len(classes)), columns=[*SPLITS, "left_out"], fill_value=0)
-    counts.insert(0, "class", classes)
-    return counts.reset_index(drop=True)
+    for column, what in (("sha256", "with equal pixels"), ("group", "with others of their group")):
+        numbers = index[column].factorize()[0][rows]
+        joined = pd.DataFrame({"number": numbers, "split": table["split"]})
+        pairs = joined[numbers >= 0].drop_duplicates()
+        leaked = rows[joined["number"].isin(pairs.loc[pairs["number"].duplicated(), "number"])]
+        if len(leaked):
+            raise UserError(
+                f"{len(leaked):,} images stand in two splits {what}, the first being {index['path'].iloc[leaked[0]]}: "
+                "the test would not be honest, so nothing was written"
+            )

@@ -44,8 +44,8 @@ class Noticed:
         if self.deep and value_range is None and 0 < self.highest <= FULL * SMALL_PART:
             bits = self.highest.bit_length()
             yield (
-                f"the stored values of {counted(self.deep, 'picture')} with 16 bits reach {self.highest:,} of {FULL:,}, "
-                f"so that they become dark: to spread them, write range: [0, {2**bits - 1}]"
+                f"the stored values of {counted(self.deep, 'picture')} with 16 bits reach {self.highest:,} of "
+                f"{FULL:,}, so that they become dark: to spread them, write range: [0, {2**bits - 1}]"
             )
         for what, count in sorted(self.counts.items()):
             yield f"{counted(count, 'picture')} {what}, the first being {listed([self.first[what]])}"

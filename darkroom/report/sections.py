@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from darkroom.base.words import listed
+from darkroom.base.words import counted, listed
 from darkroom.config.catalogue import Entry
 from darkroom.config.stage_files import (
     AuditFigures,
@@ -20,7 +20,7 @@ from darkroom.config.stage_files import (
     Source,
     TrainingFigures,
 )
-from darkroom.dataset.packed import Images, Labels
+from darkroom.dataset.packed import SPLITS, Images, Labels
 from darkroom.report.rendering import thumbnail
 from darkroom.report.summary import interval
 
@@ -78,14 +78,16 @@ def data(
     """The section on the data set."""
     height, width, channels = entry.shape
     kind = "grey" if channels == 1 else "colour"
-    counts = split.set_index("class").sum()
+    counts = split[[*SPLITS, "left_out"]].sum()
+    divided, left_out = max(1, counts[[*SPLITS]].sum()), counted(int(counts["left_out"]), "labelled image")
     facts = {
         "Title": entry.title,
         "Origin": source.origin,
         "Licence": entry.license,
         "Images": f"{audit.images:,} ({audit.labelled:,} labelled)",
         "Classes": f"{audit.classes:,}",
-        "Train, val, test": ", ".join(f"{counts[name]:,}" for name in ("train", "val", "test")),
+        "Train, val, test": ", ".join(f"{counts[name]:,} ({counts[name] / divided:.1%})" for name in SPLITS),
+        "Left out": f"{left_out}, with the pixels or the group of one in val or test" if counts["left_out"] else "",
         "Smallest class": f"{audit.smallest_class.name} ({audit.smallest_class.images:,})",
         "Largest class": f"{audit.largest_class.name} ({audit.largest_class.images:,})",
     }
@@ -102,7 +104,7 @@ def data(
         "facts": [(name, value) for name, value in facts.items() if value],
         "findings": [f"{count:,} {what}" for what, count in found.items() if count]
         or ["Nothing to report: no unreadable files, no copies, no contradicting labels, no blank images."],
-        "split": table(split, ["class", "train", "val", "test", "left out"]),
+        "split": table(split, [name.replace("_", " ") for name in split.columns]),
         "classes": classes,
         "class_names": listed(classes, 20),
     }
@@ -114,11 +116,13 @@ def training(
     """The section on the training. `layers` is the text of the table of the network's layers."""
     model, settings = facts.model, facts.train
     name = f"{model.name} {model.layers}" if model.name == "cnn" else model.name
+    share = f" A quick look: trained on {100 * settings.fraction:.3g}% of the training images (train.fraction)."
+    quick_look = share if settings.fraction < 1 else ""
     start = f", started from weights ({model.weights})" if model.weights else ""
     return {
         "words": f"{name} with {trained.parameters:,} parameters{start}; {settings.optimizer}, learning rate "
         f"{settings.lr:g}, batches of {settings.batch_size}, {trained.epochs} epochs, the weights of epoch "
-        f"{trained.best_epoch} kept. What the curves show: {curves.fit}.",
+        f"{trained.best_epoch} kept.{quick_look} What the curves show: {curves.fit}.",
         "augmented": bool(facts.augment),
         "layers": layers,
         "history": table(history.rename(columns=lambda name: name.replace("_", " "))),

@@ -15,9 +15,10 @@ from darkroom.base.errors import UserError
 from darkroom.base.files import fingerprint, sha256, write_text
 from darkroom.base.words import counted
 from darkroom.config.catalogue import Entry
-from darkroom.config.params import Params
+from darkroom.config.params import Params, Train
 from darkroom.config.stage_files import ModelFacts, Stats
-from darkroom.dataset.packed import Images, labels_of, load_classes, load_images, load_index, load_split
+from darkroom.dataset import fraction
+from darkroom.dataset.packed import Images, Rows, labels_of, load_classes, load_images, load_index, load_split
 from darkroom.network import architectures, layer_table
 from darkroom.training import agreement, loop, outputs
 from darkroom.training.batches import Batches
@@ -48,14 +49,21 @@ class Trained:
 
     facts: ModelFacts
     result: Result
+    images: int  # trained on
 
     def in_words(self) -> str:
         """What was written, in one line."""
         history, best = self.result.history, self.result.best_epoch
         return (
             f"wrote {paths.WEIGHTS} ({self.facts.parameters:,} parameters, best of {len(history)} epochs: {best}, "
-            f"{history[best - 1]['val_accuracy']:.2%} on val) and {paths.MODEL}"
+            f"{history[best - 1]['val_accuracy']:.2%} on val) and {paths.MODEL}{self._quick_look()}"
         )
+
+    def _quick_look(self) -> str:
+        share = self.facts.train.fraction
+        if share == 1:
+            return ""
+        return f"\na quick look: trained on {counted(self.images, 'image')} alone, for train.fraction is {share:g}"
 
 
 def train(params: Params, entry: Entry, open_record: OpenRecord) -> Trained | None:
@@ -70,7 +78,7 @@ def train(params: Params, entry: Entry, open_record: OpenRecord) -> Trained | No
     recipe, facts = from_parameters(params, entry, classes, Stats.read(paths.STATS))
     decisive = decisive_files()
     agreement.require(facts, decisive)
-    rows = {name: load_split(name) for name in ("train", "val")}
+    rows = {"train": training_rows(params.train), "val": load_split("val")}
     data = recipe.data(images, rows, {name: labels_of(index, rows[name]) for name in rows})
     if not recipe.fabric.is_global_zero:
         loop.fit(recipe, data["train"], data["val"], resume=recipe.fabric.broadcast(None))
@@ -93,7 +101,15 @@ def train(params: Params, entry: Entry, open_record: OpenRecord) -> Trained | No
         write_text(paths.LAYERS, layers + "\n")
         record.trained(sha256(paths.WEIGHTS), params.tracking.register_as)
     checkpoint.clear()
-    return Trained(facts, result)
+    return Trained(facts, result, len(rows["train"]))
+
+
+def training_rows(settings: Train) -> Rows:
+    """The rows to train on: the split train, or the share of it that the settings ask for."""
+    rows = load_split("train")
+    if settings.fraction == 1:
+        return rows
+    return fraction.take(load_index("row", "label", "sha256", "group"), rows, settings.fraction, settings.seed)
 
 
 def checked_images(entry: Entry) -> Images:

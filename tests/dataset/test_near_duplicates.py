@@ -97,3 +97,17 @@ def test_small_versions_keep_their_proportions():
     images = np.zeros((2, 64, 200, 3), np.uint8)
     assert near_duplicates.small(images).shape == (2, 10, 32, 3)
     assert len(near_duplicates.small(images[:0])) == 0
+
+
+def test_near_copies_within_one_set_are_found_as_pairs_of_rows():
+    images = scenes(40)
+    images[31] = images[7] + 2
+    images[12] = shifted(images[7])
+    rows = np.concatenate([np.arange(5, 15), np.arange(25, 40)])
+    assert near_duplicates.among(images, rows).tolist() == [[7, 12], [7, 31], [12, 31]]
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 3])
+def test_few_images_have_few_pairs(count):
+    images = np.repeat(scenes(1), 3, axis=0) + np.arange(3, dtype=np.uint8)[:, None, None, None]
+    assert len(near_duplicates.among(images, np.arange(count))) == count * (count - 1) // 2

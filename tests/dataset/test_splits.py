@@ -5,17 +5,28 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from darkroom.base.errors import UserError
+from darkroom.config.params import Split
 from darkroom.dataset import splits
 from darkroom.dataset.packed import SPLITS
 from tests import make
 
-DEFAULT = {"test": 0.2, "val": 0.25, "seed": 42, "use_given_test": False}
+DEFAULT = {
+    "seed": 42, "test": 0.2, "val": 0.25, "use_given_test": "auto", "use_given_val": "auto",
+    "near_duplicates": "ignore", "stable": False,
+}  # fmt: skip
 SHARES = st.sampled_from([0.05, 0.1, 0.2, 0.25, 0.3, 0.5, 0.7, 0.9])
+NO_PAIRS = np.zeros((0, 2), np.int64)
+
+
+def divide(index, classes=None, near=NO_PAIRS, **changes):
+    count = int(index["label"].max()) + 1
+    index = index if "group" in index else make.tied(index)
+    classes = classes or [f"class {label}" for label in range(count)]
+    return splits.divide(index, classes, Split(**DEFAULT | changes), near)
 
 
 def split(index, classes=None, **changes):
-    count = int(index["label"].max()) + 1
-    return splits.split(index, classes or [f"class {label}" for label in range(count)], **DEFAULT | changes)
+    return divide(index, classes, **changes).table
 
 
 def labelled(counts):
@@ -64,11 +75,12 @@ def copied(draw):
 
 @given(copied(), st.booleans(), st.integers(0, 5))
 def test_no_pixels_stand_in_two_splits(index, use_given_test, seed):
+    index = make.tied(index)
     try:
-        table = splits.split(index, ["a", "b", "c"], **DEFAULT | {"use_given_test": use_given_test, "seed": seed})
+        table = split(index, ["a", "b", "c"], use_given_test=use_given_test, seed=seed)
     except UserError:
         assume(False)
-    splits.check_leaks(index, table) if not use_given_test else None
+    splits.check_leaks(index, table)
     joined = table.merge(index, on="row")
     outside = joined[joined["split"] != "test"] if use_given_test else joined
     assert (outside.groupby("sha256")["split"].nunique() <= 1).all()
@@ -119,14 +131,13 @@ def test_train_copies_of_given_test_images_are_left_out():
     index = make.index_of([0, 1] * 40, hashes, ["train"] * 60 + ["test"] * 20)
     table = split(index, use_given_test=True)
     assert set(range(80)) - set(table["row"]) == {3, 17}
-    splits.check_leaks(index, table)
-    counts = splits.table_by_class(index, table, ["a", "b"])
-    assert counts["left_out"].tolist() == [0, 2]
+    splits.check_leaks(make.tied(index), table)
 
 
-def test_a_given_test_that_does_not_exist_is_refused():
-    with pytest.raises(UserError, match=r"split\.use_given_test is true, but the data set has no test images"):
-        split(labelled([40, 40]), use_given_test=True)
+@pytest.mark.parametrize("name", ["test", "val"])
+def test_a_given_split_that_does_not_exist_is_refused(name):
+    with pytest.raises(UserError, match=rf"split\.use_given_{name} is true, but the data set has no {name} images"):
+        split(labelled([40, 40]), **{f"use_given_{name}": True})
 
 
 def test_all_copies_of_an_image_go_to_one_side():
@@ -142,26 +153,7 @@ def test_contradicting_copies_go_to_one_side():
     index = make.index_of([0] * 20 + [1] * 20 + [1] * 20 + [0] * 20, hashes)
     table = split(index)
     assert len(table) == 80
-    splits.check_leaks(index, table)
-
-
-def test_classes_too_small_are_named_with_their_counts():
-    with pytest.raises(UserError) as caught:
-        split(labelled([20, 4, 20, 1]), ["ant", "bee", "cat", "dog"])
-    assert "class bee (4), dog (1); each class needs at least 5" in str(caught.value)
-    assert make.is_one_line(str(caught.value))
-
-
-def test_copies_do_not_make_a_class_large_enough():
-    index = make.index_of([0] * 20 + [1] * 20, [*range(20), *[99] * 20])
-    with pytest.raises(UserError, match=r"class class 1 \(1\)"):
-        split(index)
-
-
-def test_a_class_that_is_only_in_the_given_test_is_named():
-    index = make.index_of([0] * 20 + [1] * 20 + [2] * 5, subsets=["train"] * 40 + ["test"] * 5)
-    with pytest.raises(UserError, match=r"class class 2 \(0\)"):
-        split(index, use_given_test=True)
+    splits.check_leaks(make.tied(index), table)
 
 
 SHARES = st.floats(0, 1, exclude_min=True, exclude_max=True) | st.floats(0.01, 0.99) | st.sampled_from([5e-324, 1e-200])
@@ -177,7 +169,7 @@ def test_small_classes_and_odd_shares_split_or_are_refused_in_one_line(counts, t
 
 
 def test_a_leak_is_caught_and_its_first_image_named():
-    index = make.index_of([0, 0, 1, 1], [1, 2, 3, 2])
+    index = make.tied(make.index_of([0, 0, 1, 1], [1, 2, 3, 2]))
     table = pd.DataFrame({"row": range(4), "split": ["train", "train", "val", "test"]})
     with pytest.raises(
         UserError, match=r"2 images stand in two splits with equal pixels, the first being train/1\.png"
@@ -186,14 +178,128 @@ def test_a_leak_is_caught_and_its_first_image_named():
     splits.check_leaks(index, table.assign(split=["train", "train", "val", "train"]))
 
 
-def test_the_table_counts_every_labelled_image():
-    index = make.index_of([0, 0, 1, 1, None, 2])
-    table = pd.DataFrame({"row": [0, 1, 2], "split": ["train", "test", "val"]})
-    counts = splits.table_by_class(index, table, ["a", "b", "c"])
-    assert counts.to_dict("list") == {
-        "class": ["a", "b", "c"],
-        "train": [1, 0, 0],
-        "val": [0, 1, 0],
-        "test": [1, 0, 0],
-        "left_out": [0, 1, 1],
+def test_a_group_in_two_splits_is_caught():
+    index = make.tied(make.index_of([0, 0, 1, 1]), ["a", None, "a", None])
+    table = pd.DataFrame({"row": range(4), "split": ["train", "train", "val", "test"]})
+    with pytest.raises(UserError, match=r"2 images stand in two splits with others of their group, .* train/0\.png"):
+        splits.check_leaks(index, table)
+    splits.check_leaks(index, table.assign(split=["val", "train", "val", "test"]))
+
+
+@st.composite
+def grouped(draw):
+    """An index with groups, copies, and some images in the makers' own test and val; and pairs of near images."""
+    count = draw(st.integers(30, 120))
+
+    def several(values):
+        return draw(st.lists(st.sampled_from(values), min_size=count, max_size=count))
+
+    labels, hashes = several([0, 0, 1, None]), several(range(3 * count))
+    groups = several([None, *map(str, range(count // draw(st.integers(1, 4))))])
+    subsets = several(["train"] * 12 + draw(st.sampled_from([["train"], ["test"], ["val"], ["test", "val"]])))
+    rows = [row for row, label in enumerate(labels) if label is not None]
+    near = draw(st.lists(st.tuples(st.sampled_from(rows), st.sampled_from(rows)), max_size=4)) if rows else []
+    return make.tied(make.index_of(labels, hashes, subsets), groups), np.array(near, np.int64).reshape(-1, 2)
+
+
+@given(grouped(), st.booleans(), st.integers(0, 3))
+def test_nothing_that_is_tied_stands_in_two_splits(found, stable, seed):
+    index, near = found
+    try:
+        division = divide(index, ["a", "b"], near=near, stable=stable, seed=seed)
+    except UserError:
+        assume(False)
+    side = division.table.set_index("row")["split"]
+    joined = index[index["label"].notna()].assign(split=lambda images: side.reindex(images["row"]).to_numpy())
+    for column in ("sha256", "group"):
+        assert (joined[joined["split"].notna()].groupby(column)["split"].nunique() <= 1).all()
+    for one, other in near:
+        assert len({side.get(one), side.get(other)} - {None}) <= 1
+    # The makers' test is whole; what is left out is counted.
+    given_test = set(joined.loc[joined["subset"] == "test", "row"])
+    assert not given_test or set(side.index[side == "test"]) == given_test
+    assert sum(division.left_out.values()) == joined["split"].isna().sum()
+    assert divide(index, ["a", "b"], near=near, stable=stable, seed=seed).table.equals(division.table)
+
+
+def test_a_given_val_is_kept_and_test_is_its_share_of_all():
+    index = make.index_of([0, 1] * 50, subsets=["train"] * 80 + ["val"] * 20)
+    division = divide(index)
+    table = division.table
+    assert table.loc[table["split"] == "val", "row"].tolist() == list(range(80, 100))
+    assert table["split"].value_counts().to_dict() == {"train": 60, "val": 20, "test": 20}
+    assert division.kept == ("val",)
+    assert division.shares == pytest.approx({"train": 0.75, "test": 0.25})
+
+
+def test_a_given_val_may_be_divided_like_the_rest():
+    index = make.index_of([0, 1] * 50, subsets=["train"] * 80 + ["val"] * 20)
+    assert split(index, use_given_val=False).equals(split(index.assign(subset="train")))
+
+
+def test_both_given_leaves_the_rest_to_train():
+    index = make.index_of([0, 1] * 6, subsets=["train"] * 4 + ["val"] * 4 + ["test"] * 4)
+    division = divide(index)
+    assert division.table["split"].tolist() == ["train"] * 4 + ["val"] * 4 + ["test"] * 4
+    assert (division.kept, division.shares) == (("test", "val"), {"train": 1.0})
+
+
+def test_a_share_that_the_rest_cannot_give_is_refused():
+    index = make.index_of([0, 1] * 50, subsets=["train"] * 20 + ["val"] * 80)
+    with pytest.raises(UserError, match=r"split\.test is 0\.2 of all 100 images, but beside .* own val .* only 20"):
+        split(index)
+
+
+def test_what_is_tied_to_a_given_test_then_val_is_left_out_and_counted_by_reason():
+    subsets = ["train"] * 60 + ["val"] * 10 + ["test"] * 10
+    hashes, groups = list(range(80)), [None] * 80
+    hashes[0] = 75  # equal to a test image
+    groups[1] = groups[76] = "a"  # in the group of a test image
+    hashes[2] = 61  # equal to a val image
+    groups[62] = groups[77] = "b"  # a val image in the group of a test image
+    groups[3] = groups[4] = "c"  # 3 is equal to a test image, and 4 in the group of 3
+    hashes[3] = 78
+    division = divide(make.tied(make.index_of([0, 1] * 40, hashes, subsets), groups), near=np.array([[5, 79]]))
+    assert set(range(80)) - set(division.table["row"]) == {0, 1, 2, 3, 4, 5, 62}
+    assert division.left_out == {
+        "with the same pixels as a test image": 2,
+        "in the same group as a test image": 2,
+        "nearly equal to a test image": 1,
+        "tied through others to a test image": 1,
+        "with the same pixels as a val image": 1,
     }
+
+
+def test_groups_of_equal_size_come_as_near_as_they_can():
+    labels = [label for label in range(3) for _ in range(90)]
+    groups = [str(number // 3) for number in range(270)]
+    division = divide(make.tied(make.index_of(labels), groups))
+    assert not division.exact
+    assert by_class(make.index_of(labels), division.table).tolist() == [[54, 18, 18]] * 3
+
+
+def test_near_images_stay_together_where_they_are_given():
+    index = labelled([30, 30])
+    near = np.array([[row, row + 1] for row in range(0, 60, 2)])
+    table = split(index, near=near)
+    assert (table["split"].to_numpy()[::2] == table["split"].to_numpy()[1::2]).all()
+
+
+def test_a_stable_split_is_not_moved_by_more_images():
+    def rows(count):
+        return make.tied(make.index_of([row % 2 for row in range(count)]), [f"g{row % 97}" for row in range(count)])
+
+    before, after = (split(rows(count), stable=True).set_index("row")["split"] for count in (1000, 1010))
+    assert after.loc[before.index].equals(before)
+    assert not split(rows(1000), stable=True, seed=1)["split"].equals(split(rows(1000), stable=True)["split"])
+
+
+def test_equal_pixels_on_two_sides_of_a_stable_split_are_left_out_of_the_lower_one():
+    index = make.tied(labelled([200, 200]))
+    before = split(index, stable=True).set_index("row")["split"]
+    one = {name: before.index[before == name][0] for name in ("train", "val", "test")}
+    hashes = index["sha256"].tolist()
+    hashes[one["train"]] = hashes[one["val"]] = hashes[one["test"]]
+    division = divide(index.assign(sha256=pd.array(hashes, dtype="string")), stable=True)
+    assert division.left_out == {"with the same pixels as a test image": 2}
+    assert division.table.set_index("row")["split"].equals(before.drop([one["train"], one["val"]]))

@@ -75,7 +75,10 @@ AUDIT = AuditFigures(
     largest_class=NamedClass(name="bee", images=3), width=SideRange(min=8, median=8, max=8),
     height=SideRange(min=8, median=8, max=8), channels={"1": 7},
 )  # fmt: skip
-SPLIT = pd.DataFrame({"class": NAMES, "train": [1, 1, 0], "val": [0, 1, 0], "test": [1, 1, 1], "left_out": [0, 0, 0]})
+SPLIT = pd.DataFrame(
+    {"class": NAMES, "train": [1, 1, 0], "val": [0, 1, 0], "test": [1, 1, 1], "left_out": [0, 0, 0],
+     "train_share": [0.5, 0.3333, 0.0], "val_share": [0.0, 0.3333, 0.0], "test_share": [0.5, 0.3333, 1.0]}
+)  # fmt: skip
 INSIDE = InsideFigures(
     split="test", reference_images=1, test_images=6, accuracy=NeighbourAccuracy(nearest_neighbours=0.5, head=0.25),
     dead_channels={
@@ -245,6 +248,27 @@ def test_findings_name_what_the_audit_found():
     assert clean["findings"] == [
         "Nothing to report: no unreadable files, no copies, no contradicting labels, no blank images."
     ]
+
+
+def test_the_sizes_of_the_splits_are_told_with_their_shares_and_what_was_left_out():
+    facts = dict(content()["data"]["facts"])
+    assert facts["Train, val, test"] == "2 (33.3%), 1 (16.7%), 3 (50.0%)"
+    assert "Left out" not in facts
+    given = sections.data(SOURCE, AUDIT, SPLIT.assign(left_out=[0, 1, 0]), (8, 8, 1), NAMES)
+    assert dict(given["facts"])["Left out"] == "1 labelled image, with the pixels or the group of one in val or test"
+
+
+@pytest.mark.parametrize(("fraction", "told"), [(1.0, ""), (0.1, " A quick look: trained on 10% of the training ")])
+def test_a_quick_look_is_told_as_one(fraction, told):
+    facts = ModelFacts.model_validate(models.facts())
+    facts = facts.model_copy(update={"train": facts.train.model_copy(update={"fraction": fraction})})
+    trained = TrainingFigures(
+        epochs=3, best_epoch=2, stopped_early=False, parameters=9, train_loss=1, train_accuracy=0.5, val_loss=1,
+        val_accuracy=0.5, temperature=1,
+    )  # fmt: skip
+    words = sections.training(trained, Curves(fit="good"), pd.DataFrame({"epoch": [1]}), facts, "")["words"]
+    assert f"the weights of epoch 2 kept.{told}" in words
+    assert ("quick look" in words) == bool(told)
 
 
 def test_the_card_says_how_good_it_is_and_what_it_is_not_for():

@@ -29,8 +29,14 @@ def test_both_tables_are_written(project, capsys):
         "val": [2, 2],
         "test": [2, 2],
         "left_out": [0, 0],
+        "train_share": [0.6, 0.6],
+        "val_share": [0.2, 0.2],
+        "test_share": [0.2, 0.2],
     }
-    assert "wrote data/split.parquet: 12 train, 4 val, 4 test\nnext: dvc repro stats\n" in capsys.readouterr().out
+    assert capsys.readouterr().out.endswith(
+        "wrote data/split.parquet: 12 train, 4 val, 4 test\n"
+        "shares: 60.0% train, 20.0% val, 20.0% test (wanted 60.0%, 20.0%, 20.0%)\nnext: dvc repro stats\n"
+    )
 
 
 def test_the_same_parameters_give_the_same_bytes(project):
@@ -44,21 +50,82 @@ def test_the_same_parameters_give_the_same_bytes(project):
     assert paths.SPLIT.read_bytes() != first[0]
 
 
-def test_the_recipe_may_ask_for_the_given_test(project, capsys):
-    project.add(path="x", test="test", recipe={"split.use_given_test": True})
-    files = make.pictures(LABELS, each=8) | make.pictures(LABELS, each=3, folder="test/", seed=9)
+def rows(table, split):
+    return set(table.loc[table["split"] == split, "row"])
+
+
+def test_the_makers_test_and_val_are_kept_unless_the_parameters_say_no(project, capsys):
+    project.add(path="x", test="test", val="val")
+    files = make.pictures(LABELS, each=8)
+    files |= make.pictures(LABELS, each=3, folder="test/", seed=9) | make.pictures(
+        LABELS, each=2, folder="val/", seed=8
+    )
     files["train/cat/copy.png"] = files["test/dog/0.png"]
     table, counts = run(project, files)
     index = pd.read_parquet(paths.INDEX)
-    assert set(table.loc[table["split"] == "test", "row"]) == set(index.loc[index["subset"] == "test", "row"])
+    for name in ("test", "val"):
+        assert rows(table, name) == set(index.loc[index["subset"] == name, "row"])
     assert counts["left_out"].tolist() == [1, 0]
-    assert "1 left out, for the given test has their pixels too" in capsys.readouterr().out
+    assert (
+        "kept the data set's own test and val; of the others 100.0% train\n"
+        "left out: 1 with the same pixels as a test image\n"
+    ) in capsys.readouterr().out
+    project.set(split__use_given_test=False, split__use_given_val=False)
+    split.main()
+    assert "shares: 59.3% train" in capsys.readouterr().out
+
+
+def test_groups_stay_whole_and_the_stage_says_how_near_it_came(project, capsys):
+    project.add(path="x", train="{label}/{group}_*.png")
+    files = {
+        f"{label}/{label}{number // 3}_{number}.png": make.picture(100 * place + number)
+        for place, label in enumerate(LABELS)
+        for number in range(30)
+    }
+    table, counts = run(project, files)
+    index = pd.read_parquet(paths.INDEX).merge(table, on="row")
+    assert (index.groupby("group")["split"].nunique() == 1).all()
+    assert counts["test"].tolist() == [6, 6]
+    assert "furthest from that: class cat with 18 of 30 images in train" in capsys.readouterr().out
+
+
+def test_near_duplicates_stay_together_where_it_is_asked_for(project, capsys):
+    project.add(path="x", image_size=16)
+    files = {}
+    for number in range(20):
+        for place, label in enumerate(LABELS):
+            image = make.pixels(16, 16, 1, seed=1000 * place + number) // 2
+            files[f"train/{label}/{number}.png"] = make.encode(image)
+            files[f"train/{label}/{number}-near.png"] = make.encode(image + 2)
+    project.set(split__near_duplicates="together")
+    table, _ = run(project, files)
+    assert "40 pairs of nearly equal images among 80 different ones stay together" in capsys.readouterr().out
+    index = pd.read_parquet(paths.INDEX).merge(table, on="row")
+    pairs = index.groupby(index["path"].str.replace("-near", ""))["split"]
+    assert (pairs.nunique() == 1).all()
+    project.set(split__near_duplicates="ignore")
+    split.main()
+    index = pd.read_parquet(paths.INDEX).merge(pd.read_parquet(paths.SPLIT), on="row")
+    assert (index.groupby(index["path"].str.replace("-near", ""))["split"].nunique() > 1).any()
+
+
+def test_a_stable_split_may_be_asked_for_by_the_recipe(project):
+    project.add(path="x", recipe={"split.stable": True})
+    few = make.pictures(LABELS, each=40)
+    more = few | make.pictures(LABELS, each=4, folder="train/a/", seed=5)
+
+    def sides(files):
+        table, _ = run(project, files)
+        return pd.read_parquet(paths.INDEX).merge(table, on="row").set_index("path")["split"]
+
+    before = sides(few)
+    assert sides(more).loc[before.index].equals(before)
 
 
 def test_too_few_images_are_refused_and_nothing_is_written(project):
     project.add(path="x")
-    with pytest.raises(UserError, match=r"class dog \(3\); each class needs at least 5"):
-        run(project, make.pictures(("cat",), each=9) | make.pictures(("dog",), each=3, seed=5))
+    with pytest.raises(UserError, match=r"for 1 class: dog \(2\); each class needs at least 3"):
+        run(project, make.pictures(("cat",), each=9) | make.pictures(("dog",), each=2, seed=5))
     assert not paths.SPLIT.exists()
     assert not paths.SPLIT_TABLE.exists()
 
@@ -69,10 +136,11 @@ def test_a_leak_stops_the_stage_before_anything_is_written(project, monkeypatch)
     files = make.pictures(LABELS, each=10)
     files["train/cat/copy.png"] = files["train/cat/0.png"]
 
-    def careless(index, classes, **_):
-        return pd.DataFrame({"row": index["row"], "split": ["train"] * 10 + ["test"] * 11})
+    def careless(index, *_):
+        table = pd.DataFrame({"row": index["row"], "split": ["train"] * 10 + ["test"] * 11})
+        return split.splits.Division(table, (), {"train": 0.5, "test": 0.5}, {}, exact=True)
 
-    monkeypatch.setattr(split.splits, "split", careless)
+    monkeypatch.setattr(split.splits, "divide", careless)
     with pytest.raises(UserError, match="the test would not be honest"):
         run(project, files)
     assert not paths.SPLIT.exists()

@@ -177,7 +177,10 @@ DATA = {
     "split.seed": st.integers(0, 2**32 - 1),
     "split.test": SHARES,
     "split.val": SHARES,
-    "split.use_given_test": st.booleans(),
+    "split.use_given_test": st.sampled_from([True, False, "auto"]),
+    "split.use_given_val": st.sampled_from([True, False, "auto"]),
+    "split.near_duplicates": st.sampled_from(["ignore", "together"]),
+    "split.stable": st.booleans(),
     "baseline.max_train": COUNTS.map(lambda count: count + 9),
     "baseline.seed": st.integers(0, 2**32 - 1),
 }

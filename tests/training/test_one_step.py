@@ -89,7 +89,7 @@ STEPS |= {f"augment, {name}": {"augment": [{name: settings}]} for name, settings
 OF_THE_COURSE = {
     "epochs", "batch_size", "schedule", "warmup", "milestones", "gamma", "plateau_epochs", "ema", "monitor", "patience",
     "unfreeze_lr_factor", "keep_epochs", "device", "devices", "num_nodes", "strategy", "compile", "memory_share",
-    "threads",
+    "threads", "fraction",
 }  # fmt: skip
 
 

@@ -234,6 +234,11 @@ def test_the_line_of_an_epoch(epochs, begins):
 def test_what_was_written_in_one_line():
     history = [FIGURES | {"val_accuracy": accuracy} for accuracy in (0.25, 0.75, 0.5)]
     facts = ModelFacts.model_validate(models.facts(parameters=12_345))
-    assert trainer.Trained(facts, Result(history, best_epoch=2)).in_words() == (
+    written = (
         "wrote models/model.safetensors (12,345 parameters, best of 3 epochs: 2, 75.00% on val) and models/model.json"
+    )
+    assert trainer.Trained(facts, Result(history, best_epoch=2), 1234).in_words() == written
+    quick = facts.model_copy(update={"train": facts.train.model_copy(update={"fraction": 0.1})})
+    assert trainer.Trained(quick, Result(history, best_epoch=2), 1234).in_words() == (
+        f"{written}\na quick look: trained on 1,234 images alone, for train.fraction is 0.1"
     )
