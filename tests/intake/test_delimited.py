@@ -22,7 +22,12 @@ from tests.intake.labels_in_tables import table, values
             "n1 tench, Tinca tinca\nn2 shark, Carcharias\n",
             [("n1 tench", "Tinca tinca"), ("n2 shark", "Carcharias")],
         ),
-        ("a.txt", "Golden Retriever/1.jpg\nPug/1.jpg\n", [("Golden Retriever/1.jpg",), ("Pug/1.jpg",)]),
+        (
+            "a.txt",
+            "Golden Pug/1.jpg\nPug/1.jpg\nOld Pug/1.jpg\n",
+            [("Golden Pug/1.jpg",), ("Pug/1.jpg",), ("Old Pug/1.jpg",)],
+        ),
+        ("a.csv", "name\ntench, Tinca\nshark, white\n", [("name",), ("tench, Tinca",), ("shark, white",)]),
         ("a.txt", "# a comment\n#b c\nx.jpg\n#1.jpg\n", [("x.jpg",), ("#1.jpg",)]),
         ("a.csv", "#1,x\n2,y\n", [("#1", "x"), ("2", "y")]),
         ("a.csv", 'a,"x\ny, ""z"""\n\n\nb,c', [("a", 'x\ny, "z"'), ("b", "c")]),

@@ -22,6 +22,7 @@ def check(*labels):
         [str(number) for number in range(500)],
         ["golden retriever", "basset hound", "retriever"],
         ["cats | dogs", "cats | dogs", "birds"],
+        ["small cat", "small dog", "big cat"],
         ["0.5", "1", "unknown"],
         ["nan", "inf"],
         ["[1]", "[2]"],
