@@ -6,6 +6,7 @@ import pickle
 import pytest
 import torch
 
+from darkroom.base.files import fingerprint
 from darkroom.training import checkpoint
 from darkroom.training.checkpoint import KEPT, Checkpoint
 
