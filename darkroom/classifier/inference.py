@@ -16,6 +16,7 @@ from darkroom.classifier.trained_network import TrainedNetwork
 from darkroom.classifier.unlike import explain_unlikeness, is_coloured
 from darkroom.dataset.packed import Images
 from darkroom.pictures import cutout
+from darkroom.pictures.colour_profiles import in_srgb
 from darkroom.pictures.decoding import BadImage, png
 from darkroom.pictures.decoding import read as read_file
 from darkroom.pictures.resizing import resize
@@ -150,11 +151,13 @@ class Classifier(TrainedNetwork):
         else:
             data = picture if isinstance(picture, bytes) else _bytes(Path(picture))
         try:
-            pixels, found, _ = read_file(data, self.shape[2])
+            pixels, found, _, conversion = read_file(data, self.shape[2])
             coloured = found.channels > 2 and is_coloured(read_file(data, 3)[0])
         except BadImage as error:
             raise UserError(f"{name} cannot be used: {error}") from None
         aspect = pixels.shape[1] / pixels.shape[0]
+        if conversion is not None:
+            pixels = in_srgb(resize(pixels, self.shape), conversion)
         if invert:
             pixels = cutout.negative(pixels)
         if fit:

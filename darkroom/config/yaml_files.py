@@ -130,7 +130,6 @@ def check(model: type[Model], content: Any, *, name: Callable[[str], str], may_b
 
 # From the beginning of pydantic's message to the words that our sentence has after «must be».
 _MUST_BE = {
-    "Input should be 'auto'": "the word auto",
     "Input should be a valid ": "",
     "Input should be ": "",
     "String should match pattern ": "text of the form ",
@@ -158,6 +157,7 @@ def _sentence(
         allowed.setdefault(key, [f"{name(key)} is {_shown(problem['input'])}, but must be"])
         allowed[key].append(_MUST_BE[beginning] + message.removeprefix(beginning))
     key, (start, *choices) = next(iter(allowed.items()))
+    choices = ["the word auto" if choice == "'auto'" else choice for choice in choices]  # beside other kinds of value
     if key in may_be_auto:
         choices.append("the word auto")
     return f"{start} {' or '.join(dict.fromkeys(choices))}"

@@ -17,4 +17,5 @@ def take(index: pd.DataFrame, rows: Rows, fraction: float, seed: int) -> Rows:
         return rows
     units = Links.of(index.iloc[rows]).units()
     sides = by_need(units, labels_of(index, rows), [fraction, 1 - fraction], seed, required=1)
-    return rows[sides == 0]
+    taken: Rows = rows[sides == 0]
+    return taken

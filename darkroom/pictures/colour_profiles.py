@@ -1,6 +1,7 @@
 """Converts colours from a picture's own colour profile (ICC.1) to sRGB, which everything after it takes for granted.
 
-Cameras and telephones write Adobe RGB or Display P3; read as sRGB, their colours are dull.
+Cameras and telephones write Adobe RGB or Display P3; read as sRGB, their colours are dull. Colours are converted after
+the picture has its final size: little CMS takes many times as long for a photo as OpenCV takes to decode it.
 """
 
 import io
@@ -8,6 +9,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
 from darkroom.base.errors import printable
@@ -21,11 +23,14 @@ _GRID = np.stack(np.meshgrid(_LEVELS, _LEVELS, _LEVELS), axis=-1).reshape(-1, 1,
 _TRIED = np.concatenate([_GRID, np.arange(256, dtype=np.uint8).repeat(3).reshape(-1, 1, 3)])
 
 
+Conversion = ImageCms.ImageCmsTransform
+
+
 class Profile(NamedTuple):
     """What a colour profile asks for: nothing (the default), for it is sRGB, or a conversion; or it cannot be used."""
 
     name: str = ""  # of a profile that is converted
-    conversion: ImageCms.ImageCmsTransform | None = None  # its `apply` takes and gives a Pillow image
+    conversion: Conversion | None = None  # its `apply` takes and gives a Pillow image
     damaged: bool = False
 
 
@@ -43,8 +48,26 @@ def read_profile(content: bytes, mode: str) -> Profile:
         name = printable(ImageCms.getProfileDescription(profile).strip())[:MAX_NAME] or "without a name"
     except (OSError, ImageCms.PyCMSError):
         return Profile(damaged=True)
-    if mode == "RGB":
-        converted = np.asarray(conversion.apply(Image.fromarray(_TRIED)), np.int16)
-        if np.abs(converted - _TRIED).max() <= 1:
-            return Profile()
+    if mode == "RGB" and np.abs(in_srgb(_TRIED, conversion).astype(np.int16) - _TRIED).max() <= 1:
+        return Profile()
     return Profile(name, conversion)
+
+
+def in_srgb(pixels: NDArray[np.uint8], conversion: Conversion) -> NDArray[np.uint8]:
+    """Convert RGB pixels (height x width x 3, uint8)."""
+    return np.asarray(conversion.apply(Image.fromarray(pixels)), np.uint8)
+
+
+def profile_of_jpeg(data: bytes) -> Profile:
+    """The colour profile of a JPEG of three channels: its APP2 segments, joined by their numbers (ICC.1, annex B.4)."""
+    parts: dict[int, bytes] = {}
+    count, at = 0, 2
+    while at + 18 <= len(data) and data[at] == 0xFF and data[at + 1] != 0xDA:  # the scan begins
+        length = data[at + 2] << 8 | data[at + 3]
+        if data[at + 1] == 0xE2 and data[at + 4 : at + 16] == b"ICC_PROFILE\0":
+            count = data[at + 17]
+            parts[data[at + 16]] = data[at + 18 : at + 2 + length]
+        at += 1 if data[at + 1] == 0xFF else 2 + length
+    if len(parts) != count:
+        return Profile(damaged=True)
+    return read_profile(b"".join(parts[number] for number in sorted(parts)), "RGB") if parts else Profile()

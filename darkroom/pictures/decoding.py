@@ -18,10 +18,11 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from darkroom.base.errors import UserError
+from darkroom.pictures.colour_profiles import Conversion, in_srgb, profile_of_jpeg
 from darkroom.pictures.depth import ValueRange, to_8_bits
 from darkroom.pictures.notes import NOTHING, Notes
 from darkroom.pictures.notes import BadImage as BadImage  # for its callers, which know no other module of this room
-from darkroom.pictures.pillow_decoding import FORMATS, decode_with_pillow, profile_of
+from darkroom.pictures.pillow_decoding import FORMATS, decode_with_pillow, profile_of_png
 from darkroom.pictures.resizing import Resize, resize
 
 Pixels = NDArray[np.uint8]  # height, width, channels
@@ -78,25 +79,29 @@ def decode(data: bytes, target: Target) -> tuple[Pixels, Header, Notes]:
     16 bits become 8, a transparent background becomes white, a colour profile is converted to sRGB where colours are
     wanted, an animation gives its first frame, EXIF orientation is applied. Raises BadImage.
     """
-    pixels, header, notes = read(data, target.shape[2], target.max_pixels, target.range)
-    return resize(pixels, target.shape, target.resize), header, notes
+    pixels, header, notes, conversion = read(data, target.shape[2], target.max_pixels, target.range)
+    pixels = resize(pixels, target.shape, target.resize)
+    return (pixels if conversion is None else in_srgb(pixels, conversion)), header, notes
 
 
 def read(
     data: bytes, channels: int, max_pixels: int = MAX_PIXELS, value_range: ValueRange = None
-) -> tuple[Pixels, Header, Notes]:
-    """Decode a picture file in its own size to 1 or 3 channels, else as `decode`. Raises BadImage."""
+) -> tuple[Pixels, Header, Notes, Conversion | None]:
+    """Decode a picture file in its own size to 1 or 3 channels, else as `decode`. Raises BadImage.
+
+    Last comes the conversion to sRGB that is left to do, once the pixels have their final size.
+    """
     header = probe(data)
     if header.width * header.height > max_pixels:
         raise BadImage(f"it is {header.width}x{header.height}, more than extract.max_pixels allows")
     kind = cv2.IMREAD_GRAYSCALE if channels == 1 else cv2.IMREAD_COLOR_RGB
     if header.plain:
-        pixels, notes = _decode_with_opencv(data, kind), NOTHING
+        pixels, notes, conversion = _decode_with_opencv(data, kind), NOTHING, None
     else:
-        pixels, notes = _decode_unusual(data, header, kind, value_range)
+        pixels, notes, conversion = _decode_unusual(data, header, kind, value_range)
     if pixels.shape[:2] != (header.height, header.width):  # EXIF orientation has turned the picture
         header = header._replace(height=pixels.shape[0], width=pixels.shape[1])
-    return (pixels if channels == 3 else pixels[:, :, np.newaxis]), header, notes
+    return (pixels if channels == 3 else pixels[:, :, np.newaxis]), header, notes, conversion
 
 
 def png(array: Pixels) -> bytes:
@@ -204,8 +209,10 @@ def _decode_with_opencv(data: bytes, flags: int) -> NDArray[Any]:
     return pixels
 
 
-def _decode_unusual(data: bytes, header: Header, kind: int, value_range: ValueRange) -> tuple[Pixels, Notes]:
-    """Decode a file whose header is not plain to the kind that OpenCV calls so; also give what was noted."""
+def _decode_unusual(
+    data: bytes, header: Header, kind: int, value_range: ValueRange
+) -> tuple[Pixels, Notes, Conversion | None]:
+    """Decode a file whose header is not plain, as `read`; `kind` is OpenCV's flag for grey or colour."""
     jpeg, png = data[:2] == b"\xff\xd8", data[:4] == b"\x89PNG"
     cmyk = jpeg and header.channels == 4
     if cmyk:
@@ -214,15 +221,11 @@ def _decode_unusual(data: bytes, header: Header, kind: int, value_range: ValueRa
             _decode_with_opencv(data, cv2.IMREAD_REDUCED_GRAYSCALE_8)
     if cmyk or (png and _has_alpha(data)) or not (jpeg or png):
         return decode_with_pillow(data, 1 if kind == cv2.IMREAD_GRAYSCALE else 3, value_range)
-    # 1. Decode; 16 bits stay.
     pixels, notes = _decode_with_opencv(data, cv2.IMREAD_ANYDEPTH | kind), NOTHING
     if pixels.dtype == np.uint16:
         notes = Notes(bits=16, highest=int(pixels.max()))
         pixels = to_8_bits(pixels, value_range)
-    # 2. Convert the colours.
-    if kind == cv2.IMREAD_COLOR_RGB and header.channels == 3:
-        profile = profile_of(data)
-        notes = notes._replace(profile=profile.name, damaged_profile=profile.damaged)
-        if profile.conversion is not None:
-            pixels = np.asarray(profile.conversion.apply(Image.fromarray(pixels)))
-    return pixels, notes
+    if kind != cv2.IMREAD_COLOR_RGB or header.channels != 3:
+        return pixels, notes, None
+    profile = profile_of_jpeg(data) if jpeg else profile_of_png(data)
+    return pixels, notes._replace(profile=profile.name, damaged_profile=profile.damaged), profile.conversion

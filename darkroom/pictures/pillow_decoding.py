@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFile, ImageOps
 
-from darkroom.pictures.colour_profiles import Profile, read_profile
+from darkroom.pictures.colour_profiles import Conversion, Profile, read_profile
 from darkroom.pictures.depth import ValueRange, to_8_bits
 from darkroom.pictures.notes import NOTHING, BadImage, Notes
 
@@ -20,10 +20,12 @@ logging.getLogger("PIL").setLevel(logging.CRITICAL)
 Image.MAX_IMAGE_PIXELS = None  # `decoding.read` has its own limit, which it checks before decoding
 
 
-def decode_with_pillow(data: bytes, channels: int, value_range: ValueRange) -> tuple[NDArray[np.uint8], Notes]:
-    """Decode a picture file to height x width (1 channel) or height x width x 3, uint8; also give what was noted.
+def decode_with_pillow(
+    data: bytes, channels: int, value_range: ValueRange
+) -> tuple[NDArray[np.uint8], Notes, Conversion | None]:
+    """Decode a picture file to height x width (1 channel) or height x width x 3, uint8; else as `decoding.read`.
 
-    As `decoding.decode`. Raises BadImage.
+    Inks (CMYK) with a profile are converted here. Raises BadImage.
     """
     try:
         with Image.open(io.BytesIO(data), formats=FORMATS) as opened:
@@ -35,22 +37,22 @@ def decode_with_pillow(data: bytes, channels: int, value_range: ValueRange) -> t
                     notes = notes._replace(clear=True)
                 else:
                     picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
-            content = opened.info.get("icc_profile")
+            content, conversion = opened.info.get("icc_profile"), None
             if content and channels == 3 and len(picture.getbands()) >= 3:
-                mode = "CMYK" if picture.mode == "CMYK" else "RGB"
-                profile = read_profile(content, mode)
+                profile = read_profile(content, "CMYK" if picture.mode == "CMYK" else "RGB")
                 notes = notes._replace(profile=profile.name, damaged_profile=profile.damaged)
-                if profile.conversion is not None:
-                    picture = profile.conversion.apply(picture.convert(mode))
-            return np.asarray(picture.convert("L" if channels == 1 else "RGB")), notes
+                conversion = profile.conversion
+                if picture.mode == "CMYK" and conversion is not None:
+                    picture, conversion = conversion.apply(picture), None
+            return np.asarray(picture.convert("L" if channels == 1 else "RGB")), notes, conversion
     except BadImage:
         raise
     except Exception as error:  # Pillow's readers may raise anything on a damaged file
         raise BadImage(f"it does not decode ({error})") from None
 
 
-def profile_of(data: bytes) -> Profile:
-    """The colour profile of a colour picture, JPEG or PNG."""
+def profile_of_png(data: bytes) -> Profile:
+    """The colour profile of a PNG of colours."""
     try:
         with Image.open(io.BytesIO(data), formats=FORMATS) as picture:
             content = picture.info.get("icc_profile")

@@ -196,6 +196,15 @@ def test_libraries_are_silent_and_python_is_not(capfd):
     assert capfd.readouterr().err == "decode: 5 images\nafterwards\n"
 
 
+def test_what_libraries_say_can_be_kept(capfd, tmp_path):
+    with (tmp_path / "said").open("wb") as file, silent_libraries(file.fileno()):
+        os.write(2, b"libpng error: IDAT: CRC error\n")
+        print("decode: 5 images", file=sys.stderr)
+    os.write(2, b"afterwards\n")
+    assert capfd.readouterr().err == "decode: 5 images\nafterwards\n"
+    assert (tmp_path / "said").read_bytes() == b"libpng error: IDAT: CRC error\n"
+
+
 def test_addresses_lose_their_passwords():
     assert without_password("cannot reach https://me:secret@host/a@b") == "cannot reach https://...@host/a@b"
     assert str(UserError("https://me:secret@host/a.zip is gone")) == "https://...@host/a.zip is gone"

@@ -5,7 +5,9 @@ import pytest
 
 from darkroom.base.errors import UserError
 from darkroom.classifier.inference import Classifier
+from darkroom.pictures.decoding import Target, decode
 from tests import make
+from tests.pictures import profiles
 
 
 def test_paths_bytes_and_arrays_are_the_same_picture(folder, tmp_path):
@@ -17,6 +19,15 @@ def test_paths_bytes_and_arrays_are_the_same_picture(folder, tmp_path):
     assert all(answer == answers[0] for answer in answers)
     assert len(answers[0].classes) == 3
     assert answers[0].probabilities == sorted(answers[0].probabilities, reverse=True)
+
+
+def test_colours_of_another_profile_are_those_that_the_training_saw(folder):
+    classifier = Classifier.load(folder)
+    profile = profiles.rgb_profile("Adobe RGB (1998)", profiles.ADOBE, lambda values: values**2.2)
+    data = make.encode(make.pixels(40, 60, 3), icc_profile=profile)
+    expected, _, _ = decode(data, Target(classifier.shape))
+    assert np.array_equal(classifier.read(data), expected)
+    assert np.array_equal(classifier.open(data, invert=True).stored, 255 - expected)
 
 
 def test_a_grey_array_may_have_two_or_three_axes(folder):

@@ -42,7 +42,8 @@ def test_the_parameters_fit_every_entry_of_the_catalogue(project, dataset):
     assert "auto" not in [
         value
         for key, value in params.flatten(settings).items()
-        if key not in ("train.device", "train.precision", "train.strategy")
+        if key
+        not in ("train.device", "train.precision", "train.strategy", "split.use_given_test", "split.use_given_val")
     ]
 
 

@@ -8,6 +8,7 @@ from PIL import Image
 from darkroom.pictures.colour_profiles import read_profile
 from darkroom.pictures.decoding import Target, decode
 from darkroom.pictures.notes import NOTHING, Notes
+from darkroom.pictures.resizing import resize
 from tests import make
 from tests.pictures import profiles
 
@@ -54,6 +55,22 @@ def test_a_profile_in_several_parts_of_a_jpeg_is_joined():
     data = make.encode(make.smooth(16, 16), "JPEG", icc_profile=LONG)
     assert data.count(b"ICC_PROFILE\0") == 2
     assert of(data)[1].profile == "x" * 60
+
+
+def test_a_profile_that_lacks_a_part_is_damaged():
+    data = make.encode(make.smooth(16, 16), "JPEG", icc_profile=LONG)
+    second = data.rfind(b"\xff\xe2", 0, data.rfind(b"ICC_PROFILE\0"))
+    length = int.from_bytes(data[second + 2 : second + 4], "big")
+    assert of(data[:second] + data[second + 2 + length :])[1] == Notes(damaged_profile=True)
+
+
+def test_colours_are_converted_at_the_final_size():
+    """A photo of 12 million pixels would take ten times as long."""
+    image = make.pixels(64, 64, 3)
+    converted, _, notes = decode(make.encode(image, icc_profile=ADOBE), Target((16, 16, 3)))
+    assert notes.profile == "Adobe RGB (1998)"
+    shrunk = resize(image, (16, 16, 3))
+    assert np.array_equal(converted, of(make.encode(shrunk, icc_profile=ADOBE))[0])
 
 
 def test_colours_of_a_palette_are_converted():

@@ -4,16 +4,19 @@ import contextlib
 from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from darkroom.base import paths
 from darkroom.base.errors import UserError
-from darkroom.base.files import sha256
+from darkroom.base.files import sha256, write_parquet
 from darkroom.config.params import load
 from darkroom.config.stage_files import ModelFacts, TrainingFigures
 from darkroom.config.stage_tables import HISTORY
+from darkroom.dataset.packed import load_split
 from darkroom.training import loop, outputs, trainer
 from darkroom.training.loop import Result
+from darkroom.training.recipe import Recipe
 from tests import make, models
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -219,6 +222,25 @@ def test_the_weights_of_an_epoch_wait_in_the_checkpoint_by_its_number(after_epoc
     for epoch in (1, 2):
         after_epoch.call(epoch, 0)
     assert sorted(path.name for path in after_epoch.folder.rglob("*") if path.is_file()) == names
+
+
+def test_a_quick_look_trains_on_a_share_of_the_training_images_alone(here, record, monkeypatch):
+    table = pd.read_parquet(paths.INDEX)
+    write_parquet(paths.INDEX, make.tied(table, [str(row // 2) for row in table["row"]]))
+    here.set(train__fraction=0.5)
+    seen, data = {}, Recipe.data
+
+    def noted(recipe, images, rows, labels):
+        seen.update(rows)
+        return data(recipe, images, rows, labels)
+
+    monkeypatch.setattr(Recipe, "data", noted)
+    trained = run(record)
+    whole = load_split("train")
+    assert set(seen["train"]) < set(whole)
+    assert len(seen["train"]) == trained.images == pytest.approx(len(whole) / 2, abs=3)
+    assert seen["val"].tolist() == load_split("val").tolist()
+    assert ModelFacts.read(paths.MODEL).train.fraction == 0.5
 
 
 # In words.
