@@ -1,33 +1,33 @@
 """Tables of labels and lists of names that lie in an archive: one file's bytes become columns of text."""
 
-from dataclasses import dataclass, field
+from pathlib import PurePosixPath
 
+import numpy as np
 import pyarrow as pa
 
-Key = str | int  # a column's name, or its number where the table has no header
+from darkroom.base.errors import UserError
+from darkroom.base.words import size
+from darkroom.intake import delimited, json_tables, matlab_vector, parquet_table
+from darkroom.intake.table_columns import MAX_BYTES, Key, Table, by_name, tidy
 
+__all__ = ["Key", "Table", "read"]
 
-@dataclass(frozen=True)
-class Table:
-    """Columns of text: stripped, in Unicode's composed form (NFC), null where a cell is empty."""
-
-    path: str  # in the archive
-    columns: dict[Key, pa.ChunkedArray]  # of strings, in order; by number if the table has no header
-    first_line: int | None = None  # of the first row, from 1; None where rows are not lines
-    numbered: bool = False  # a .mat vector: pictures are named by their numbers
-    skipped: dict[str, str] = field(default_factory=dict)  # columns that are not read, and what they hold
-    note: str | None = None  # what the reader had to decide: `is not UTF-8: read as Windows-1252`
-
-    def __len__(self) -> int:
-        raise NotImplementedError
-
-    def column(self, key: Key) -> pa.ChunkedArray:
-        """A column. Raises UserError naming the nearest column, and those that the table has."""
-        raise NotImplementedError
-
-    def where(self, row: int) -> str:
-        """The place of a row, counted from 0, for a message: `line 7` where rows are lines, else `row 6`."""
-        raise NotImplementedError
+OTHERS = {
+    ".xlsx",
+    ".xls",
+    ".ods",
+    ".h5",
+    ".hdf5",
+    ".npy",
+    ".npz",
+    ".pkl",
+    ".pickle",
+    ".feather",
+    ".arrow",
+    ".xml",
+    ".gz",
+}
+FORMATS = "CSV, TSV, TXT, JSON, JSON lines, Parquet and .mat"
 
 
 def read(data: bytes, path: str, *, header: bool = True, part: str | None = None) -> Table:
@@ -36,4 +36,34 @@ def read(data: bytes, path: str, *, header: bool = True, part: str | None = None
     `header` says whether the first row names the columns; `part` names a variable of a `.mat` file (`labels` of
     `imagelabels.mat#labels`). Raises UserError if the file is damaged, too large, or no table.
     """
-    raise NotImplementedError
+    ending = PurePosixPath(path).suffix.lower()
+    if ending in OTHERS:
+        raise UserError(f"{path} is no table that Darkroom reads: save it as CSV (UTF-8); it reads {FORMATS}")
+    if part and ending != ".mat":
+        raise UserError(f"{path}#{part}: only a .mat file has parts: give {path}")
+    if len(data) > MAX_BYTES:
+        raise UserError(f"{path} has {size(len(data))}, and a table of labels may have {size(MAX_BYTES)}: cut it down")
+    if ending in (".json", ".jsonl", ".ndjson"):
+        columns, note = json_tables.read(data, path, lines=ending != ".json")
+        return Table(path, _keyed(columns, header, path), note=note)
+    if ending == ".parquet":
+        columns, skipped = parquet_table.read(data, path)
+        return Table(path, _keyed(columns, header, path), skipped=skipped)
+    if ending == ".mat":
+        return Table(path, _keyed(_numbered(data, path, part), header, path), numbered=True)
+    found = delimited.read(data, path, header)
+    return Table(path, found.columns, found.first_line, note=found.note)
+
+
+def _keyed(columns: dict[str, pa.ChunkedArray], header: bool, path: str) -> dict[Key, pa.ChunkedArray]:
+    """Columns by their names, or by their numbers where the caller names none."""
+    return by_name(list(columns), list(columns.values()), path) if header else dict(enumerate(columns.values()))
+
+
+def _numbered(data: bytes, path: str, part: str | None) -> dict[str, pa.ChunkedArray]:
+    """A vector as a table: `image` counts from 1, `label` is the number."""
+    found = matlab_vector.vector(data, part)
+    if isinstance(found, str):
+        raise UserError(f"{path} {found}")
+    images = pa.chunked_array([pa.array(np.arange(1, len(found) + 1)).cast(pa.string())])
+    return {"image": images, "label": tidy(parquet_table.as_text(pa.chunked_array([pa.array(found)]), path))}
