@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import NamedTuple, cast
 
 from darkroom.base.errors import UserError
+from darkroom.base.words import listed
 from darkroom.intake import label_values
 from darkroom.intake.label_values import SEVERAL, Values
 from darkroom.intake.picture_names import Names, as_paths, folder_of
@@ -73,6 +74,34 @@ class Labels:
             self._check_repeated(texts, rows)
         self._names = Names(cast(dict[str, int], rows), folder, table.numbered)
         self._used: dict[int, str] = {}
+
+    @property
+    def path(self) -> str:
+        """The table's path in the archive."""
+        return self.table.path
+
+    @property
+    def note(self) -> str | None:
+        """What the reader had to decide: `is not UTF-8: read as Windows-1252`."""
+        return self.table.note
+
+    @property
+    def has_labels(self) -> bool:
+        """Whether the table is there to give labels."""
+        return self.columns.label is not None
+
+    @property
+    def has_subsets(self) -> bool:
+        """Whether the table is there to give subsets."""
+        return self._has_subsets
+
+    @property
+    def source(self) -> str:
+        """Where the labels come from, for people: `labels.csv, column species`."""
+        label = self.columns.label.column if isinstance(self.columns.label, Part) else self.columns.label
+        labels = label if isinstance(label, list) else [label]
+        of_columns = "column" if len(labels) == 1 else "columns"
+        return f"{self.path}, {of_columns} {listed(map(str, labels))}"
 
     def find(self, path: str) -> Match | None:
         """What the table says of a picture in the archive; None if it does not name it. Changes nothing."""
