@@ -1,3 +1,4 @@
+import contextlib
 import time
 import unicodedata
 
@@ -98,12 +99,12 @@ def test_a_text_that_is_no_pattern_is_told_in_one_sentence(pattern, says):
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("pattern", ["{x:" + "(" * 450 + ")" * 450 + "}", "{x:a{9999999999}}", "{x:a{99999}}", "*" * 999, "[" * 999])
+@pytest.mark.parametrize(
+    "pattern", ["{x:" + "(" * 450 + ")" * 450 + "}", "{x:a{9999999999}}", "{x:a{99999}}", "*" * 999, "[" * 999]
+)
 def test_an_odd_form_is_a_pattern_or_is_told(pattern):
-    try:
-        Pattern(pattern).match("a")
-    except ValueError as error:
-        assert "holds no regular expression" in str(error)
+    with contextlib.suppress(ValueError):  # another error would be a traceback for whoever wrote it
+        assert Pattern(pattern).match("a/b") in (None, {})
 
 
 @pytest.mark.parametrize(
@@ -261,7 +262,7 @@ def test_a_form_takes_the_label_out_of_a_value(form, value, label):
     [("{name} *", "must say where the label stands, as in '{label} *'"), ("{label", "closes"), ("*", "must say where")],
 )
 def test_a_form_without_a_label_is_refused(form, says):
-    with pytest.raises(ValueError, match="must say where the label stands|closes") as caught:
+    with pytest.raises(ValueError, match=r"must say where the label stands|closes") as caught:
         column_form(form)
     assert says in str(caught.value)
 
