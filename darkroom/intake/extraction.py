@@ -21,7 +21,7 @@ from darkroom.config.stage_tables import PASSED_OVER, REJECTED
 from darkroom.intake import archive, class_warnings, corrections, decoded, label_files, understanding
 from darkroom.intake.decoded import Decoded
 from darkroom.intake.labelled import Labelled, label
-from darkroom.intake.layout import FOLDERS, Layout
+from darkroom.intake.layout import Layout
 from darkroom.intake.packing import SLICE, pack
 from darkroom.intake.sieve import NO_PATTERN, Sieve
 
@@ -83,7 +83,7 @@ def extract(
     ]
     if len(labelled.applied):
         lines.append(f"{corrections.in_words(labelled.applied)}, see {paths.CORRECTED}")
-    odd = class_warnings.warnings(labelled.index, from_folders=found.labels_from == FOLDERS)
+    odd = class_warnings.warnings(labelled.index, from_folders=found.labels_are_folders)
     return Extracted(labelled.index, lines, [*found.warnings, *odd])
 
 
@@ -98,12 +98,20 @@ def _decode(source: Path, entry: Entry, settings: Extract, folder: Path) -> Deco
     shown = progress(sieve.pictures(files), what="decode", unit="image")
     threads = settings.threads or cores()
     index, rejected = pack(shown, entry.shape, folder, max_pixels=settings.max_pixels, threads=threads)
-    if sieve.before:
-        raise UserError(f"{DATASETS}: {sieve.before}")
+    if before := sieve.before():
+        raise UserError(f"{DATASETS}: {before}")
     _check_enough(index, rejected, settings.max_rejected, source, sieve)
     passed_over = [(place, reason, found.files, found.example) for (place, reason), found in sieve.passed.items()]
     warnings = list(understanding.warnings(sieve, [*tables, *(one for own in lists.values() for one in own)], index))
-    return Decoded(folder / decoded.PIXELS, index, rejected, sorted(passed_over), layout.labels_from(), warnings)
+    return Decoded(
+        folder / decoded.PIXELS,
+        index,
+        rejected,
+        sorted(passed_over),
+        layout.labels_from(),
+        layout.labels_are_folders,
+        warnings,
+    )
 
 
 def _check_enough(
