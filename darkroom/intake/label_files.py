@@ -74,16 +74,19 @@ def _contents(source: Path, files: set[str], limits: archive.Limits) -> dict[str
     for file, name in wanted.items():
         paths = _matching(name, content)
         if not paths:
-            near = difflib.get_close_matches(name, others, n=1) or sorted(others)
-            hint = f"its tables and texts are {listed(near)}" if len(near) > 1 else f"did you mean {near[0]}?"
             raise UserError(
-                f"{DATASETS} names the table or list {file!r}, but {source} holds no such file: "
-                + (hint if near else "it holds no table, so take it out")
+                f"{DATASETS} names the table or list {file!r}, but {source} holds no such file: {_hint(name, others)}"
             )
         if len(paths) > 1:
             raise UserError(f"{DATASETS} names {file!r}, which may be {' or '.join(paths[:5])}: give the whole path")
         found[file] = (paths[0], content[paths[0]])
     return found
+
+
+def _hint(name: str, others: set[str]) -> str:
+    if near := difflib.get_close_matches(name, others, n=1):
+        return f"did you mean {near[0]}?"
+    return f"its tables and texts are {listed(sorted(others))}" if others else "it holds no table, so take it out"
 
 
 def _matching(name: str, paths: Iterable[str]) -> list[str]:
