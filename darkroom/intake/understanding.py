@@ -79,7 +79,7 @@ def _unreached(sieve: Sieve, index: pa.Table) -> Iterator[str]:
     counts = Counter[str]()
     for folder, files in passed.items():
         counts[next((one for one in _with_those_above(folder) if one not in taken), folder)] += files
-    most = [f"{folder} {files:,}" for folder, files in counts.most_common()]
+    most = [f"{'in no folder' if folder == '.' else folder} {files:,}" for folder, files in counts.most_common()]
     first = counts.most_common(1)[0][0]
     pattern = first if first not in taken else "*" if first == "." else f"{first}/*"
     yield (

@@ -57,9 +57,7 @@ def test_folders_of_makers_are_no_kinds_of_things(places, said):
     assert warnings(*places) == [said]
 
 
-@pytest.mark.parametrize(
-    "name", ["Train", "VALID", "img", "40X", "400x", "mask", "part_1", "batch 3", "fold2", "Ground_Truth", "New Folder (2)"]
-)  # fmt: skip
+@pytest.mark.parametrize("name", ["Train", "img", "40X", "400x", "part_1", "batch 3", "Ground_Truth", "New Folder (2)"])
 def test_such_names_are_known_in_all_their_forms(name):
     assert len(warnings(f"a/{name}", "a/cat")) == 1
 
