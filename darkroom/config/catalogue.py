@@ -108,7 +108,7 @@ class Entry(Section):
     channels: Literal[1, 3]
     image_size: Side | list[Side]  # not `size`: DVC's run cache is blind to keys of that name
     resize: Resize = "squash"
-    range: Annotated[list[Level], Field(min_length=2, max_length=2)] | None = None  # of stored values, 16 bits
+    range: list[Level] | None = None  # lowest and highest of stored values, where these have 16 bits
     submission: Submission | None = None
     recipe: dict[str, Any] = Field(default_factory=dict)
 
@@ -147,7 +147,7 @@ class Entry(Section):
     @field_validator("range")
     @classmethod
     def _ascending(cls, values: list[int] | None) -> list[int] | None:
-        if values and values[0] >= values[1]:
+        if values is not None and (len(values) != 2 or values[0] >= values[1]):
             raise ValueError(f"{values} must be [lowest, highest], as in [0, 4095] for 12 of 16 bits")
         return values
 

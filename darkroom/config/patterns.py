@@ -5,6 +5,7 @@ crosses folders, `{label}` and `{group}` name a part of one folder's or file's n
 its own, a regular expression. Other names are free and mean nothing. All other characters stand for themselves.
 """
 
+import re
 import unicodedata
 from collections.abc import Callable, Iterator
 from fnmatch import translate
@@ -18,7 +19,7 @@ from darkroom.base.paths import DATASETS
 
 LONGEST = 1000  # characters of one pattern
 SECONDS = 2.0  # for one path; a sound pattern needs microseconds
-FEW = 3  # so many wildcards come to an end soon on any path
+FEW, SHORT = 3, 300  # so many wildcards come to an end soon on a path of so many characters
 
 
 class Token(NamedTuple):
@@ -39,65 +40,70 @@ class Pattern:
         self._tokens = tuple(_tokens(self.text))
         self.is_folder = all(token.kind == "text" for token in self._tokens)
         self.names = frozenset(token.text for token in self._tokens if token.kind == "name")
-        self._match = self._matcher()
+        self.breadth = self._breadth()
+        self._expression = self._compiled()
+        wildcards = [token for token in self._tokens if token.kind != "text"]
+        self._is_quick = len(wildcards) <= FEW and not any(token.form for token in wildcards)
         # In the first version `*` crossed folders, and ? and [...] were wildcards too.
         was_glob = any(character in self.text for character in "*?[") and not self.names
-        self._first_version = regex.compile(translate(self.text), regex.DOTALL) if was_glob else None
+        self._first_version = re.compile(translate(self.text)) if was_glob else None
 
-    def _matcher(self) -> "Callable[[str], regex.Match[str] | None]":
+    def _compiled(self) -> "regex.Pattern[str]":
         if self.is_folder:
-            below = ".*" if self.text == "." else regex.escape(self.text) + "(?:/.*)?"
-            return regex.compile(below, regex.DOTALL).fullmatch
-        expression = _compiled(self._tokens, self.text)
-        wildcards = [token for token in self._tokens if token.kind != "text"]
-        if len(wildcards) <= FEW and not any(token.form for token in wildcards):
-            return expression.fullmatch
-        return lambda path: expression.fullmatch(path, timeout=SECONDS)
+            # A plain path may be that of a file too.
+            return regex.compile(".*" if self.text == "." else regex.escape(self.text) + "(?:/.*)?", regex.DOTALL)
+        return _compiled(self._tokens, self.text)
+
+    def _breadth(self) -> tuple[int, int]:
+        """A sort key, smaller for the more particular pattern: more folders without wildcards, then more text."""
+        parts = [part for part in self._shape.split("/") if part not in ("", ".")]
+        return -sum("*" not in part for part in parts), -len(self._shape.replace("*", ""))
 
     def match(self, path: str) -> dict[str, str] | None:
         """The parts of a path that the pattern names; None if it does not reach the path (in composed Unicode).
 
         Raises UserError if the search does not come to an end.
         """
+        is_quick = self._is_quick and len(path) <= SHORT  # a watch costs more than such a match
+        found = self._expression.fullmatch(path) if is_quick else self._watched(path)
+        return found.groupdict() if found else None
+
+    def _watched(self, path: str, *, partial: bool = False) -> "regex.Match[str] | None":
         try:
-            found = self._match(path)
+            return self._expression.fullmatch(path, partial=partial, timeout=SECONDS)
         except TimeoutError:
             raise UserError(
                 f"{DATASETS}: the pattern {self.text!r} is not done with {path[:200]!r} after {SECONDS:g} seconds, "
                 "for it can match in too many ways: use fewer wildcards, or a simpler form after the colon"
             ) from None
-        return found.groupdict() if found else None
 
     def reached_in_first_version(self, path: str) -> bool:
         """Whether the text, read as the glob of the first version, reaches a path."""
-        return self._first_version is not None and self._first_version.match(path) is not None
-
-    @property
-    def breadth(self) -> tuple[int, int]:
-        """A sort key, smaller for the more particular pattern: more folders without wildcards, then more text."""
-        parts = [part for part in self._shape.split("/") if part not in ("", ".")]
-        return -sum("*" not in part for part in parts), -len(self._shape.replace("*", ""))
+        return self._first_version is not None and self._first_version.match(composed(path)) is not None
 
     @property
     def by_folder(self) -> bool:
         """Whether all files of one folder fare alike, so that the answer for one is the answer for all."""
+        if self.is_folder:
+            return self.text == "." or "." not in self.text.rpartition("/")[2]  # else it may be a file among others
         last, before = self._tokens[-1], self._tokens[:-1]
-        return self.is_folder or (last.kind in ("star", "stars") and (not before or before[-1].text.endswith("/")))
+        return last.kind in ("star", "stars") and (not before or before[-1].text.endswith("/"))
 
     @property
-    def in_one_folder(self) -> bool:
-        """Whether all that it reaches lies in one folder, whose name then tells no labels apart."""
-        crosses = any(token.kind == "stars" for token in self._tokens)
-        return not self.is_folder and not crosses and "*" not in self._shape.rpartition("/")[0]
+    def root(self) -> str:
+        """The folder before the first wildcard, or nothing: what lies right in it lies in no folder of a class."""
+        if self.is_folder:
+            return "" if self.text == "." else self.text
+        return self._shape.partition("*")[0].rpartition("/")[0]
 
     def may_reach_below(self, folder: str) -> bool:
         """Whether a file below `folder` can be reached; if not, a nested archive need not be opened."""
         inside = composed(folder) + "/"
-        if self.is_folder:
-            own = self.text + "/"
-            return self.text == "." or own.startswith(inside) or inside.startswith(own)
-        start = self._tokens[0].text if self._tokens[0].kind == "text" else ""
-        return start.startswith(inside) or inside.startswith(start)
+        if self._watched(inside, partial=True) is not None:
+            return True
+        # What the glob of the first version reached is opened, so that its owner learns what to write now.
+        start = self._shape.partition("*")[0]
+        return self._first_version is not None and (start.startswith(inside) or inside.startswith(start))
 
     @property
     def _shape(self) -> str:
@@ -159,6 +165,7 @@ def _name(inside: str, text: str) -> Token:
         raise ValueError(f"{text!r} names {name!r} in braces, but a name is a word of letters, as in {{label}}")
     if colon and not form:
         raise ValueError(f"{text!r} has no form after the colon of {name}: write {{{name}}}, or {{{name}:[0-9]+}}")
+    _checked(form, text)  # by itself, for `a)|(b` would change what stands around it
     return Token("name", name, form)
 
 
@@ -187,9 +194,13 @@ def column_form(form: str) -> Callable[[str], str | None]:
 def _compiled(
     tokens: tuple[Token, ...], text: str, *, name: str = "[^/]+", star: str = "[^/]*"
 ) -> "regex.Pattern[str]":
+    return _checked("".join(_expressions(tokens, name, star)), text)
+
+
+def _checked(expression: str, text: str) -> "regex.Pattern[str]":
     try:
-        return regex.compile("".join(_expressions(tokens, name, star)), regex.DOTALL)
-    except regex.error as error:
+        return regex.compile(expression, regex.DOTALL)
+    except (regex.error, RecursionError, OverflowError) as error:
         raise ValueError(f"{text!r} holds no regular expression after its colon ({error})") from None
 
 
@@ -197,7 +208,8 @@ def _expressions(tokens: tuple[Token, ...], name: str, star: str) -> Iterator[st
     """The regular expression of each token; a name that stands again must match the same text."""
     seen = set[str]()
     skip = 0
-    for token, after in zip(tokens, (*tokens[1:], Token("text")), strict=True):
+    end = Token("text")
+    for before, token, after in zip((Token("text", "/"), *tokens[:-1]), tokens, (*tokens[1:], end), strict=True):
         text, skip = token.text[skip:] if token.kind == "text" else token.text, 0
         if token.kind == "text":
             yield regex.escape(text)
@@ -205,7 +217,7 @@ def _expressions(tokens: tuple[Token, ...], name: str, star: str) -> Iterator[st
             yield star
         elif token.kind == "stars":
             # Between slashes it stands for no folder at all too: a/**/b reaches a/b.
-            skip = int(after.kind == "text" and after.text.startswith("/"))
+            skip = int(before.text.endswith("/") and after.kind == "text" and after.text.startswith("/"))
             yield "(?:.*/)?" if skip else ".*"
         else:
             yield f"(?P={text})" if text in seen else f"(?P<{text}>{token.form or name})"

@@ -142,15 +142,12 @@ def _sentence(
 ) -> str:
     known = list(keys(model))
     allowed: dict[str, list[str]] = {}
-    # Unknown keys come first: a missing key is often there under a wrong name.
-    for problem in sorted(problems.errors(include_url=False), key=lambda one: one["type"] != "extra_forbidden"):
+    for key, problem in _in_turn(problems, known):
         if problem["type"] == "extra_forbidden":
-            key = ".".join(map(str, problem["loc"]))
             return f"{name(key)} is not a known key{_nearest(key, known)}"
-        key = _key(problem["loc"], known)
         if problem["type"] == "missing":
             return f"{name(key)} is missing: add it"
-        message = problem["msg"].removeprefix("Value error, ")
+        message = re.sub(" or instance of .*", "", problem["msg"].removeprefix("Value error, "))
         beginning = next(filter(message.startswith, _MUST_BE), None)
         if beginning is None:
             return f"{name(key)}: {message}"
@@ -163,15 +160,30 @@ def _sentence(
     return f"{start} {' or '.join(dict.fromkeys(choices))}"
 
 
-def _key(location: tuple[int | str, ...], known: list[str]) -> str:
-    """The dotted key of a pydantic location, without the names of union members that pydantic appends."""
+def _in_turn(problems: ValidationError, known: list[str]) -> list[tuple[str, Any]]:
+    """The problems with their keys, in the order in which they are worth telling."""
+    found = [(_key(problem, known), problem) for problem in problems.errors(include_url=False)]
+    first: dict[str, int] = {}
+    for place, (key, _) in enumerate(found):
+        first.setdefault(key.partition(".")[0], place)
+    # Unknown keys come first: a missing key is often there under a wrong name. Where a key takes several kinds of
+    # value, what is wrong deep inside of one says more than that it is none of the others.
+    return sorted(
+        found,
+        key=lambda one: (one[1]["type"] != "extra_forbidden", first[one[0].partition(".")[0]], -one[0].count(".")),
+    )
+
+
+def _key(problem: Any, known: list[str]) -> str:
+    """The dotted key of a problem, without the names of union members that pydantic puts between."""
+    *inner, last = problem["loc"] or ("",)
+    unknown = [last] if problem["type"] == "extra_forbidden" else []
     key = ""
-    for item in location:
+    for item in inner if unknown else (*inner, last):
         longer = f"{key}.{item}" if key else str(item)
-        if key and _starred(longer) not in known and not isinstance(item, int):
-            break
-        key = longer
-    return key
+        if not key or _starred(longer) in known or isinstance(item, int):
+            key = longer
+    return ".".join(map(str, filter(None, [key, *unknown])))
 
 
 def _starred(key: str) -> str:

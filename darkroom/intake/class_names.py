@@ -14,28 +14,29 @@ def in_order(labels: Iterable[str]) -> list[str]:
     return sorted(labels, key=_natural)
 
 
-def names(labels: Collection[str], entry: Entry, dataset: str) -> dict[str, str | None]:
-    """The name of each label of the archive; None for one that the entry leaves out.
+def names(labels: Collection[str], entry: Entry, dataset: str, by_hand: Collection[str] = ()) -> dict[str, str | None]:
+    """The name of each label, in the order of the labels; None for one that the entry leaves out.
 
-    Two labels with one name make one class. Raises UserError if the entry names a label that no picture has.
+    Two labels with one name make one class. `by_hand` are names that corrections give: the entry may name a class that
+    they alone make. Raises UserError if it names another label that no picture has.
     """
     given = {composed(label): name and composed(name) for label, name in entry.classes.items()}
-    unknown = [label for label in given if label not in labels]
+    made = {label for label, name in given.items() if name in by_hand}
+    unknown = [label for label in given if label not in labels and label not in made]
     if unknown:
         raise UserError(
             f"{DATASETS}: {dataset}.classes names {unknown[0]!r}, but the archive has no such label: "
             f"known are {', '.join(in_order(labels)[:20])}"
         )
-    return {label: given.get(label, label) for label in in_order(labels)}
+    return {label: given.get(label, label) for label in in_order({*labels, *made})}
 
 
 def classes(names: Mapping[str, str | None], present: Collection[str]) -> list[str]:
     """The names of the classes in the order of their numbers: that of the first label of each.
 
-    `present` are the names that pictures have; one that only a correction gives comes at the place of its label too.
+    `present` are the names that pictures have.
     """
-    ordered = [name for name in dict.fromkeys(names.values()) if name is not None and name in present]
-    return ordered + in_order(set(present) - set(ordered))
+    return [name for name in dict.fromkeys(names.values()) if name is not None and name in present]
 
 
 def _natural(label: str) -> list[tuple[int, int, str]]:

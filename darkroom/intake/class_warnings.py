@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 
 from darkroom.base.words import counted, listed
 from darkroom.config.catalogue import Subset
+from darkroom.config.patterns import composed
 
 LABELLED: tuple[Subset, ...] = ("train", "val", "test")
 # Names that makers of data sets give to folders of pictures, not to kinds of things.
@@ -29,58 +30,60 @@ def warnings(index: pa.Table, *, from_folders: bool) -> Iterator[str]:
     labelled = index.filter(index["label"].is_valid())
     counts: Mapping[str, int] = Counter(labelled["label"].to_pylist())
     if from_folders:
-        parents = _parents(labelled)
-        yield from _makers_folders(counts, parents)
-        yield from _under_several_parents(counts, parents)
+        places = _places(labelled)
+        odd = sorted(name for name in counts if MAKERS_FOLDERS.fullmatch(name.strip()))
+        yield from _makers_folders(odd, places)
+        yield from _under_several_parents(counts.keys() - odd, places)
     yield from _twins(counts)
     yield from _in_some_subsets(labelled)
 
 
-def _parents(labelled: pa.Table) -> dict[str, Counter[str]]:
-    """By class, the folders in which its folders stand, with the number of pictures below each."""
-    found: defaultdict[str, Counter[str]] = defaultdict(Counter)
+def _places(labelled: pa.Table) -> dict[str, list[list[str]]]:
+    """By name of an innermost folder, the folders that hold one of that name: a list for each subset, sorted."""
     folders = pc.replace_substring_regex(labelled["path"], r"/[^/]*$", "")
-    pairs = (
-        pa.table({"label": labelled["label"], "folder": folders})
-        .group_by(["label", "folder"])
-        .aggregate([([], "count_all")])
-    )
-    for row in pairs.to_pylist():
-        found[row["label"]][row["folder"].rpartition("/")[0]] += row["count_all"]
-    return dict(found)
+    pairs = pa.table({"folder": folders, "subset": labelled["subset"]}).group_by(["folder", "subset"]).aggregate([])
+    found: defaultdict[str, defaultdict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
+    for row in sorted(pairs.to_pylist(), key=lambda row: row["folder"]):
+        parent, _, name = row["folder"].rpartition("/")
+        found[composed(name)][row["subset"]].append(parent)
+    return {name: list(by_subset.values()) for name, by_subset in found.items()}
 
 
-def _makers_folders(counts: Collection[str], parents: Mapping[str, Collection[str]]) -> Iterator[str]:
-    odd = sorted(name for name in counts if MAKERS_FOLDERS.fullmatch(name.strip()))
+def _makers_folders(odd: Sequence[str], places: Mapping[str, list[list[str]]]) -> Iterator[str]:
     if not odd:
         return
-    parent = min(parents[odd[0]])
+    parent = min(min(parents) for parents in places.get(odd[0], [[""]]))
     above, _, last = parent.rpartition("/")
-    line = f'train: "{above}/{{label}}/**"' if last and above else 'train: "{label}/**"' if last else ""
-    instead = (
-        f"if {last} and its neighbours are the classes, write {line}" if line else "name the folder that holds them"
-    )
+    if last:
+        line = f'train: "{above}/{{label}}/**"' if above else 'train: "{label}/**"'
+        instead = f"if {last} and its neighbours are the classes, write {line}"
+    else:
+        instead = (
+            "if the names of the files tell the classes, say where, as in "
+            f'train: "{odd[0]}/{{label}}_*"; if a table does, write labels: TABLE'
+        )
     yield (
         f"{listed(odd)} {'is the name' if len(odd) == 1 else 'are names'} that makers give to folders, not to kinds of "
-        f"things: {instead}; if they are the classes, all is well"
+        f"things: {instead}; if {'it is a class' if len(odd) == 1 else 'they are classes'} indeed, all is well"
     )
 
 
-def _under_several_parents(counts: Mapping[str, int], parents: Mapping[str, Collection[str]]) -> Iterator[str]:
-    several = {name: sorted(parents[name]) for name in sorted(counts) if len(parents[name]) > 1}
+def _under_several_parents(names: Collection[str], places: Mapping[str, list[list[str]]]) -> Iterator[str]:
+    # The makers' train and test hold the same classes: what counts is several parents within one subset.
+    several = {name: most for name in sorted(names) if len(most := max(places.get(name, [[]]), key=len)) > 1}
     if not several:
         return
-    name, places = next(iter(several.items()))
-    common = _common(places)
-    last = [place.removeprefix(common).strip("/").partition("/")[0] for place in places]
-    if any(MAKERS_FOLDERS.fullmatch(one) for one in last):  # makers' subsets and copies are told elsewhere
-        instead = f'if only one of them is meant, name it, as in train: "{places[0]}"'
+    name, parents = next(iter(several.items()))
+    common = _common(parents)
+    last = [place.removeprefix(common).strip("/").partition("/")[0] for place in parents]
+    if any(MAKERS_FOLDERS.fullmatch(one) for one in last):
+        instead = f'if only one of these folders is meant, name it, as in train: "{parents[0]}"'
     else:
         instead = f'if {listed(last)} are the classes, write train: "{common}{{label}}/**"'
     verb = "stands" if len(several) == 1 else "stand"
     yield (
         f"{counted(len(several), 'class', 'classes')} {verb} in several places, the first being {name} in "
-        f"{listed(places)}: their pictures are taken together, for the label is the innermost folder; {instead}"
+        f"{listed(parents)}: their pictures are taken together, for the label is the innermost folder; {instead}"
     )
 
 
@@ -96,23 +99,27 @@ def _common(places: Sequence[str]) -> str:
 
 
 def _twins(counts: Mapping[str, int]) -> Iterator[str]:
+    bare = {name: _bare(name) for name in sorted(counts, key=lambda name: (-counts[name], name))}
+    known = set(bare.values())
     alike: defaultdict[str, list[str]] = defaultdict(list)
-    for name in sorted(counts, key=lambda name: (-counts[name], name)):
-        alike[_bare(name)].append(name)
-    for names in alike.values():
-        if len(names) > 1:
-            lines = ", ".join(f'"{name}": "{names[0]}"' for name in names[1:])
-            yield (
-                f"{listed([repr(name) for name in names])} are {len(names)} classes whose names hardly differ: if "
-                f"they are one, write classes: {{{lines}}}"
-            )
+    for name, text in bare.items():
+        unnumbered = re.sub(r"^\d+ (?=\D)", "", text)  # `02_dog` beside `dog`; but `1 euro` beside `2 euro` are two
+        alike[unnumbered if unnumbered in known else text].append(name)
+    twins = [names for names in alike.values() if len(names) > 1]
+    if not twins:
+        return
+    lines = [f'"{name}": "{names[0]}"' for names in twins for name in names[1:]]
+    more = f" (and so with {counted(len(twins) - 1, 'other name')})" if len(twins) > 1 else ""
+    yield (
+        f"{listed([repr(name) for name in twins[0]])} are {len(twins[0])} classes whose names hardly differ{more}: if "
+        f"they are one, write classes: {{{listed(lines)}}}"
+    )
 
 
 def _bare(name: str) -> str:
-    """A name without case, accents' form, numbers in front, and what separates its words."""
-    text = unicodedata.normalize("NFKC", name).casefold().strip()
-    words = re.sub(r"[\s_.-]+", " ", text).strip()
-    return re.sub(r"^\d+ (?=\D)", "", words)
+    """A name without case, accents' form, and what separates its words."""
+    text = unicodedata.normalize("NFKC", name).casefold()
+    return re.sub(r"[\s_.-]+", " ", text).strip()
 
 
 def _in_some_subsets(labelled: pa.Table) -> Iterator[str]:

@@ -19,7 +19,7 @@ import numpy as np
 import PIL
 import pyarrow as pa
 import pyarrow.feather as feather
-from filelock import FileLock
+from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
 from darkroom.base import paths
@@ -29,6 +29,7 @@ from darkroom.base.files import fingerprint, remove, replacing_folder
 DECISIVE_ROOMS = ("base", "config", "pictures", "intake")
 COPY_BYTES = 2**24
 PIXELS, TABLE, REST = "images.npy", "index.arrow", "rest.json"
+RESTORED = ("rejected", "passed_over", "labels_from", "labels_are_folders", "warnings")  # what REST holds of a result
 
 
 @dataclass
@@ -39,7 +40,8 @@ class Decoded:
     table: pa.Table
     rejected: list[tuple[str, str]]  # path and reason
     passed_over: list[tuple[str, str, int, str]]  # folder, reason, number of files, the first of them
-    labels_from: str
+    labels_from: str  # for people
+    labels_are_folders: bool
     warnings: list[str] = field(default_factory=list)
 
 
@@ -50,27 +52,58 @@ def kept(facts: Any, decode: Callable[[Path], Decoded]) -> Iterator[Decoded]:
     code = [file for room in DECISIVE_ROOMS for file in (package / room).rglob("*.py")]
     folder = paths.root() / ".decoded" / fingerprint([facts, cv2.__version__, PIL.__version__], code)
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder.parent / "lock"):
-        if not (folder / REST).is_file():
+    with _only_one(folder.parent / "lock"):
+        found = _read(folder)
+        if found is None:
             for other in folder.parent.iterdir():
                 if other.is_dir():
                     remove(other)  # one is kept: a set can be large
             with replacing_folder(folder) as partial:
                 _write(decode(partial), partial)
-        yield _read(folder)
+            found = _read(folder)
+            assert found is not None
+        yield found
+
+
+@contextmanager
+def _only_one(file: Path) -> Iterator[None]:
+    lock = FileLock(file)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        print("another process decodes pictures of this repository: waiting until it is done", flush=True)
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _write(decoded: Decoded, folder: Path) -> None:
     feather.write_feather(decoded.table, folder / TABLE, compression="uncompressed")
-    rest = {name: getattr(decoded, name) for name in ("rejected", "passed_over", "labels_from", "warnings")}
-    (folder / REST).write_text(json.dumps(rest), encoding="utf-8")
+    rest = {name: getattr(decoded, name) for name in RESTORED}
+    content = json.dumps({"files": _states(folder), **rest})
+    (folder / REST).write_text(content, encoding="utf-8")
 
 
-def _read(folder: Path) -> Decoded:
-    rest = json.loads((folder / REST).read_text(encoding="utf-8"))
-    rest["rejected"] = [tuple(one) for one in rest["rejected"]]
-    rest["passed_over"] = [tuple(one) for one in rest["passed_over"]]
-    return Decoded(folder / PIXELS, feather.read_table(folder / TABLE, memory_map=False), **rest)
+def _read(folder: Path) -> Decoded | None:
+    """What is kept in a folder; None if there is nothing, or if it is no longer as it was written."""
+    try:
+        rest = json.loads((folder / REST).read_text(encoding="utf-8"))
+        if rest.pop("files") != _states(folder):
+            return None
+        rest["rejected"] = [tuple(one) for one in rest["rejected"]]
+        rest["passed_over"] = [tuple(one) for one in rest["passed_over"]]
+        table = feather.read_table(folder / TABLE, memory_map=False)
+        return Decoded(folder / PIXELS, table, **rest)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, pa.ArrowException):
+        return None
+
+
+def _states(folder: Path) -> dict[str, list[int]]:
+    """Size and time of the files; whoever writes to the output, which may be the same file, changes the time."""
+    states = {name: (folder / name).stat() for name in (PIXELS, TABLE)}
+    return {name: [state.st_size, state.st_mtime_ns] for name, state in states.items()}
 
 
 def share(pixels: Path, rows: NDArray[np.int64], target: Path) -> None:

@@ -21,9 +21,9 @@ from darkroom.config.stage_tables import PASSED_OVER, REJECTED
 from darkroom.intake import archive, class_warnings, corrections, decoded, label_files, understanding
 from darkroom.intake.decoded import Decoded
 from darkroom.intake.labelled import Labelled, label
-from darkroom.intake.layout import FOLDERS, Layout
+from darkroom.intake.layout import Layout
 from darkroom.intake.packing import SLICE, Packed, pack
-from darkroom.intake.sieve import NO_PATTERN, Sieve
+from darkroom.intake.sieve import NO_LIST, NO_PATTERN, Sieve
 from darkroom.pictures.decoding import Target
 
 # Keys of an entry that decide neither which pictures there are nor their pixels: changed, they decode nothing again.
@@ -84,7 +84,7 @@ def extract(
     ]
     if len(labelled.applied):
         lines.append(f"{corrections.in_words(labelled.applied)}, see {paths.CORRECTED}")
-    odd = class_warnings.warnings(labelled.index, from_folders=found.labels_from == FOLDERS)
+    odd = class_warnings.warnings(labelled.index, from_folders=found.labels_are_folders)
     return Extracted(labelled.index, lines, [*found.warnings, *odd])
 
 
@@ -103,13 +103,20 @@ def _decode(source: Path, entry: Entry, settings: Extract, folder: Path) -> Deco
     target = Target(entry.shape, entry.resize, value_range, settings.max_pixels)
     packed = pack(shown, target, folder, threads=settings.threads or cores())
     # 3. Say what is odd.
-    if sieve.before:
-        raise UserError(f"{DATASETS}: {sieve.before}")
+    if before := sieve.before():
+        raise UserError(f"{DATASETS}: {before}")
     _check_enough(packed, settings.max_rejected, source, sieve)
     passed_over = [(place, reason, found.files, found.example) for (place, reason), found in sieve.passed.items()]
     warnings = [*understanding.warnings(sieve, named, packed.index), *packed.noticed.in_words(entry.range)]
-    pixels = folder / decoded.PIXELS
-    return Decoded(pixels, packed.index, packed.rejected, sorted(passed_over), layout.labels_from(), warnings)
+    return Decoded(
+        folder / decoded.PIXELS,
+        packed.index,
+        packed.rejected,
+        sorted(passed_over),
+        layout.labels_from(),
+        layout.labels_are_folders,
+        warnings,
+    )
 
 
 def _check_enough(packed: Packed, max_rejected: float, source: Path, sieve: Sieve) -> None:
@@ -117,13 +124,9 @@ def _check_enough(packed: Packed, max_rejected: float, source: Path, sieve: Siev
     rejected = packed.rejected
     count = len(packed.index) + len(rejected)
     if not count:
-        elsewhere = sorted(folder for folder, reason in sieve.passed if reason == NO_PATTERN)
-        seen = f"pictures lie in {listed(elsewhere, 5)}" if elsewhere else "it holds no pictures"
-        others = [(reason, found.files) for (_, reason), found in sieve.passed.items() if reason != NO_PATTERN]
-        if others:
-            kinds = listed(sorted({reason for reason, _ in others}), 5)
-            seen += f", but {sum(files for _, files in others):,} other files ({kinds})"
-        raise UserError(f"{source} has no picture under {sieve.layout}; {seen}: correct the folders in {DATASETS}")
+        raise UserError(
+            f"{source} has no picture under {sieve.layout}; {_seen(sieve)}: correct the folders in {DATASETS}"
+        )
     if len(rejected) > max_rejected * count:
         examples = "; ".join(f"{path}: {reason}" for path, reason in rejected[:3])
         raise UserError(
@@ -132,25 +135,39 @@ def _check_enough(packed: Packed, max_rejected: float, source: Path, sieve: Siev
         )
 
 
+def _seen(sieve: Sieve) -> str:
+    """What an archive holds that no subset takes."""
+    folders = sorted({folder for folder, reason in sieve.passed if reason in (NO_PATTERN, NO_LIST)})
+    if folders == ["."]:
+        return "pictures lie in the archive's own top, outside of all folders"
+    if folders:
+        return f"pictures lie in {listed(folders, 5)}"
+    others = [(reason, found.files) for (_, reason), found in sieve.passed.items()]
+    count = sum(files for _, files in others)
+    kinds = f", but {counted(count, 'other file')} ({listed(sorted({reason for reason, _ in others}), 5)})"
+    return f"it holds no pictures{kinds if others else ''}"
+
+
 def _check_classes(labelled: Labelled, source: Path) -> None:
     """Raise UserError if the pictures to learn from are of fewer than two classes."""
     train = labelled.index.filter(pc.equal(labelled.index["subset"], "train"))
     found = pc.unique(train["label"]).to_pylist()
     if len(found) >= 2:
         return
+    classes = counted(len(found), "class", "classes") + (f" ({listed(found)})" if found else "")
     if len(labelled.applied) or labelled.left_out:
-        by = " and ".join(
-            [str(paths.CORRECTIONS)] * bool(len(labelled.applied))
-            + [f"{DATASETS} (classes, min_images)"] * bool(labelled.left_out)
-        )
+        causes = [str(paths.CORRECTIONS)] * bool(len(labelled.applied))
+        causes += [f"{DATASETS} (classes, min_images)"] * bool(labelled.left_out)
+        verb = "leave" if len(causes) > 1 else "leaves"
         raise UserError(
-            f"{by} leaves training pictures of {counted(len(found), 'class', 'classes')}, and at least two are needed: "
-            "take some of it back"
+            f"{' and '.join(causes)} {verb} training pictures of {classes}, and at least two are needed: take some of "
+            "it back"
         )
     others = [name for name in labelled.classes if name not in found]
-    elsewhere = f"; {listed(others)} stand in other subsets alone" if others else ""
+    verb = "stands" if len(others) == 1 else "stand"
+    elsewhere = f"; {listed(others)} {verb} in other subsets alone" if others else ""
     raise UserError(
-        f"{source} has training pictures of {counted(len(found), 'class', 'classes')} ({listed(found)}){elsewhere}, "
+        f"{source} has training pictures of {classes}{elsewhere}, "
         f"and at least two are needed to learn to tell them apart (labels from {labelled.labels_from}): correct "
         f"`train` or `labels` in {DATASETS}; finding what is unlike one class alone is not what Darkroom does"
     )

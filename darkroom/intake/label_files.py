@@ -1,12 +1,14 @@
 """Reads the tables and lists that an entry names from inside the archive, before its pictures are decoded."""
 
+import difflib
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from darkroom.base.errors import UserError
 from darkroom.base.paths import DATASETS
+from darkroom.base.words import listed
 from darkroom.config.catalogue import Entry, LabelTable, PartOfColumn, Subset
-from darkroom.config.patterns import Pattern, column_form, composed
+from darkroom.config.patterns import Pattern, column_form, composed, plain
 from darkroom.intake import archive, tables
 from darkroom.intake.column_guess import guess_columns
 from darkroom.intake.labelling import Columns, Labels, Part
@@ -15,6 +17,7 @@ from darkroom.intake.zip_reader import BadMember
 from darkroom.pictures.decoding import looks_like_image
 
 NAMES = 100_000  # pictures by whose names the columns of a table are found
+OTHERS = 1000  # tables and texts among which the one that was meant is looked for
 
 
 def read(source: Path, entry: Entry, limits: archive.Limits) -> tuple[list[Labels], dict[Subset, list[Labels]]]:
@@ -49,31 +52,41 @@ def _wants_label(table: LabelTable) -> bool:
 
 def _contents(source: Path, files: set[str], limits: archive.Limits) -> dict[str, tuple[str, bytes]]:
     """The path and the content of each file by the name that the entry gives it: its path, or the end of its path."""
-    plain = {file: Pattern(file.replace("*", "").replace("{", "")).text for file in files}
+    wanted = {file: plain(file) for file in files}
+    others: set[str] = set()
 
     def named(path: str) -> bool:
         path = composed(path)
-        return any(path == name or path.endswith("/" + name) for name in plain.values())
+        if any(path == name or path.endswith("/" + name) for name in wanted.values()):
+            return True
+        if tables.may_be_table(path) and len(others) < OTHERS:
+            others.add(path)
+        return False
 
     def holds(folder: str) -> bool:
         inside = composed(folder) + "/"
-        return any(name.startswith(inside) for name in plain.values())
+        return any(name.startswith(inside) for name in wanted.values())
 
     content = _read(archive.files(source, wanted=named, may_hold=holds, limits=limits))
-    if any(_matching(name, content) == [] for name in plain.values()):  # perhaps in a nested archive of another name
+    if any(_matching(name, content) == [] for name in wanted.values()):  # perhaps in a nested archive of another name
         content = _read(archive.files(source, wanted=named, may_hold=lambda _: True, limits=limits))
     found = {}
-    for file, name in plain.items():
+    for file, name in wanted.items():
         paths = _matching(name, content)
         if not paths:
             raise UserError(
-                f"{DATASETS} names the table or list {file!r}, but {source} holds no such file: give its path inside "
-                "the archive, where the name of a nested archive without its ending is a folder"
+                f"{DATASETS} names the table or list {file!r}, but {source} holds no such file: {_hint(name, others)}"
             )
         if len(paths) > 1:
             raise UserError(f"{DATASETS} names {file!r}, which may be {' or '.join(paths[:5])}: give the whole path")
         found[file] = (paths[0], content[paths[0]])
     return found
+
+
+def _hint(name: str, others: set[str]) -> str:
+    if near := difflib.get_close_matches(name, others, n=1):
+        return f"did you mean {near[0]}?"
+    return f"its tables and texts are {listed(sorted(others))}" if others else "it holds no table, so take it out"
 
 
 def _matching(name: str, paths: Iterable[str]) -> list[str]:
@@ -98,13 +111,14 @@ def _picture_names(source: Path, entry: Entry, limits: archive.Limits) -> list[s
     names: list[str] = []
 
     def wanted(path: str) -> bool:
-        if looks_like_image(path) and any(one.match(composed(path)) is not None for one in patterns):
+        is_wanted = len(names) < NAMES and looks_like_image(path)
+        if is_wanted and any(one.match(composed(path)) is not None for one in patterns):
             names.append(composed(path))
         return False
 
     for _ in archive.files(source, wanted=wanted, may_hold=_any(patterns), limits=limits):
         pass
-    return names[:NAMES]
+    return names
 
 
 def _any(patterns: list[Pattern]) -> Callable[[str], bool]:

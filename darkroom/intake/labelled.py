@@ -15,6 +15,7 @@ from darkroom.intake import class_names, corrections
 from darkroom.intake.corrections import Correction
 from darkroom.intake.decoded import Decoded
 
+DROPPED = "\0"  # stands before the label of a class that the entry drops; no name begins with it
 LeftOut = tuple[str, str, int, str]  # folder, reason, number of files, the first of them
 
 
@@ -37,22 +38,23 @@ def label(found: Decoded, entry: Entry, wrong: Sequence[Correction], dataset: st
     Raises UserError if names or corrections are wrong.
     """
     table = found.table
-    # 1. Name the classes.
-    names = class_names.names(pc.unique(table["label"]).drop_null().to_pylist(), entry, dataset)
-    named = _with_labels(table, _mapped(table["label"], names))
+    # 1. Name the classes; a class that the entry drops keeps its label for now, so that a correction can save pictures.
+    by_hand = {one.label for one in wrong if one.label is not None}
+    names = class_names.names(pc.unique(table["label"]).drop_null().to_pylist(), entry, dataset, by_hand)
+    marked = {label: f"{DROPPED}{label}" if name is None else name for label, name in names.items()}
+    named = _with_labels(table, _mapped(table["label"], marked))
     # 2. Correct labels by hand; a file that could not be read can be dropped too.
     to_drop = [one.path for one in wrong if one.label is None]
     dropped = np.zeros(len(table), bool)
     dropped[[row for row in corrections.rows_of(table["path"], to_drop) if row is not None]] = True
     gone = [*table["path"].filter(pa.array(dropped)).to_pylist(), *(path for path, _ in found.rejected)]
-    known = {name for name in (*names.values(), *entry.classes.values()) if name is not None}
-    named, applied = corrections.apply(named, gone, wrong, {name: name for name in known})
+    named, applied = corrections.apply(named, gone, wrong, _for_people(marked))
     unread = set(map(composed, to_drop))
     rejected = [(path, reason) for path, reason in found.rejected if composed(path) not in unread]
     # 3. Leave out classes that the entry drops, and those of too few different pictures.
-    unnamed = (table["label"].is_valid().to_numpy() & named["label"].is_null().to_numpy()) & ~dropped
+    unnamed = _is_in(named["label"], {name for name in marked.values() if name.startswith(DROPPED)}) & ~dropped
     few = _few(named.filter(pa.array(~dropped)), entry.min_images)
-    small = pc.is_in(named["label"], value_set=pa.array(sorted(few), pa.string())).to_numpy() & ~dropped
+    small = _is_in(named["label"], few) & ~dropped & ~unnamed
     left_out = _told(table, unnamed, "a picture of a class that the entry drops")
     left_out += _told(table, small, f"a picture of a class with fewer than {entry.min_images} different pictures")
     rows = np.flatnonzero(~(dropped | unnamed | small))
@@ -61,8 +63,19 @@ def label(found: Decoded, entry: Entry, wrong: Sequence[Correction], dataset: st
     return Labelled(index, rows, classes, rejected, left_out, applied, found.labels_from)
 
 
-def _mapped(labels: pa.ChunkedArray, names: Mapping[str, str | None]) -> pa.ChunkedArray:
-    """Labels replaced by their names; null where the name is None."""
+def _for_people(marked: Mapping[str, str]) -> dict[str, str]:
+    """Names as people read them; those of dropped classes first: of two read alike, a correction means the last."""
+    names = sorted(set(marked.values()), key=lambda name: not name.startswith(DROPPED))
+    return {name: name.removeprefix(DROPPED) for name in names}
+
+
+def _is_in(values: pa.ChunkedArray, wanted: Collection[str]) -> NDArray[np.bool_]:
+    found: NDArray[np.bool_] = pc.is_in(values, value_set=pa.array(sorted(wanted), pa.string())).to_numpy()
+    return found
+
+
+def _mapped(labels: pa.ChunkedArray, names: Mapping[str, str]) -> pa.ChunkedArray:
+    """Labels replaced by their names."""
     places = pc.index_in(labels, value_set=pa.array(list(names), pa.string()))
     return pa.chunked_array([pa.array(list(names.values()), pa.string()).take(places.combine_chunks())])
 

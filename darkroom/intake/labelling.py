@@ -59,7 +59,7 @@ class Labels:
         self._groups = _none_or(table, columns.group)
         self._marks = _none_or(table, columns.split)  # the subsets in the table's own words
         self._subsets = self._marks
-        self.has_subsets = columns.split is not None
+        self.has_subsets = columns.split is not None  # the table is there to give subsets
         if columns.split is not None:
             self._subsets = label_values.subsets(self._marks, table, columns.split, columns.splits)
         # 2. The first row of each name.
@@ -77,21 +77,26 @@ class Labels:
 
     @property
     def path(self) -> str:
-        """The path of the table in the archive."""
+        """The table's path in the archive."""
         return self.table.path
 
     @property
+    def note(self) -> str | None:
+        """What the reader had to decide: `is not UTF-8: read as Windows-1252`."""
+        return self.table.note
+
+    @property
     def has_labels(self) -> bool:
-        """Whether the table gives labels, not groups or subsets alone."""
+        """Whether the table is there to give labels."""
         return self.columns.label is not None
 
     @property
     def source(self) -> str:
-        """Where its labels stand, for people: `labels.csv, column breed`."""
-        label = self.columns.label
-        keys = label if isinstance(label, list) else [label.column if isinstance(label, Part) else label]
-        where = f"columns {listed(map(str, keys))}" if len(keys) > 1 else f"column {keys[0]}"
-        return f"{self.path}, {where}"
+        """Where the labels come from, for people: `labels.csv, column species`."""
+        label = self.columns.label.column if isinstance(self.columns.label, Part) else self.columns.label
+        labels = label if isinstance(label, list) else [label]
+        of_columns = "column" if len(labels) == 1 else "columns"
+        return f"{self.path}, {of_columns} {listed(map(str, labels))}"
 
     def find(self, path: str) -> Match | None:
         """What the table says of a picture in the archive; None if it does not name it. Changes nothing."""

@@ -1,6 +1,6 @@
 """Which subset each file of an archive belongs to, and which label and group it has."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple, cast
 
 from darkroom.base.errors import UserError
@@ -11,6 +11,7 @@ from darkroom.intake.labelling import Labels, Match
 
 FOLDERS = "the folder in which each picture lies"
 NO_FOLDER = "it lies in no class folder"
+NO_NAME = "a list names it, but no pattern reaches it, from which its label would come"
 
 
 class Place(NamedTuple):
@@ -20,7 +21,7 @@ class Place(NamedTuple):
     label: str | None = None
     group: str | None = None
     problem: str = ""
-    rows: tuple[tuple[Labels, Match], ...] = ()  # of the tables that say so
+    rows: tuple[tuple[Labels, Match], ...] = ()  # of the tables and lists that name it
 
 
 class Layout:
@@ -53,15 +54,18 @@ class Layout:
 
     def _place(self, path: str) -> tuple[Place | None, Pattern | None]:
         pattern, parts = self._deciding(path)
-        subset = self._subset_by_list(path) or (self._subsets[pattern] if pattern else None)
+        listed, rows = self._by_list(path)
+        subset = listed or (self._subsets[pattern] if pattern else None)
         if subset is None:
             return None, None
-        if self._listed:
-            parts = self._named_anywhere(path)
+        if subset == "unlabeled":
+            return Place(subset, rows=rows), pattern
         label, group = parts.get("label"), parts.get("group")
-        if label is None and pattern is not None and not self._labels_in_tables and not self._listed:
+        if self._listed:
+            label, group = self._named_anywhere(path)
+        elif not label and pattern is not None and not self._labels_in_tables:
             label = _innermost_folder(path, pattern)
-        return self._with_tables(path, Place(subset, label, group)), pattern
+        return self._with_tables(path, Place(subset, label or None, group or None, rows=rows)), pattern
 
     def _deciding(self, path: str) -> tuple[Pattern | None, dict[str, str]]:
         """The most particular pattern that reaches a path, of a subset that no list decides, and the parts it names."""
@@ -85,56 +89,69 @@ class Layout:
         subsets = {self._subsets[one], self._subsets[other]}
         return len(subsets) > 1 and not ("unlabeled" in subsets and self._labels_in_tables)
 
-    def _named_anywhere(self, path: str) -> dict[str, str]:
-        """The parts that any pattern names, of whatever subset: the most particular one counts."""
-        parts: dict[str, str] = {}
-        for pattern in self._patterns:
-            parts = (pattern.match(path) or {}) | parts
-        return parts
+    def _named_anywhere(self, path: str) -> tuple[str | None, str | None]:
+        """The label and the group that any pattern names, of whatever subset: the most particular one counts."""
+        reaching = [(pattern, parts) for pattern in self._patterns if (parts := pattern.match(path)) is not None]
+        label = _first(parts.get("label") for _, parts in reaching)
+        if label is None and not self._labels_in_tables:
+            label = _first(_innermost_folder(path, pattern) for pattern, _ in reaching)
+        return label, _first(parts.get("group") for _, parts in reaching)
 
-    def _subset_by_list(self, path: str) -> Subset | None:
-        """The subset whose list names a picture best. Raises UserError if two name it equally well."""
-        found: list[tuple[int, Subset]] = []
-        for subset, named in self._lists.items():
-            ranks = [match.rank for one in named if (match := one.find(path)) is not None]
-            if ranks:
-                found.append((min(ranks), subset))
+    def _by_list(self, path: str) -> tuple[Subset | None, tuple[tuple[Labels, Match], ...]]:
+        """The subset whose list names a picture best, and the row. Raises UserError if two name it equally well."""
+        found = [
+            (match.rank, subset, (one, match))
+            for subset, named in self._lists.items()
+            for one in named
+            if (match := one.find(path)) is not None
+        ]
+        if not found:
+            return None, ()
         found.sort(key=lambda one: one[0])
-        if len(found) > 1 and found[0][0] == found[1][0]:
+        rank, subset, row = found[0]
+        if other := next((one[1] for one in found if one[0] == rank and one[1] != subset), None):
             raise UserError(
-                f"{path} stands in the list of {found[0][1]} and in that of {found[1][1]} ({DATASETS}): a picture "
+                f"{path} stands in the list of {subset} and in that of {other} ({DATASETS}): a picture "
                 "belongs to one subset, so take it out of one of the two"
             )
-        return found[0][1] if found else None
+        return subset, (row,)
 
     def _with_tables(self, path: str, place: Place) -> Place:
         """Complete a place from the tables: what they say counts for more than what the path says."""
+        if not self._tables:
+            return place if place.label is not None else place._replace(problem=self._without_label())
         found = [(table, match) for table in self._tables if (match := table.find(path)) is not None]
-        # Of each thing, the row counts that names the picture most exactly, as the table beside it does.
+        # Of each thing, the row counts that names the picture most exactly, as that of the table beside it does.
         rows = sorted(found, key=lambda row: row[1].rank)
         labelled = next((row for row in rows if row[1].label is not None), None)
         grouped = next((row for row in rows if row[1].group is not None), None)
         divided = next((row for row in rows if row[1].subset is not None), None)
-        reason = next((match.reason for _, match in rows if match.reason), "")
-        if reason and not divided and any(table.has_subsets for table, _ in rows):
-            return Place(None, problem=reason)
+        # 1. The subset: a row with another word than those for train, val and test is none of them.
+        elsewhere = next((match.reason for table, match in rows if table.has_subsets and match.reason), None)
+        if elsewhere and divided is None:
+            return Place(None, problem=elsewhere, rows=place.rows)
         subset = cast(Subset, divided[1].subset) if divided else place.subset
         if subset == "unlabeled":
-            return Place(subset)
+            return Place(subset, rows=place.rows)
+        # 2. The label.
         label = labelled[1].label if labelled else place.label
         if label is None:
-            if any(self._subsets[one] == "unlabeled" and one.match(path) is not None for one in self._patterns):
-                return Place("unlabeled")
-            return Place(subset, problem=reason or self._without_label())
+            if self._labels_in_tables and self._is_reached_as_unlabelled(path):
+                return Place("unlabeled", rows=place.rows)
+            reason = next((match.reason for _, match in rows if match.reason), None)
+            return Place(subset, problem=reason or self._without_label(), rows=(*place.rows, *rows))
         if place.label is not None and label != place.label:
             self.disagreements.append(path)
-        used = tuple(dict.fromkeys(row for row in (labelled, grouped, divided) if row is not None))
-        return Place(subset, label, grouped[1].group if grouped else place.group, rows=used)
+        used = dict.fromkeys(row for row in (labelled, grouped, divided) if row is not None)
+        return Place(subset, label, grouped[1].group if grouped else place.group, rows=(*place.rows, *used))
+
+    def _is_reached_as_unlabelled(self, path: str) -> bool:
+        return any(self._subsets[one] == "unlabeled" and one.match(path) is not None for one in self._patterns)
 
     def _without_label(self) -> str:
         if self._labels_in_tables:
             return f"{' and '.join(table.path for table in self._tables if table.has_labels)} has no row for it"
-        return NO_FOLDER if not self._listed else "no pattern with {label} reaches it"
+        return NO_NAME if self._listed else NO_FOLDER
 
     def may_hold(self, folder: str) -> bool:
         """Whether a file below `folder` can belong to a subset; if not, a nested archive need not be opened."""
@@ -145,11 +162,24 @@ class Layout:
         """All patterns, the most particular first."""
         return self._patterns
 
+    @property
+    def has_lists(self) -> bool:
+        """Whether lists of names decide a subset."""
+        return bool(self._listed)
+
+    @property
+    def labels_are_folders(self) -> bool:
+        """Whether each label is the name of a folder, and neither a table nor a pattern names one."""
+        return not self._labels_in_tables and not any("label" in one.names for one in self._patterns)
+
     def labels_from(self) -> str:
         """Where labels come from, for people."""
-        tables = [table.source for table in self._tables if table.has_labels]
-        named = [str(one) for one in self._patterns if "label" in one.names]
-        return " and ".join([*tables, *named]) or FOLDERS
+        labelled = [one for one in self._patterns if self._subsets[one] != "unlabeled"]
+        found = [table.source for table in self._tables if table.has_labels]
+        found += [str(one) for one in labelled if "label" in one.names]
+        if not self._labels_in_tables and not all("label" in one.names for one in labelled):
+            found.append(FOLDERS)
+        return " and ".join(found)
 
     def __str__(self) -> str:
         lists = {subset: [f"@{one.path}" for one in named] for subset, named in self._lists.items()}
@@ -162,6 +192,8 @@ class Layout:
 
 def _innermost_folder(path: str, pattern: Pattern) -> str | None:
     folder = path.rpartition("/")[0]
-    if folder in ("", str(pattern)) or pattern.in_one_folder:
-        return None
-    return folder.rpartition("/")[2]
+    return None if folder in ("", pattern.root) else folder.rpartition("/")[2]
+
+
+def _first(values: Iterable[str | None]) -> str | None:
+    return next((value for value in values if value), None)

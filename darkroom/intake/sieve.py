@@ -3,7 +3,9 @@
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import PurePosixPath
 
 from darkroom.config.patterns import Pattern, composed
@@ -14,9 +16,13 @@ from darkroom.intake.layout import Layout, Place
 from darkroom.pictures.decoding import is_hidden, looks_like_image
 
 NO_PATTERN = "a picture that no pattern reaches"
+NO_LIST = "a picture that no list names and no pattern reaches"
 CLOSED = "an archive that no pattern reaches"
 HIDDEN = "a hidden file"
 OTHER_KIND = "a file of a kind that is not read"
+# Files that stand beside pictures and are none. A folder of anything else may be a class that was saved wrongly.
+TEXTS = {"", ".txt", ".csv", ".tsv", ".json", ".jsonl", ".xml", ".yaml", ".yml", ".md", ".rst", ".html", ".pdf"}
+TEXTS |= {".doc", ".docx", ".xls", ".xlsx", ".py", ".ipynb", ".m", ".mat", ".names", ".parquet", ".pkl", ".db", ".log"}
 PASSED_FOLDERS = 100_000  # folders that are told apart; files of further ones are counted together
 TABLES_READ = 20  # tables that no entry uses, looked into for names of pictures
 TABLE_BYTES = 2**24
@@ -41,7 +47,7 @@ class Sieve:
     reached: Counter[Pattern] = field(default_factory=Counter)  # pictures that each pattern decides
     heads: dict[str, list[list[str]]] = field(default_factory=dict)  # of tables not used: the first rows
     kinds: dict[str, set[str]] = field(default_factory=dict)  # endings that are not read, by folder among the data
-    before: str = ""  # a sentence: a pattern reaches nothing since `*` stays within a folder
+    once: dict[Pattern, str] = field(default_factory=dict)  # a picture that each pattern reached in the first version
     _place: Place | None = None
 
     def pictures(self, files: Iterable[File]) -> Iterator[Placed]:
@@ -63,15 +69,15 @@ class Sieve:
             return self._other(path)
         place, pattern = self.layout.place(path)
         if place is None:
-            self._pass_over(path, NO_PATTERN)
+            self._pass_over(path, NO_LIST if self.layout.has_lists else NO_PATTERN)
             self._compare_with_first_version(path)
             return False
+        for table, row in place.rows:
+            table.use(path, row)
         if place.subset is None:
             self._pass_over(path, place.problem)
             return False
         self._place = place
-        for table, row in place.rows:
-            table.use(path, row)
         if pattern is not None:
             self.reached[pattern] += 1
         return True
@@ -91,16 +97,17 @@ class Sieve:
         return worth
 
     def _other(self, path: str) -> bool:
-        if path in self.used:
+        if composed(path) in self.used:
             return False
         if is_hidden(path):
             self._pass_over(path, HIDDEN)
             return False
         ending = PurePosixPath(path).suffix.lower()[:10]
         self._pass_over(path, f"{OTHER_KIND} ({ending or 'without an ending'})")
-        place, _ = self.layout.place(path)
-        if place is not None and place.label is not None:
-            self.kinds.setdefault(place.label, set()).add(ending)
+        if ending not in TEXTS:
+            place, _ = self.layout.place(path)
+            if place is not None and place.label is not None:
+                self.kinds.setdefault(place.label, set()).add(ending)
         return tables.may_be_table(path) and len(self.heads) < TABLES_READ
 
     def _pass_over(self, path: str, reason: str) -> None:
@@ -112,14 +119,19 @@ class Sieve:
         found.files += 1
 
     def _compare_with_first_version(self, path: str) -> None:
-        if self.before:
-            return
         for pattern in self.layout.patterns:
-            if not self.reached[pattern] and pattern.reached_in_first_version(composed(path)):
-                self.before = (
+            if not self.reached[pattern] and pattern not in self.once and pattern.reached_in_first_version(path):
+                self.once[pattern] = path
+
+    def before(self) -> str:
+        """A sentence about a pattern that reaches nothing since `*` stays within a folder; nothing if there is none."""
+        for pattern, path in self.once.items():
+            if not self.reached[pattern]:
+                return (
                     f"the pattern {str(pattern)!r} reaches no picture, for `*` now stays within a folder, and ? and "
                     f"brackets stand for themselves: to reach {path}, {_remedy(pattern, path)}"
                 )
+        return ""
 
     def _look_into_table(self, file: File) -> None:
         if file.size > TABLE_BYTES:
@@ -141,7 +153,16 @@ def by_reason(passed: dict[tuple[str, str], Passed]) -> dict[str, int]:
 
 
 def _remedy(pattern: Pattern, path: str) -> str:
-    crossing = re.sub(r"\*+", "**", str(pattern))
-    if Pattern(crossing).match(composed(path)) is not None:
-        return f"write {crossing}"
+    """The pattern to write instead of one of the first version, so that it reaches a path."""
+    number = count(1)
+
+    def named(found: re.Match[str]) -> str:
+        form = "." if found[0] == "?" else found[0].replace("[!", "[^")
+        return f"{{x{next(number)}:{form}}}"
+
+    text = re.sub(r"\?|\[[^]]+\]", named, str(pattern))
+    for one in (text, re.sub(r"\*+", "**", text)):
+        with suppress(ValueError):
+            if Pattern(one).match(composed(path)) is not None:
+                return f"write {one}"
     return "write a name with a form in their place, as {part:[0-9]}"

@@ -10,7 +10,9 @@ from darkroom.base.words import size
 from darkroom.intake import delimited, json_tables, matlab_vector, parquet_table
 from darkroom.intake.table_columns import MAX_BYTES, Key, Table, by_name, tidy
 
-__all__ = ["Key", "Table", "read"]
+__all__ = ["Key", "Table", "may_be_table", "read"]
+
+READ = {".csv", ".tsv", ".txt", ".json", ".jsonl", ".ndjson", ".parquet"}
 
 OTHERS = {
     ".xlsx",
@@ -28,7 +30,11 @@ OTHERS = {
     ".gz",
 }
 FORMATS = "CSV, TSV, TXT, JSON, JSON lines, Parquet and .mat"
-ENDINGS = {".csv", ".tsv", ".txt", ".json", ".jsonl", ".ndjson", ".parquet"}
+
+
+def may_be_table(path: str) -> bool:
+    """Whether a file that nobody named may be a table, by its ending."""
+    return PurePosixPath(path).suffix.lower() in READ
 
 
 def read(data: bytes, path: str, *, header: bool = True, part: str | None = None) -> Table:
@@ -54,11 +60,6 @@ def read(data: bytes, path: str, *, header: bool = True, part: str | None = None
         return Table(path, _keyed(_numbered(data, path, part), header, path), numbered=True)
     found = delimited.read(data, path, header)
     return Table(path, found.columns, found.first_line, note=found.note)
-
-
-def may_be_table(path: str) -> bool:
-    """Whether a file's name says that a table may be in it; a .mat file has to be asked for one of its parts."""
-    return PurePosixPath(path).suffix.lower() in ENDINGS
 
 
 def _keyed(columns: dict[str, pa.ChunkedArray], header: bool, path: str) -> dict[Key, pa.ChunkedArray]:

@@ -1,5 +1,6 @@
 """What extract understood of an archive, in lines that its owner can check."""
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -42,24 +43,16 @@ def left_out(rejected: Iterable[tuple[str, str]], passed_over: Iterable[tuple[st
 
 
 def by_reason(counts: Counter[str]) -> str:
-    """Reasons with their numbers, most frequent first: `12 it is empty, 3 it is cut short`."""
+    """Reasons with their numbers, most frequent first: `it is empty (12); it is cut short (3)`."""
     ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-    shown = [f"{count:,} {reason}" for reason, count in ordered[:REASONS_SHOWN]]
+    shown = [f"{reason} ({count:,})" for reason, count in ordered[:REASONS_SHOWN]]
     more = sum(count for _, count in ordered[REASONS_SHOWN:])
-    return "; ".join([*shown, *([f"{more:,} for other reasons"] if more else [])])
+    return "; ".join([*shown, *([f"other reasons ({more:,})"] if more else [])])
 
 
 def warnings(sieve: Sieve, tables: Sequence[Labels], index: pa.Table) -> Iterator[str]:
     """What looks unlikely in an archive, each with its reason and the line to write instead."""
-    if sieve.before:
-        yield sieve.before
-    folders = [(found.files, folder) for (folder, reason), found in sieve.passed.items() if reason == NO_PATTERN]
-    if folders:
-        count, folder = max(folders)
-        yield (
-            f"no pattern reaches {counted(sum(files for files, _ in folders), 'picture')}, {count:,} of them in "
-            f'{folder}: if they belong to the data, name their folder, as in train: ["{folder}", ...]'
-        )
+    yield from _unreached(sieve, index)
     for label, endings in sorted(sieve.kinds.items()):
         if not pc.any(pc.equal(index["label"], label)).as_py():
             kinds = listed(sorted(endings))
@@ -75,13 +68,38 @@ def warnings(sieve: Sieve, tables: Sequence[Labels], index: pa.Table) -> Iterato
     yield from _tables_not_used(sieve, index)
 
 
+def _unreached(sieve: Sieve, index: pa.Table) -> Iterator[str]:
+    """Pictures that no pattern reaches, by the outermost folder that holds no picture of the data."""
+    passed = {folder: found.files for (folder, reason), found in sieve.passed.items() if reason == NO_PATTERN}
+    if not passed:
+        return
+    taken = {"."}
+    for folder in pc.unique(pc.replace_substring_regex(index["path"], "/?[^/]*$", "")).to_pylist():
+        taken.update(_with_those_above(folder))
+    counts = Counter[str]()
+    for folder, files in passed.items():
+        counts[next((one for one in _with_those_above(folder) if one not in taken), folder)] += files
+    most = [f"{'in no folder' if folder == '.' else folder} {files:,}" for folder, files in counts.most_common()]
+    first = counts.most_common(1)[0][0]
+    pattern = first if first not in taken else "*" if first == "." else f"{first}/*"
+    yield (
+        f"no pattern reaches {counted(counts.total(), 'picture')} ({listed(most)}): if they belong to the data, "
+        f'add their folder to train, val, test or unlabeled, as in train: [..., "{pattern}"]'
+    )
+
+
+def _with_those_above(folder: str) -> list[str]:
+    """A folder's path after those of the folders in which it lies, the outermost first."""
+    return [folder[: place.start()] for place in re.finditer("/|$", folder)]
+
+
 def _of_table(table: Labels) -> Iterator[str]:
     if table.table.note:
         yield f"{table.path} {table.table.note}"
     count, first = table.unused()
     if count:
         verb = "names" if count == 1 else "name"
-        yield f"{counted(count, 'row')} of {table.path} {verb} no picture, the first being {first}"
+        yield f"{counted(count, 'row')} of {table.path} {verb} no picture of the data, the first being {first}"
 
 
 def _tables_not_used(sieve: Sieve, index: pa.Table) -> Iterator[str]:

@@ -197,3 +197,23 @@ def test_a_carriage_return_in_a_name_makes_no_second_line(tmp_path):
     table = pd.DataFrame({"path": ["a\rb", "c"], "count": [1, 2]})
     files.write_csv(tmp_path / "table.csv", table)
     pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "table.csv"), table)
+
+
+def test_the_fingerprint_follows_from_facts_and_files(tmp_path):
+    inputs = [tmp_path / "a.txt", tmp_path / "b.txt"]
+    for file in inputs:
+        file.write_text(file.name)
+    facts = {"lr": 0.1, "layers": [1, 2], "name": "cnn"}
+    first = files.fingerprint(facts, inputs)
+    assert first == files.fingerprint(dict(reversed(facts.items())), iter(inputs[::-1]))
+    others = [files.fingerprint(facts | {"lr": 0.2}, inputs), files.fingerprint(facts | {"layers": [2, 1]}, inputs)]
+    others += [files.fingerprint(facts | {"more": None}, inputs)]
+    others += [files.fingerprint(facts, inputs[:1]), files.fingerprint(facts, [])]
+    inputs[1].write_text("b.txt ")
+    others.append(files.fingerprint(facts, inputs))
+    inputs[1].write_text("b.txt")
+    assert first == files.fingerprint(facts, inputs)
+    inputs[1].rename(tmp_path / "c.txt")
+    others.append(files.fingerprint(facts, [inputs[0], tmp_path / "c.txt"]))
+    assert len({first, *others}) == len(others) + 1
+    assert first.isalnum()

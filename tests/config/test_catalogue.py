@@ -1,10 +1,8 @@
-import unicodedata
-
 import pytest
 
 from darkroom.base.errors import UserError
 from darkroom.config import catalogue
-from darkroom.config.catalogue import Layout, Place
+from darkroom.config.catalogue import LabelTable
 from darkroom.config.yaml_files import dump, read_yaml
 from tests import make
 from tests.conftest import ROOT
@@ -56,7 +54,7 @@ def test_every_shipped_entry_is_valid_and_licensed(name):
         ({"image_size": 5000}, "datasets.yaml: mine.image_size is 5000, but must be less than or equal to 4096"),
         ({"image_size": "28"}, "datasets.yaml: mine.image_size is '28', but must be integer or list"),
         ({"image_size": [28]}, "datasets.yaml: mine.image_size: [28] must be one number, or [height, width]"),
-        ({"image_size": [28, 0]}, "datasets.yaml: mine.image_size is [28, 0], but must be "),
+        ({"image_size": [28, 0]}, "datasets.yaml: mine.image_size.1 is 0, but must be greater"),
         ({"image_size": []}, "must be one number, or [height, width]"),
         ({"channels": 4}, "datasets.yaml: mine.channels is 4, but must be 1 or 3"),
         ({"channels": "1"}, "datasets.yaml: mine.channels is '1', but must be 1 or 3"),
@@ -64,10 +62,37 @@ def test_every_shipped_entry_is_valid_and_licensed(name):
         ({"trian": "x"}, "datasets.yaml: mine.trian is not a known key: did you mean train?"),
         ({"classes": {0: "zero"}}, "datasets.yaml: mine.classes.0 is 0, but must be string"),
         ({"classes": {"0": 0}}, "datasets.yaml: mine.classes is 0, but must be string"),
-        ({"classes": {"0": "a", "1": "a"}}, "two labels under `classes` have the same name"),
         ({"test": "/train/"}, "mine: train and test both name 'train', but an image belongs to one of them"),
         ({"unlabeled": "train"}, "mine: train and unlabeled both name 'train'"),
         ({"test": "e\u0301", "unlabeled": "\u00e9"}, "mine: test and unlabeled both name"),
+        ({"train": ["a", "b"], "test": ["c", "b/"]}, "mine: train and test both name 'b'"),
+        ({"unlabeled": "train", "test": "train", "labels": "a.csv"}, "mine: train and test both name 'train'"),
+        ({"train": []}, "mine.train: an empty list reaches nothing: name a folder, or leave the key out"),
+        ({"train": 5}, "mine.train is 5, but must be string or list"),
+        ({"train": ["a", 5]}, "but must be string"),
+        ({"train": "@"}, "mine.train: '@' names no file: write @ and the path of a list inside the archive"),
+        ({"train": "{label"}, "mine.train: '{label' has a { that no } closes"),
+        ({"val": ["a", "{label:[}/*"]}, "mine.val: '{label:[}/*' holds no regular expression after its colon"),
+        ({"min_images": 0}, "mine.min_images is 0, but must be greater than or equal to 1"),
+        ({"resize": "stretch"}, "mine.resize is 'stretch', but must be 'squash', 'crop' or 'pad'"),
+        ({"range": [5, 5]}, "mine.range: [5, 5] must be [lowest, highest], as in [0, 4095] for 12 of 16 bits"),
+        ({"range": [0, 70000]}, "but must be less than or equal to 65535"),
+        ({"range": [0]}, "mine.range: [0] must be [lowest, highest]"),
+        ({"range": []}, "mine.range: [] must be [lowest, highest]"),
+        ({"labels": {"image": "id"}}, "mine.labels.file is missing: add it"),
+        ({"labels": {"file": "a.csv", "group_": "b"}}, "mine.labels.group_ is not a known key: did you mean group?"),
+        ({"labels": [{"fil": "a.csv"}]}, "mine.labels.0.fil is not a known key: did you mean file?"),
+        ({"labels": 5}, "mine.labels is 5, but must be string or dictionary or list"),
+        ({"labels": {"file": "a.csv", "label": {"column": "a"}}}, "mine.labels.label.form is missing: add it"),
+        ({"labels": {"file": "a.csv", "label": 1.5}}, "mine.labels.label is 1.5, but must be string or integer or"),
+        ({"labels": {"file": "a.csv", "splits": {"val": [1]}}}, "but no split names their column"),
+        (
+            {"labels": {"file": "a.csv", "split": "s", "splits": {"dev": [1]}}},
+            "mine.labels.splits is 'dev', but must be 'train', 'val'",
+        ),
+        ({"labels": {"file": "a.csv", "image": 0, "label": "b"}}, "columns are given by name or by number, not some"),
+        ({"labels": {"file": "a.csv", "image": -1}}, "mine.labels.image is -1, but must be"),
+        ({"labels": {"file": "a.csv", "label": {"column": "a", "form": "x"}}}, "must say where the label stands"),
         ({"submission": {"id": "Id"}}, "datasets.yaml: mine.submission.label is missing: add it"),
         ({"submission": {"id": "a", "label": "a"}}, "id and label are both 'a', but must name two columns"),
         ({"submission": {"id": "a", "label": "b", "id_from": "x"}}, "mine.submission.id_from is 'x', but must be"),
@@ -102,120 +127,62 @@ def test_shape_is_height_width_channels(size, shape):
     assert make.entry(image_size=size, channels=3).shape == shape
 
 
-FOLDERS = {"train": "data/train", "test": "data/test/", "unlabeled": "/data/more"}
-
-
-@pytest.mark.parametrize(
-    ("path", "place"),
-    [
-        ("data/train/cat/1.png", Place("train", "cat")),
-        ("data/train/cat/deep/1.png", Place("train", "deep")),
-        ("data/test/dog/1.png", Place("test", "dog")),
-        ("data/more/1.png", Place("unlabeled", None)),
-        ("data/more/cat/1.png", Place("unlabeled", None)),
-        ("data/train/1.png", Place("train", None)),
-        ("data/trainer/cat/1.png", None),
-        ("data/cat/1.png", None),
-        ("x/data/train/cat/1.png", None),
-        ("1.png", None),
-    ],
-)
-def test_a_folder_stands_for_all_that_is_below_it(path, place):
-    layout = Layout(make.entry(**FOLDERS))
-    assert layout.place(path) == place
-    assert layout.place(path) == place  # from the cache of folders
-
-
-@pytest.mark.parametrize(
-    ("pattern", "path", "place"),
-    [
-        ("*", "a/b/1.png", Place("train", "b")),
-        ("*", "1.png", Place("train", None)),
-        ("data/*_train/*", "data/x_train/cat/1.png", Place("train", "cat")),
-        ("data/*.png", "data/a/b/1.png", Place("train", "b")),
-        ("data/*.png", "data/a/b/1.jpg", None),
-        ("data/*.png", "other/1.png", None),
-        ("fold[12]/*", "fold2/cat/1.png", Place("train", "cat")),
-        ("fold[12]/*", "fold3/cat/1.png", None),
-        ("set?/*", "set1/cat/1.png", Place("train", "cat")),
-        ("*.png", "a\nb/1.png", Place("train", "a\nb")),
-        (".", "cat/1.png", Place("train", "cat")),
-        (".", "a/cat/1.png", Place("train", "cat")),
-        (".", "1.png", Place("train", None)),
-        (".", "a\nb/1.png", Place("train", "a\nb")),
-        ("a.b", "a.b/cat/1.png", Place("train", "cat")),
-        ("a.b", "axb/cat/1.png", None),
-        ("a (1)+", "a (1)+/cat/1.png", Place("train", "cat")),
-    ],
-)
-def test_a_pattern_is_a_folder_or_a_glob(pattern, path, place):
-    assert Layout(make.entry(train=pattern)).place(path) == place
-
-
-@pytest.mark.parametrize("form", ["NFC", "NFD"])
-@pytest.mark.parametrize("pattern", ["Übung", "Übung/*"])
-def test_both_spellings_of_an_accent_are_one(form, pattern):
-    layout = Layout(make.entry(train=unicodedata.normalize(form, pattern)))
-    for spelling in ("NFC", "NFD"):
-        path = unicodedata.normalize(spelling, "Übung/café/1.png")
-        assert layout.place(path) == Place("train", unicodedata.normalize("NFC", "café"))
-        assert layout.may_hold(path.rpartition("/")[0])
-
-
-@pytest.mark.parametrize(
-    ("pattern", "folder", "may"),
-    [
-        ("trainingSet", "trainingSet", True),
-        ("trainingSet", "trainingSample", False),
-        ("trainingSet", "trainingSet/inner", True),
-        ("trainingSet/inner", "trainingSet", True),
-        ("trainingSet/inner", "trainingSet/other", False),
-        ("train", "training", False),
-        ("training", "train", False),
-        (".", "anything", True),
-        ("*", "anything", True),
-        ("data/*/train", "data/x", True),
-        ("data/*/train", "data", True),
-        ("data/*/train", "other", False),
-        ("tr*", "train", True),
-        ("tr*", "test", False),
-    ],
-)
-def test_a_nested_archive_is_opened_only_if_it_can_hold_data(pattern, folder, may):
-    assert Layout(make.entry(train=pattern)).may_hold(folder) is may
-    assert Layout(make.entry(train="elsewhere", unlabeled=pattern)).may_hold(folder) is may
-
-
-def test_the_layout_is_shown_to_people():
-    assert str(Layout(make.entry(train="a/", test="b"))) == "train: a, test: b"
-
-
-def test_the_most_particular_pattern_decides():
-    layout = Layout(make.entry(train=".", test="test", unlabeled="test/new"))
-    assert layout.place("ant/1.png") == ("train", "ant")
-    assert layout.place("test/ant/1.png") == ("test", "ant")
-    assert layout.place("test/new/1.png") == ("unlabeled", None)
-
-
-@pytest.mark.parametrize(
-    ("train", "test", "path"),
-    [
-        (".", "t", "t/ant/1.png"),
-        ("", "t", "t/ant/1.png"),
-        ("./", "t", "t/ant/1.png"),
-        ("pets/*/*.jpg", "pets/test", "pets/test/ant/1.jpg"),
-        ("pets", "pets/*/test/*", "pets/new/test/1.jpg"),
-        ("data", "*/test/*", "data/test/1.jpg"),
-        ("a-long-name", "a-long-name/t", "a-long-name/t/ant/1.jpg"),
-    ],
-)
-def test_more_particular_is_what_names_more_folders_not_what_is_longer(train, test, path):
-    place = Layout(make.entry(train=train, test=test)).place(path)
-    assert place is not None
-    assert place.subset == "test"
-
-
 def test_one_folder_in_two_spellings_is_one_folder():
     with pytest.raises(ValueError, match=r"train and test both name '\.'"):
         make.entry(train="", test=".")
-    assert Layout(make.entry(train="./a//b/")).place("a/b/cat/1.png") == ("train", "cat")
+    assert [str(one) for one in make.entry(train="./a//b/").patterns["train"]] == ["a/b"]
+
+
+def test_a_subset_is_a_pattern_a_list_of_patterns_or_a_list_of_names():
+    entry = make.entry(train=["a/{label}_*", "@lists/train.txt"], val=["v", "w"], test="@lists/test.txt")
+    assert {subset: [str(one) for one in own] for subset, own in entry.patterns.items()} == {
+        "train": ["a/{label}_*"],
+        "val": ["v", "w"],
+        "test": [],
+    }
+    assert entry.lists == {"train": ["lists/train.txt"], "val": [], "test": ["lists/test.txt"]}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"train": "images", "unlabeled": "images", "labels": "labels.csv"},
+        {"train": ["images/{label}_*", "@train.txt"], "test": ["images/{label}_*", "@test.txt"]},
+    ],
+)
+def test_one_pattern_may_stand_in_two_subsets_that_something_else_tells_apart(changes):
+    assert make.entry(**changes).patterns
+
+
+def test_tables_of_labels_come_in_three_forms():
+    full = {"file": "b.csv", "image": "id", "label": "dx", "group": "patient"}
+    assert make.entry().tables == []
+    assert [one.file for one in make.entry(labels="a.csv").tables] == ["a.csv"]
+    assert make.entry(labels=full).tables[0].group == "patient"
+    assert [one.file for one in make.entry(labels=["a.csv", full]).tables] == ["a.csv", "b.csv"]
+
+
+@pytest.mark.parametrize(
+    ("columns", "answer"),
+    [
+        ({}, True),
+        ({"image": "id", "label": "dx"}, True),
+        ({"image": 0, "label": 1}, False),
+        ({"label": [1, 2]}, False),
+        ({"label": ["MEL", "NV"]}, True),
+        ({"label": {"column": 2, "form": "{label} *"}}, False),
+        ({"group": 0}, False),
+    ],
+)
+def test_columns_by_number_say_that_a_table_has_no_header(columns, answer):
+    assert LabelTable(file="a.csv", **columns).has_header is answer
+
+
+def test_classes_may_be_merged_and_dropped():
+    entry = make.entry(classes={"cat": "pet", "dog": "pet", "junk": None})
+    assert entry.classes == {"cat": "pet", "dog": "pet", "junk": None}
+    assert make.entry().min_images == 1
+
+
+def test_a_range_of_stored_values_is_two_ascending_levels():
+    assert make.entry(range=[0, 4095]).range == [0, 4095]

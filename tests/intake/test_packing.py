@@ -5,14 +5,14 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from darkroom.config.catalogue import Layout
 from darkroom.intake import packing
 from darkroom.intake.archive import File, Limits, files
+from darkroom.intake.layout import Layout, Place
 from darkroom.intake.packing import pack
 from darkroom.intake.zip_reader import failing
 from tests import make
 
-ENTRY = {"train": "train", "test": "test", "unlabeled": "more"}
+ENTRY = {"train": "train", "val": "val", "test": "test", "unlabeled": "more"}
 
 
 def as_files(contents):
@@ -20,11 +20,16 @@ def as_files(contents):
     return [File(path, len(content), lambda content=content: content) for path, content in pairs]
 
 
-def packed(folder, contents, shape=(8, 8, 1), threads=1, max_pixels=10_000, entry=None):
+def placed(source, **entry):
+    """The files with their places."""
+    layout = Layout(make.entry(**(entry or ENTRY)))
+    return ((file, layout.place(file.path)[0]) for file in source)
+
+
+def packed(folder, contents, shape=(8, 8, 1), threads=1, max_pixels=10_000):
     """The images, the index as a list of rows, and the rejected files."""
     source = contents if isinstance(contents, list) and isinstance(contents[0], File) else as_files(contents)
-    layout = Layout(entry or make.entry(**ENTRY))
-    index, rejected = pack(iter(source), layout, shape, folder, max_pixels=max_pixels, threads=threads)
+    index, rejected = pack(placed(source), shape, folder, max_pixels=max_pixels, threads=threads)
     assert [path.name for path in folder.iterdir()] == ["images.npy"], "the scratch file is gone"
     images = np.load(folder / "images.npy", mmap_mode="r")
     assert images.dtype == np.uint8
@@ -36,6 +41,7 @@ CONTENTS = {
     "train/cat/2.png": make.picture(1),
     "train/cat/10.png": make.picture(2),
     "train/ant/1.png": make.picture(3),
+    "val/cat/1.png": make.picture(7),
     "test/cat/1.png": make.picture(4),
     "more/x/1.png": make.picture(5),
     "more/0.png": make.picture(6),
@@ -48,11 +54,12 @@ def test_images_come_by_subset_and_path(tmp_path):
         ("train", "ant", "train/ant/1.png"),
         ("train", "cat", "train/cat/10.png"),
         ("train", "cat", "train/cat/2.png"),
+        ("val", "cat", "val/cat/1.png"),
         ("test", "cat", "test/cat/1.png"),
         ("unlabeled", None, "more/0.png"),
         ("unlabeled", None, "more/x/1.png"),
     ]
-    for image, seed in zip(images, (3, 2, 1, 4, 6, 5), strict=True):
+    for image, seed in zip(images, (3, 2, 1, 7, 4, 6, 5), strict=True):
         assert np.array_equal(image, make.pixels(seed=seed))
 
 
@@ -64,6 +71,18 @@ def test_the_index_tells_of_each_image_what_was_found(tmp_path):
     assert (second["width"], second["height"], second["channels"]) == (6, 5, 1)
     for image, row in zip(images, index, strict=True):
         assert row["sha256"] == hashlib.sha256(image.tobytes()).digest()
+        assert row["file_sha256"] == hashlib.sha256(contents[row["path"]]).digest()
+
+
+def test_groups_and_labels_are_those_of_the_places(tmp_path):
+    files = as_files({"x/2.png": make.picture(1), "x/1.png": make.picture(2)})
+    places = [Place("train", "cat", "p7"), Place("train", "dog")]
+    index, rejected = pack(zip(files, places, strict=True), (8, 8, 1), tmp_path, max_pixels=100, threads=1)
+    assert [(row["path"], row["label"], row["group"]) for row in index.to_pylist()] == [
+        ("x/1.png", "dog", None),
+        ("x/2.png", "cat", "p7"),
+    ]
+    assert rejected == []
 
 
 @pytest.mark.parametrize("small", [0, 2**13, 2**30])
@@ -161,7 +180,7 @@ def test_an_error_of_the_archive_comes_out_and_ends_the_threads(tmp_path):
         raise KeyError("broken archive")
 
     with pytest.raises(KeyError, match="broken archive"):
-        pack(broken(), Layout(make.entry()), (8, 8, 1), tmp_path, max_pixels=100, threads=3)
+        pack(placed(broken()), (8, 8, 1), tmp_path, max_pixels=100, threads=3)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -184,7 +203,7 @@ def test_memory_does_not_grow_with_the_number_of_images(tmp_path, monkeypatch):
     stream = files(source, wanted=lambda _: True, may_hold=lambda _: True, limits=Limits())
     tracemalloc.start()
     try:
-        pack(stream, Layout(make.entry()), (256, 256, 3), folder, max_pixels=10**6, threads=2)
+        pack(placed(stream), (256, 256, 3), folder, max_pixels=10**6, threads=2)
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()

@@ -1,4 +1,5 @@
 import json
+import shutil
 import zipfile
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 
 from darkroom.base import paths
 from darkroom.base.errors import UserError
+from darkroom.config.stage_tables import INDEX
 from darkroom.intake import packing
 from stages import entry, extract, fetch
 from tests import make
@@ -42,27 +44,75 @@ def outputs():
 FILES = make.pictures(("cat", "dog"), each=6) | {"more/1.png": make.picture(99)}
 
 
-def test_the_five_files_are_written(project, capsys):
+def test_the_six_files_are_written(project, capsys):
     project.add(path="x", unlabeled="more")
     images, index, classes = run(project, make.zip_of(FILES))
-    assert sorted(outputs()) == ["classes.json", "corrected.csv", "images.npy", "index.parquet", "rejected.csv"]
+    assert sorted(outputs()) == [
+        "classes.json", "corrected.csv", "images.npy", "index.parquet", "passed_over.csv", "rejected.csv",
+    ]  # fmt: skip
     assert images.shape == (13, 8, 8, 1)
-    assert list(index) == ["row", "path", "label", "subset", "sha256", "width", "height", "channels"]
+    assert tuple(index) == INDEX.columns
     assert index["row"].tolist() == list(range(13))
     assert classes == ["cat", "dog"]
     assert index["label"].tolist()[:12] == [0] * 6 + [1] * 6
     assert index["label"].isna().tolist() == [False] * 12 + [True]
     assert index["sha256"].str.fullmatch("[0-9a-f]{64}").all()
+    assert index["file_sha256"].str.fullmatch("[0-9a-f]{64}").all()
     assert paths.REJECTED.read_text(encoding="utf-8") == "path,reason\n"
+    assert paths.PASSED_OVER.read_text(encoding="utf-8") == "folder,reason,files,example\n"
     out = capsys.readouterr().out
     assert "wrote data/images/images.npy (13 images) and data/images/index.parquet\nnext: dvc repro audit\n" in out
 
 
-def test_what_was_left_out_is_told_at_the_end(project, capsys):
+def test_what_was_understood_and_what_looks_unlikely_is_told(project, capsys):
     project.add(path="x")
-    run(project, make.zip_of(FILES | {"train/cat/notes.txt": b"1"}))
-    told = "data/images/index.parquet; 1 files that do not end like pictures were passed over (.txt 1)\nnext: "
-    assert told in capsys.readouterr().out
+    run(project, make.zip_of(FILES | {"train/cat/notes.txt": b"1", "train/Dog/1.png": make.picture(50)}))
+    out = capsys.readouterr().out
+    assert (
+        "3 classes: Dog 1, cat 6, dog 6 (labels from the folder in which each picture lies)\n"
+        "subsets: train 13\n"
+        "2 files passed over, see data/images/passed_over.csv: a file of a kind that is not read (.txt) (1); a picture "
+        "that no pattern reaches (1)\n"
+        "warning: no pattern reaches 1 picture (more 1): if they belong to the data, add their folder to train, val, "
+        'test or unlabeled, as in train: [..., "more"]\n'
+        "warning: 'dog', 'Dog' are 2 classes whose names hardly differ: if they are one, write classes: "
+        '{"Dog": "dog"}\n'
+        "wrote data/images/images.npy (13 images) and data/images/index.parquet\n"
+    ) in out
+
+
+def test_a_warning_is_one_printable_line(project, capsys):
+    project.add(path="x")
+    run(project, make.zip_of(FILES | {"train/a\nb\x1b[2J/masks/1.png": make.picture(50)}))
+    lines = capsys.readouterr().out.splitlines()
+    assert all(line.isprintable() for line in lines)
+    assert len([line for line in lines if line.startswith("warning: ")]) == 2
+
+
+def test_a_relabel_decodes_nothing_again(project, monkeypatch):
+    project.add(path="x")
+    run(project, make.zip_of(FILES))
+    first = outputs()
+    monkeypatch.setattr(packing, "decode", None)
+    paths.CORRECTIONS.write_text("dataset,path,action,label\nmine,train/cat/1.png,relabel,dog\n", encoding="utf-8")
+    _, index, _ = run(project)
+    assert index.set_index("path")["label"]["train/cat/1.png"] == 1
+    assert outputs()["images.npy"] == first["images.npy"]
+    make.edit(project.datasets, {"mine.classes": {"cat": "Felis"}})
+    assert run(project)[2] == ["Felis", "dog"]
+
+
+def test_pixels_are_the_same_file_as_the_kept_ones(project):
+    """So they take no room of their own; the next run replaces the output, and leaves the kept file as it is."""
+    project.add(path="x")
+    run(project, make.zip_of(FILES))
+    (kept,) = (project.folder / ".decoded").glob("*/images.npy")
+    before = kept.read_bytes()
+    assert kept.stat().st_ino == paths.IMAGES.stat().st_ino
+    paths.IMAGES.chmod(0o444)  # as DVC leaves it where it links its cache
+    make.edit(project.datasets, {"mine.classes": {"dog": "Canis"}})
+    run(project)
+    assert kept.read_bytes() == before == paths.IMAGES.read_bytes()
 
 
 def test_rows_belong_to_their_images(project):
@@ -150,6 +200,7 @@ def test_a_large_set_waits_in_a_file_and_is_the_same(project, monkeypatch):
     run(project, make.zip_of(FILES))
     first = outputs()
     monkeypatch.setattr(packing, "SCRATCH", 200)
+    shutil.rmtree(".decoded")
     run(project)
     assert outputs() == first
 

@@ -6,7 +6,6 @@ import pickle
 import pytest
 import torch
 
-from darkroom.base.files import fingerprint
 from darkroom.training import checkpoint
 from darkroom.training.checkpoint import KEPT, Checkpoint
 
@@ -197,22 +196,3 @@ def test_tidying_up_stops_no_training(monkeypatch):
     mine = Checkpoint("mine")
     mine.save({"epoch": 1})
     assert mine.load()["epoch"] == 1
-
-
-def test_the_fingerprint_follows_from_facts_and_files(tmp_path):
-    files = [tmp_path / "a.txt", tmp_path / "b.txt"]
-    for file in files:
-        file.write_text(file.name)
-    facts = {"lr": 0.1, "layers": [1, 2], "name": "cnn"}
-    first = fingerprint(facts, files)
-    assert first == fingerprint(dict(reversed(facts.items())), iter(files[::-1]))
-    others = [fingerprint(facts | {"lr": 0.2}, files), fingerprint(facts | {"layers": [2, 1]}, files)]
-    others += [fingerprint(facts | {"more": None}, files), fingerprint(facts, files[:1]), fingerprint(facts, [])]
-    files[1].write_text("b.txt ")
-    others.append(fingerprint(facts, files))
-    files[1].write_text("b.txt")
-    assert first == fingerprint(facts, files)
-    files[1].rename(tmp_path / "c.txt")
-    others.append(fingerprint(facts, [files[0], tmp_path / "c.txt"]))
-    assert len({first, *others}) == len(others) + 1
-    assert first.isalnum()
