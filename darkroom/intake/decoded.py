@@ -1,8 +1,9 @@
 """The decoded pictures of the last archive, kept so that other names or corrections of labels decode nothing again.
 
 They lie under `.decoded` at the root of the repository, outside the outputs of the pipeline, in a folder named by a
-hash of everything that decides them: the archive, the entry without its names, the settings and the code. The file of
-pixels is shared with the output and with DVC's cache where the file system can, so that it takes no room of its own.
+hash of everything that decides them: the archive, the entry without its names, the settings and the code. The output
+is the same file until DVC has moved it to its cache, by a copy where the file system cannot share one: then the kept
+pixels take room of their own. `.decoded` may be deleted at any time.
 """
 
 import json

@@ -6,7 +6,6 @@ grown, each of them is decoded once more, alone.
 """
 
 import os
-import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -28,9 +27,8 @@ def decoder_warnings() -> Iterator[None]:
 
 
 def mark() -> int:
-    """The present place in the warnings, for `warned_since`; 0 outside of `decoder_warnings`."""
-    found = os.fstat(2)
-    return found.st_size if stat.S_ISREG(found.st_mode) else 0
+    """The present place in the warnings, for `warned_since`; outside of `decoder_warnings`, a terminal has none."""
+    return os.fstat(2).st_size
 
 
 def warned_since(place: int) -> bool:

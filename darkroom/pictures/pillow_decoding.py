@@ -72,7 +72,7 @@ def _of_8_bits(opened: ImageFile.ImageFile, data: bytes, value_range: ValueRange
             "it holds floating-point, signed or 32-bit values, which have no fixed range: save it with 8 or 16 bits"
         )
     if picture.mode in ("I", "I;16", "I;16B", "I;16L"):
-        values = np.asarray(picture, np.uint32).clip(0, 2**16 - 1).astype(np.uint16)
+        values = np.asarray(picture).astype(np.uint16)
         return Image.fromarray(to_8_bits(values, value_range)), Notes(bits=16, highest=int(values.max()))
     if not low_bytes_dropped:
         return picture, NOTHING

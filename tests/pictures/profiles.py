@@ -15,24 +15,32 @@ def srgb_light(values):
     return np.where(values <= 0.04045, values / 12.92, ((values + 0.055) / 1.055) ** 2.4)
 
 
-def rgb_profile(name, primaries, light):
+def rgb_profile(name, primaries, light, white=D50):
     """A profile of three primaries and one curve; `light` gives the light of values of 0 to 1."""
     curve = np.rint(65535 * light(np.linspace(0, 1, 1024))).astype(">u2")
     tags = dict(zip((b"rXYZ", b"gXYZ", b"bXYZ"), map(_xyz, primaries), strict=True))
     tags |= dict.fromkeys((b"rTRC", b"gTRC", b"bTRC"), b"curv" + struct.pack(">LL", 0, 1024) + curve.tobytes())
-    return _profile(b"mntr", b"RGB ", b"XYZ ", tags | {b"wtpt": _xyz(D50), b"desc": _text(name)})
+    return _profile(b"mntr", b"RGB ", b"XYZ ", tags | {b"wtpt": _xyz(white), b"desc": _text(name)})
 
 
 def cmyk_profile(name):
-    """A profile of a press whose inks, however mixed, make grey: more ink is darker, and black ink alone is black."""
+    """A profile of a press whose inks, however mixed, make grey; black ink alone, the darkest, has an L* of 10."""
     ink = np.stack(np.meshgrid(*[[0, 1]] * 4, indexing="ij"), axis=-1).reshape(-1, 4)
-    lightness = np.clip(255 - 60 * ink[:, :3].sum(axis=1) - 255 * ink[:, 3], 0, 255)
-    grid = np.stack([lightness, np.full(16, 128), np.full(16, 128)], axis=-1).astype(np.uint8)  # L*a*b*
+    lightness = np.clip(255 - 60 * ink[:, :3].sum(axis=1) - 230 * ink[:, 3], 25, 255)
+    to_lab = np.stack([lightness, np.full(16, 128), np.full(16, 128)], axis=-1)
+    to_ink = np.zeros((8, 4))
+    to_ink[:4, 3] = 255  # black ink where the lightness, which changes slowest, is 0
+    tags = dict.fromkeys((b"A2B0", b"A2B1", b"A2B2"), _table(4, 3, to_lab))
+    tags |= dict.fromkeys((b"B2A0", b"B2A1", b"B2A2"), _table(3, 4, to_ink))
+    return _profile(b"prtr", b"CMYK", b"Lab ", tags | {b"wtpt": _xyz(D50), b"desc": _text(name)})
+
+
+def _table(inputs, outputs, corners):
+    """A lookup between the corners of a cube."""
     straight = bytes(range(256))
     unit = struct.pack(">9l", *(65536 if place in (0, 4, 8) else 0 for place in range(9)))
-    table = b"mft1\0\0\0\0" + bytes([4, 3, 2, 0]) + unit + straight * 4 + grid.tobytes() + straight * 3
-    tags = dict.fromkeys((b"A2B0", b"A2B1", b"A2B2"), table)
-    return _profile(b"prtr", b"CMYK", b"Lab ", tags | {b"wtpt": _xyz(D50), b"desc": _text(name)})
+    head = b"mft1\0\0\0\0" + bytes([inputs, outputs, 2, 0]) + unit
+    return head + straight * inputs + corners.astype(np.uint8).tobytes() + straight * outputs
 
 
 def _profile(kind, space, connection, tags):

@@ -88,15 +88,21 @@ def test_colours_with_alpha_are_converted():
     assert np.array_equal(converted, of(make.encode(image[..., :3], icc_profile=ADOBE))[0])
 
 
+def test_white_stays_white():
+    """Screens differ in their white, to which the eye adapts."""
+    warm = profiles.rgb_profile("warm", profiles.ADOBE, np.square, white=(1.0, 1.0, 0.6))
+    converted, notes = of(make.encode(np.full((16, 16, 3), 255, np.uint8), icc_profile=warm))
+    assert notes.profile == "warm"
+    assert (converted == 255).all()
+
+
 def test_inks_become_colours():
-    """Without its profile, half the black ink is a lighter grey."""
-    image = Image.new("CMYK", (16, 16), (0, 0, 0, 128))
-    converted, notes = of(make.encode(image, "JPEG", icc_profile=PRESS))
-    assert notes.profile == "A press"
-    assert np.abs(converted - 118).max() <= 3  # L* 50 in sRGB is 119
-    for ink, grey in ((0, 255), (255, 0)):
+    """The darkest grey of a press becomes black."""
+    for ink, grey in ((0, 255), (128, 129), (255, 0)):  # half the ink has a lightness of 55, or 54 with a true black
         data = make.encode(Image.new("CMYK", (16, 16), (0, 0, 0, ink)), "JPEG", icc_profile=PRESS)
-        assert np.abs(of(data)[0] - grey).max() <= 2
+        converted, notes = of(data)
+        assert notes.profile == "A press"
+        assert np.abs(converted - grey).max() <= 2
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -106,6 +112,15 @@ def test_a_profile_that_is_damaged_or_of_other_colours_is_ignored_and_noted(form
     pixels, notes = of(make.encode(image, form, icc_profile=profile, **FORMS[form]))
     assert notes == Notes(damaged_profile=True)
     assert np.array_equal(pixels, of(make.encode(image, form, **FORMS[form]))[0])
+
+
+def test_a_profile_with_a_wrong_checksum_is_ignored_and_noted():
+    image = make.pixels(16, 16, 3)
+    data = bytearray(make.encode(image, icc_profile=ADOBE))
+    data[data.index(b"iCCP") + 30] ^= 1
+    pixels, notes = of(bytes(data))
+    assert notes == Notes(damaged_profile=True)
+    assert np.array_equal(pixels, image)
 
 
 def test_a_damaged_profile_of_inks_is_ignored_and_noted():

@@ -11,6 +11,7 @@ from darkroom.pictures.decoder_warnings import decoder_warnings, mark, warned_si
 from darkroom.pictures.decoding import Target, decode
 from darkroom.pictures.notes import BadImage
 from tests import make
+from tests.pictures import profiles
 
 PICTURE = Image.fromarray(make.pixels(64, 64, 3))
 FORMS = {
@@ -98,6 +99,16 @@ def test_a_warning_of_one_file_is_no_trace_of_the_next():
 @pytest.mark.parametrize("form", ["PNG", "GIF", "WEBP", "TIFF", "BMP"])
 def test_other_formats_have_no_warnings(form):
     assert warning_of(make.encode(PICTURE, form)[:600]) == ""
+
+
+def test_a_png_that_is_warned_of_is_sound():
+    """libpng warns of what lies beside the pixels, and refuses damage to them."""
+    data = make.encode(PICTURE, icc_profile=profiles.cmyk_profile("A press"))
+    with decoder_warnings():
+        before = mark()
+        decode(data, Target((8, 8, 3)))
+        assert warned_since(before)
+        assert warning_of(data) == ""
 
 
 def test_what_python_says_is_still_shown(capfd):

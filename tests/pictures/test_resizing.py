@@ -87,8 +87,14 @@ def test_extreme_shapes_leave_no_side_empty(size, shape, how):
 
 
 def test_each_mode_shrinks_by_averages():
-    stripes = np.zeros((8, 16, 1), np.uint8)
-    stripes[::2] = 200
-    assert (resize(stripes, (4, 4, 1), "squash") == 100).all()
-    assert (resize(stripes, (4, 4, 1), "crop") == 100).all()
-    assert (resize(stripes, (8, 8, 1), "pad")[2:6] == 100).all()
+    stripes = np.zeros((16, 32, 1), np.uint8)
+    stripes[::4] = 200
+    assert (resize(stripes, (4, 8, 1), "squash") == 50).all()
+    assert (resize(stripes, (4, 4, 1), "crop") == 50).all()
+    assert (resize(stripes, (8, 8, 1), "pad")[2:6] == 50).all()
+
+
+@pytest.mark.parametrize("how", MODES)
+def test_each_mode_enlarges_by_steps_between_neighbours(how):
+    found = resize(np.array([[[0], [200]], [[0], [200]]], np.uint8), (8, 8, 1), how)
+    assert found[3, :, 0].tolist() == [0, 0, 25, 75, 125, 175, 200, 200]
