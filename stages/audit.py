@@ -3,7 +3,8 @@
 from darkroom.base import paths
 from darkroom.base.console import done, run
 from darkroom.base.files import replacing_folder
-from darkroom.config.stage_tables import DUPLICATES, REJECTED
+from darkroom.base.words import counted
+from darkroom.config.stage_tables import DUPLICATES, PASSED_OVER, REJECTED
 from darkroom.dataset import audit
 from darkroom.dataset.packed import load_classes, load_images, load_index
 from darkroom.drawing import charts, galleries, style
@@ -17,7 +18,15 @@ def main() -> None:
     images, index, classes = load_images(), load_index(), load_classes()
     copies = audit.duplicates(index, classes)
     means, blank = audit.mean_images(images, index, len(classes))
-    findings = audit.summary(index, classes, copies, len(REJECTED.read()), blank)
+    rejected, passed_over = REJECTED.read(), PASSED_OVER.read()
+    findings = audit.summary(
+        index,
+        classes,
+        copies,
+        blank,
+        audit.by_reason(rejected["reason"]),
+        audit.by_reason(passed_over["reason"], passed_over["files"]),
+    )
     findings.write(paths.AUDIT)
     DUPLICATES.write(copies)
     with replacing_folder(paths.AUDIT_PICTURES) as folder:
@@ -43,6 +52,8 @@ def main() -> None:
             folder / "sizes.png",
         )
     found = findings.duplicates.images, findings.conflicts.images
+    if blank:
+        print(f"warning: {counted(blank, 'image')} of one value throughout, as all black or all white: look at them")
     done(
         f"wrote {paths.AUDIT}, {paths.DUPLICATES} ({found[0]} copies, {found[1]} of them under two labels) and "
         f"pictures in {paths.AUDIT_PICTURES}",

@@ -80,7 +80,8 @@ class AuditFigures(StageFile):
     images: int
     labelled: int
     unlabelled: int
-    rejected: int
+    rejected: dict[str, int]  # files by reason
+    passed_over: dict[str, int]  # files by reason
     classes: int
     smallest_class: NamedClass
     largest_class: NamedClass

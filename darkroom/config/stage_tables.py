@@ -62,6 +62,7 @@ INDEX = Table(
     ("row", "path", "label", "subset", "group", "sha256", "file_sha256", "width", "height", "channels"),
 )
 REJECTED = Table(paths.REJECTED, ("path", "reason"), texts=("path", "reason"))
+HIDDEN = "a hidden file"  # passed over, and told nowhere else
 PASSED_OVER = Table(paths.PASSED_OVER, ("folder", "reason", "files", "example"), texts=("folder", "reason", "example"))
 DUPLICATES = Table(paths.DUPLICATES, ("group", "kind", "row", "path", "subset", "label"), texts=("path", "label"))
 SPLIT = Table(paths.SPLIT, ("row", "split"))

@@ -22,8 +22,22 @@ def duplicates(index: pd.DataFrame, classes: list[str]) -> pd.DataFrame:
     return table.sort_values(["group", "row"], ignore_index=True)
 
 
-def summary(index: pd.DataFrame, classes: list[str], copies: pd.DataFrame, rejected: int, blank: int) -> AuditFigures:
-    """The figures of the audit; `copies` is the table of `duplicates`."""
+def by_reason(reasons: "pd.Series[str]", files: "pd.Series[int] | int" = 1) -> dict[str, int]:
+    """The number of files for each reason, most first; of `reasons`, each stands for one file, or for so many."""
+    counts = pd.DataFrame({"reason": reasons, "files": files}).groupby("reason")["files"].sum()
+    ordered = sorted(counts.items(), key=lambda item: (-item[1], str(item[0])))
+    return {str(reason): int(count) for reason, count in ordered}
+
+
+def summary(
+    index: pd.DataFrame,
+    classes: list[str],
+    copies: pd.DataFrame,
+    blank: int,
+    rejected: dict[str, int],
+    passed_over: dict[str, int],
+) -> AuditFigures:
+    """The figures of the audit; `copies` is the table of `duplicates`, the last two come from `by_reason`."""
     counts = class_counts(index, len(classes))
     smallest, largest = int(counts.argmin()), int(counts.argmax())
     conflicts = copies[copies["kind"] == "conflict"]
@@ -32,6 +46,7 @@ def summary(index: pd.DataFrame, classes: list[str], copies: pd.DataFrame, rejec
         labelled=int(index["label"].notna().sum()),
         unlabelled=int(index["label"].isna().sum()),
         rejected=rejected,
+        passed_over=passed_over,
         classes=len(classes),
         smallest_class=NamedClass(name=classes[smallest], images=int(counts[smallest])),
         largest_class=NamedClass(name=classes[largest], images=int(counts[largest])),

@@ -9,6 +9,7 @@ from itertools import count
 from pathlib import PurePosixPath
 
 from darkroom.config.patterns import Pattern, composed
+from darkroom.config.stage_tables import HIDDEN
 from darkroom.intake import tables
 from darkroom.intake.archive import File
 from darkroom.intake.decoding_pool import Placed
@@ -18,7 +19,6 @@ from darkroom.pictures.decoding import is_hidden, looks_like_image
 NO_PATTERN = "a picture that no pattern reaches"
 NO_LIST = "a picture that no list names and no pattern reaches"
 CLOSED = "an archive that no pattern reaches"
-HIDDEN = "a hidden file"
 OTHER_KIND = "a file of a kind that is not read"
 # Files that stand beside pictures and are none. A folder of anything else may be a class that was saved wrongly.
 TEXTS = {"", ".txt", ".csv", ".tsv", ".json", ".jsonl", ".xml", ".yaml", ".yml", ".md", ".rst", ".html", ".pdf"}

@@ -10,8 +10,9 @@ import pyarrow.compute as pc
 from darkroom.base import paths
 from darkroom.base.words import counted, listed
 from darkroom.config.catalogue import SUBSETS
+from darkroom.config.stage_tables import HIDDEN
 from darkroom.intake.labelling import Labels
-from darkroom.intake.sieve import HIDDEN, NO_PATTERN, Sieve
+from darkroom.intake.sieve import NO_PATTERN, Sieve
 
 CLASSES_SHOWN = 12
 REASONS_SHOWN = 5

@@ -20,6 +20,7 @@ from darkroom.config.stage_files import (
     Source,
     TrainingFigures,
 )
+from darkroom.config.stage_tables import HIDDEN
 from darkroom.dataset.packed import SPLITS, Images, Labels
 from darkroom.report.rendering import thumbnail
 from darkroom.report.summary import interval
@@ -91,8 +92,12 @@ def data(
         "Smallest class": f"{audit.smallest_class.name} ({audit.smallest_class.images:,})",
         "Largest class": f"{audit.largest_class.name} ({audit.largest_class.images:,})",
     }
+    left = {
+        **{f"rejected: {reason}": count for reason, count in audit.rejected.items()},
+        **{f"passed over: {reason}": count for reason, count in audit.passed_over.items() if reason != HIDDEN},
+    }
     found = {
-        "files could not be read": audit.rejected,
+        **{f"{'file' if count == 1 else 'files'} {what}": count for what, count in left.items()},
         "images have copies with equal pixels": audit.duplicates.images,
         "images have a copy under another label": audit.conflicts.images,
         "images are blank": audit.blank,
@@ -103,7 +108,7 @@ def data(
         "input": f"{width} x {height} pixels, {kind}; pictures of other sizes are brought to it",
         "facts": [(name, value) for name, value in facts.items() if value],
         "findings": [f"{count:,} {what}" for what, count in found.items() if count]
-        or ["Nothing to report: no unreadable files, no copies, no contradicting labels, no blank images."],
+        or ["Nothing to report: no rejected files, no copies, no contradicting labels, no blank images."],
         "split": table(split, [name.replace("_", " ") for name in split.columns]),
         "classes": classes,
         "class_names": listed(classes, 20),

@@ -1,4 +1,5 @@
 import numpy as np
+import pandas as pd
 import pytest
 
 from darkroom.dataset import audit, packed
@@ -37,11 +38,12 @@ def test_the_summary_counts():
     index = make.index_of([0, 0, 1, 0, None], ["a", "a", "a", "b", "c"])
     index.loc[0, ["width", "height", "channels"]] = [20, 30, 3]
     copies = audit.duplicates(index, CLASSES)
-    assert audit.summary(index, CLASSES, copies, rejected=7, blank=2).model_dump() == {
+    assert audit.summary(index, CLASSES, copies, 2, {"it is empty": 7}, {}).model_dump() == {
         "images": 5,
         "labelled": 4,
         "unlabelled": 1,
-        "rejected": 7,
+        "rejected": {"it is empty": 7},
+        "passed_over": {},
         "classes": 2,
         "smallest_class": {"name": "dog", "images": 1},
         "largest_class": {"name": "cat", "images": 3},
@@ -89,3 +91,10 @@ def test_samples_are_of_each_class_in_turn_and_the_same_each_time():
     assert [labels[row] for row in rows] == [0, 0, 1, 2, 2]
     assert len(set(rows.tolist())) == 5
     assert np.array_equal(rows, audit.samples(index, 3, 2, seed=0))
+
+
+def test_reasons_are_counted_most_frequent_first():
+    reasons = pd.Series(["it is empty", "b", "a", "it is empty"])
+    assert list(audit.by_reason(reasons).items()) == [("it is empty", 2), ("a", 1), ("b", 1)]
+    assert audit.by_reason(reasons, pd.Series([1, 5, 1, 1])) == {"b": 5, "it is empty": 2, "a": 1}
+    assert audit.by_reason(pd.Series([], dtype=str), pd.Series([], dtype=int)) == {}
