@@ -70,7 +70,8 @@ LABELS = np.array([0, 1, 2])
 ENTRY = make.entry(title="My <set>")
 SOURCE = Source(archive="mine.zip", origin="file: mine.zip", sha256="0" * 64, bytes=1)
 AUDIT = AuditFigures(
-    images=7, labelled=6, unlabelled=1, rejected={}, passed_over={}, classes=3, blank=2, duplicates=GroupCounts(groups=0, images=0),
+    images=7, labelled=6, unlabelled=1, rejected={}, passed_over={}, classes=3, blank=2,
+    duplicates=GroupCounts(groups=0, images=0),
     conflicts=GroupCounts(groups=0, images=0), smallest_class=NamedClass(name="c&d", images=1),
     largest_class=NamedClass(name="bee", images=3), width=SideRange(min=8, median=8, max=8),
     height=SideRange(min=8, median=8, max=8), channels={"1": 7},
