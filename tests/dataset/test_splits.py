@@ -285,11 +285,14 @@ def test_near_images_stay_together_where_they_are_given():
     assert (table["split"].to_numpy()[::2] == table["split"].to_numpy()[1::2]).all()
 
 
-def test_a_stable_split_is_not_moved_by_more_images():
+@pytest.mark.parametrize("given", ["train", "val", "test"])
+def test_a_stable_split_is_not_moved_by_more_images(given):
     def rows(count):
-        return make.tied(make.index_of([row % 2 for row in range(count)]), [f"g{row % 97}" for row in range(count)])
+        subsets = [given] * 100 + ["train"] * (count - 100)
+        groups = ["g0"] * 100 + [f"g{row % 97 + 1}" for row in range(100, count)]
+        return make.tied(make.index_of([row % 2 for row in range(count)], subsets=subsets), groups)
 
-    before, after = (split(rows(count), stable=True).set_index("row")["split"] for count in (1000, 1010))
+    before, after = (split(rows(count), stable=True).set_index("row")["split"] for count in (300, 1000))
     assert after.loc[before.index].equals(before)
     assert not split(rows(1000), stable=True, seed=1)["split"].equals(split(rows(1000), stable=True)["split"])
 

@@ -46,8 +46,21 @@ def test_the_other_classes_are_divided_as_without_the_small_one():
 def test_many_small_classes_have_the_wanted_shares_in_all():
     found, _ = single([4] * 200)
     assert np.abs(np.sum(found, axis=0) / 800 - [0.6, 0.2, 0.2]).max() <= 0.1 + 1e-9  # 2, 1, 1 of four at best
-    found, _ = single([7] * 200, {"test": 0.05, "val": 0.1})
+    # Of seven, 4.2, 1.4 and 1.4 are wanted: the one that is left over goes now to val, now to test, or to train.
+    sides = stratified.by_need(np.arange(700), np.repeat(np.arange(100), 7), [0.6, 0.2, 0.2], 0, 3)
+    assert np.bincount(sides) == pytest.approx([420, 140, 140], abs=1)
+
+
+def test_a_tiny_share_has_one_image_even_where_images_are_placed_by_the_many():
+    sides = stratified.by_need(np.arange(30), np.zeros(30, np.int64), [0.98, 0.01, 0.01], 0, 3)
+    assert np.bincount(sides).tolist() == [28, 1, 1]
+
+
+def test_shares_that_the_exact_method_cannot_give_are_given_by_need():
+    assert stratified.exact(np.repeat([0, 1], 17), {"test": 0.8, "val": 0.7}, 0) is None
+    found, exact = single([17, 17], {"test": 0.8, "val": 0.7})
     assert (np.array(found) > 0).all()
+    assert not exact
 
 
 @st.composite
