@@ -136,6 +136,8 @@ def test_where_table_and_path_disagree_is_told():
         (b"id,dx\n1,x\n2,y\n3,z\n", True),
         (b"file,dx\n1.png,x\n2.png,y\n7.png,z\n", True),
         (b"path\na/cat/1.png\na/cat/2.png\n", True),
+        (b"id,class id,dx\n1,0,cat\n2,0,cat\n3,1,dog\n", False),  # it says what is known already
+        (b"id,dx\n1,cat\n2,cat\n3,cat\n", True),
         (b"id,dx\n1,x\n8,y\n9,z\n", False),
         (b"id,dx\n", False),
         (b"{", False),
