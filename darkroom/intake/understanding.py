@@ -103,7 +103,7 @@ def _of_table(table: Labels) -> Iterator[str]:
 
 
 def _tables_not_used(sieve: Sieve, index: pa.Table) -> Iterator[str]:
-    """Tables whose first rows name labelled pictures, and say of them something else than their labels."""
+    """Tables whose first rows name labelled pictures, and say more of them than the labels that they have."""
     if not sieve.heads:
         return
     values = {value for columns in sieve.heads.values() for column in columns for value in column}
@@ -117,8 +117,15 @@ def _tables_not_used(sieve: Sieve, index: pa.Table) -> Iterator[str]:
         known_already = any(
             all(one in (None, own) for one, own in zip(said, column, strict=True)) for column in columns
         )
-        if said and _given(said) >= ENOUGH * len(said) and not known_already:
+        if _given(said) < ENOUGH * max(1, len(said)):
+            continue
+        if not known_already:
             yield f"{table} names the pictures and is not used: if it holds their labels, write labels: {table}"
+        elif len(columns) > 2:
+            yield (
+                f"{table} names the pictures and is not used: if it says which of them belong together, as those of "
+                f"one patient do, write labels: {{file: {table}, group: COLUMN}}"
+            )
 
 
 def _given(labels: Sequence[str | None]) -> int:
