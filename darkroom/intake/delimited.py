@@ -76,21 +76,24 @@ def _without_comments(text: bytes) -> tuple[bytes, int]:
 
 
 def _separator(text: bytes, path: str) -> str:
-    """What separates the columns: what gives all lines of a sample, else most, equally many cells, two or more."""
+    """What separates the columns: what gives all lines of a sample, else most, equally many cells, two or more.
+
+    In a .csv the first row decides whether there is one; in other texts commas and spaces may be part of names.
+    """
     end = len(text) if len(text) <= SAMPLE else text.rfind(b"\n", 0, SAMPLE)
     end = end if end > 0 else text.find(b"\n")
-    lines = [line for line in text[:end].decode(errors="replace").splitlines() if line.strip()]
+    lines = [line for line in text[:end].decode(errors="replace").split("\n") if line.strip()]
     ending = PurePosixPath(path).suffix.lower()
     if ending == ".tsv":
         return "\t"
     allowed = SEPARATORS if ending == ".csv" else SEPARATORS + SPACE
-    best, share = NO_SEPARATOR, 0.5
+    best, share = NO_SEPARATOR, 0.0 if ending == ".csv" else 0.5
     for separator in allowed:
         cells = [len(line.split()) for line in lines] if separator == SPACE else _cells(lines, separator)
         count, rows = Counter(cells).most_common(1)[0] if cells else (1, 0)
         if separator == SPACE and rows < len(cells) and all(map(looks_like_image, lines)):
             continue  # names of pictures, some of which hold spaces
-        if count > 1 and rows > share * len(cells):
+        if count > 1 and rows > share * len(cells) and (ending != ".csv" or cells[0] > 1):
             best, share = separator, rows / len(cells)
     return best
 

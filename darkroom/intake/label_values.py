@@ -72,23 +72,25 @@ def check_classes(values: Values, table: Table, key: Key) -> None:
     where = f"{table.path}, column {named(key)},"
     if are_fractions(counts):
         raise UserError(f"{where} holds numbers, not classes ({listed(counts)}): {SEVERAL}; name another column")
-    lists = {name: several for name in counts if len(several := _parts(name)) > 1}
-    uses = Counter(part for several in lists.values() for part in set(several))
-    # A cell is a list if it is written as one, and its parts stand elsewhere too: `cats | dogs` may be a class.
-    written = [
-        name
-        for name, parts in lists.items()
-        if name[0] == "[" or ("|" in name and max(uses[part] for part in parts) > 1)
-    ]
-    known = [name for name, parts in lists.items() if all(part in counts for part in parts)]
-    if 2 * _rows(written, counts) > counts.total() or 2 * _rows(known, counts) > _rows(lists, counts):
-        example = max(written or known, key=lambda name: counts[name])
-        place = table.where(values.index(example))
-        raise UserError(f"{where} gives several labels a picture ({place}: {named(example)}): {SEVERAL}")
+    for separator in ("[", "|", " "):
+        lists = {name: parts for name in counts if len(parts := _parts(name, separator)) > 1}
+        rows = sum(counts[name] for name in lists)
+        uses = Counter(part for parts in lists.values() for part in set(parts))
+        # `cats | dogs` may be a class, `golden retriever` is one: they are lists if their parts stand elsewhere too.
+        shared = [name for name, parts in lists.items() if separator == "[" or max(uses[part] for part in parts) > 1]
+        known = [name for name, parts in lists.items() if all(part in counts for part in parts)]
+        most = separator != " " and 2 * sum(counts[name] for name in shared) > counts.total()
+        if most or 2 * sum(counts[name] for name in known) > rows:
+            example = (shared if most else known)[0]
+            place = table.where(values.index(example))
+            raise UserError(f"{where} gives several labels a picture ({place}: {named(example)}): {SEVERAL}")
 
 
-def _rows(names: Iterable[str], counts: Counter[str]) -> int:
-    return sum(counts[name] for name in names)
+def _parts(name: str, separator: str) -> list[str]:
+    """The labels in a cell that may hold a list: `[1, 2]`, `1|5`, `cat dog`; the cell itself if it is none."""
+    if separator == "[":
+        return name[1:-1].split(",") if name.startswith("[") and name.endswith("]") else [name]
+    return [part.strip() for part in name.split(separator) if part.strip()]
 
 
 def are_fractions(names: Iterable[str]) -> bool:
@@ -99,13 +101,6 @@ def are_fractions(names: Iterable[str]) -> bool:
             return False
         fraction = fraction or not float(name).is_integer()
     return fraction
-
-
-def _parts(name: str) -> list[str]:
-    """The labels in a cell that may hold a list: `1|5`, `[1, 2]`, and `cat dog`, which may be one label as well."""
-    if name.startswith("[") and name.endswith("]"):
-        return [part.strip(" '\"") for part in name[1:-1].split(",")]
-    return [part.strip() for part in name.split("|")] if "|" in name else name.split()
 
 
 def subsets(values: Values, table: Table, key: Key, splits: dict[str, list[str]] | None) -> Values:

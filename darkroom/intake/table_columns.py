@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from unicodedata import normalize
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -94,7 +95,13 @@ def check_size(rows: int, columns: int, path: str) -> None:
 
 def tidy(column: pa.ChunkedArray) -> pa.ChunkedArray:
     """Text stripped, composed (NFC), and null where it is empty."""
-    column = pc.utf8_normalize(pc.utf8_trim_whitespace(column), form="NFC")
+    column = pc.utf8_trim_whitespace(column)
+    if not pc.all(pc.string_is_ascii(column)).as_py():
+        # In Python, each different text once: pyarrow's utf8_normalize (25.0) takes é apart when asked for NFC.
+        encoded = column.dictionary_encode().unify_dictionaries()
+        texts = encoded.chunk(0).dictionary.to_pylist()
+        composed = pa.array([normalize("NFC", text) for text in texts], pa.string())
+        column = pa.chunked_array([composed.take(part.indices) for part in encoded.chunks], pa.string())
     return pc.if_else(pc.equal(column, ""), pa.scalar(None, pa.string()), column)
 
 
