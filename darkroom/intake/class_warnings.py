@@ -12,6 +12,7 @@ from darkroom.base.words import counted, listed
 from darkroom.config.catalogue import Subset
 from darkroom.config.patterns import composed
 
+MANY = 10  # classes
 LABELLED: tuple[Subset, ...] = ("train", "val", "test")
 # Names that makers of data sets give to folders of pictures, not to kinds of things.
 MAKERS_FOLDERS = re.compile(
@@ -34,25 +35,26 @@ def warnings(index: pa.Table, *, from_folders: bool) -> Iterator[str]:
         odd = sorted(name for name in counts if MAKERS_FOLDERS.fullmatch(name.strip()))
         yield from _makers_folders(odd, places)
         yield from _under_several_parents(counts.keys() - odd, places)
+    yield from _nearly_as_many_as_pictures(counts)
     yield from _twins(counts)
     yield from _in_some_subsets(labelled)
 
 
-def _places(labelled: pa.Table) -> dict[str, list[list[str]]]:
-    """By name of an innermost folder, the folders that hold one of that name: a list for each subset, sorted."""
+def _places(labelled: pa.Table) -> dict[str, list[Counter[str]]]:
+    """By name of an innermost folder, the folders that hold one of that name, with the pictures in it: by subset."""
     folders = pc.replace_substring_regex(labelled["path"], r"/[^/]*$", "")
-    pairs = pa.table({"folder": folders, "subset": labelled["subset"]}).group_by(["folder", "subset"]).aggregate([])
-    found: defaultdict[str, defaultdict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
-    for row in sorted(pairs.to_pylist(), key=lambda row: row["folder"]):
-        parent, _, name = row["folder"].rpartition("/")
-        found[composed(name)][row["subset"]].append(parent)
+    pairs = pa.table({"folder": folders, "subset": labelled["subset"]}).group_by(["folder", "subset"])
+    found: defaultdict[str, defaultdict[str, Counter[str]]] = defaultdict(lambda: defaultdict(Counter))
+    for row in sorted(pairs.aggregate([([], "count_all")]).to_pylist(), key=lambda row: row["folder"]):
+        parent, _, name = composed(row["folder"]).rpartition("/")
+        found[name][row["subset"]][parent] += row["count_all"]
     return {name: list(by_subset.values()) for name, by_subset in found.items()}
 
 
-def _makers_folders(odd: Sequence[str], places: Mapping[str, list[list[str]]]) -> Iterator[str]:
+def _makers_folders(odd: Sequence[str], places: Mapping[str, Sequence[Counter[str]]]) -> Iterator[str]:
     if not odd:
         return
-    parent = min(min(parents) for parents in places.get(odd[0], [[""]]))
+    parent = min(parent for parents in places.get(odd[0], [{"": 0}]) for parent in parents)
     above, _, last = parent.rpartition("/")
     if last:
         line = f'train: "{above}/{{label}}/**"' if above else 'train: "{label}/**"'
@@ -68,23 +70,37 @@ def _makers_folders(odd: Sequence[str], places: Mapping[str, list[list[str]]]) -
     )
 
 
-def _under_several_parents(names: Collection[str], places: Mapping[str, list[list[str]]]) -> Iterator[str]:
+def _under_several_parents(names: Collection[str], places: Mapping[str, Sequence[Counter[str]]]) -> Iterator[str]:
     # The makers' train and test hold the same classes: what counts is several parents within one subset.
-    several = {name: most for name in sorted(names) if len(most := max(places.get(name, [[]]), key=len)) > 1}
+    several = {name: most for name in sorted(names) if len(most := max(places.get(name, [{}]), key=len)) > 1}
     if not several:
         return
-    name, parents = next(iter(several.items()))
+    name, counts = next(iter(several.items()))
+    parents = sorted(counts)
     common = _common(parents)
     last = [place.removeprefix(common).strip("/").partition("/")[0] for place in parents]
-    if any(MAKERS_FOLDERS.fullmatch(one) for one in last):
-        instead = f'if only one of these folders is meant, name it, as in train: "{parents[0]}"'
-    else:
-        instead = f'if {listed(last)} are the classes, write train: "{common}{{label}}/**"'
+    largest = max(parents, key=lambda place: (counts[place], -len(place)))
+    instead = f'if only one of these folders is meant, name it, as in train: "{largest}"'
+    if subsets := _makers_subsets(parents):
+        instead = f"if these are the makers' subsets, write {subsets}"
+    elif not any(MAKERS_FOLDERS.fullmatch(one) for one in last):
+        instead = f'if {listed(last)} are the classes, write train: "{common}{{label}}/**"; {instead}'
     verb = "stands" if len(several) == 1 else "stand"
     yield (
         f"{counted(len(several), 'class', 'classes')} {verb} in several places, the first being {name} in "
         f"{listed(parents)}: their pictures are taken together, for the label is the innermost folder; {instead}"
     )
+
+
+def _makers_subsets(parents: Sequence[str]) -> str:
+    """The lines that name folders called train, val and test; nothing if there are no such folders."""
+    found: dict[str, str] = {}
+    for place in sorted(parents, key=len):
+        for subset in LABELLED:
+            if re.search(rf"(^|[_ -]){subset}", place.rpartition("/")[2], re.IGNORECASE):
+                found.setdefault(subset, place)
+    lines = [f'{subset}: "{found[subset]}"' for subset in LABELLED if subset in found]
+    return listed(lines) if len(lines) > 1 else ""
 
 
 def _common(places: Sequence[str]) -> str:
@@ -96,6 +112,15 @@ def _common(places: Sequence[str]) -> str:
             break
         shared.append(level[0])
     return "".join(f"{part}/" for part in shared)
+
+
+def _nearly_as_many_as_pictures(counts: Mapping[str, int]) -> Iterator[str]:
+    pictures = sum(counts.values())
+    if len(counts) >= MANY and 2 * len(counts) > pictures:
+        yield (
+            f"{len(counts):,} classes of {pictures:,} pictures, the first being {min(counts)}: if a label takes too "
+            "much of the names, give it a form, as in {label:[a-z]+}"
+        )
 
 
 def _twins(counts: Mapping[str, int]) -> Iterator[str]:

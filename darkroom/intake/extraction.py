@@ -121,11 +121,12 @@ def _decode(source: Path, entry: Entry, settings: Extract, folder: Path) -> Deco
 
 def _check_enough(packed: Packed, max_rejected: float, source: Path, sieve: Sieve) -> None:
     """Raise UserError if there are no pictures, or too many rejected files."""
-    rejected = packed.rejected
-    count = len(packed.index) + len(rejected)
-    if not count:
+    index, rejected = packed.index, packed.rejected
+    count = len(index) + len(rejected)
+    if not count or not (rejected or pc.any(pc.equal(index["subset"], "train")).as_py()):
+        picture = "picture to train on" if count else "picture"
         raise UserError(
-            f"{source} has no picture under {sieve.layout}; {_seen(sieve)}: correct the folders in {DATASETS}"
+            f"{source} has no {picture} under {sieve.layout}; {_seen(sieve)}: correct the patterns in {DATASETS}"
         )
     if len(rejected) > max_rejected * count:
         examples = "; ".join(f"{path}: {reason}" for path, reason in rejected[:3])
@@ -145,7 +146,7 @@ def _seen(sieve: Sieve) -> str:
     others = [(reason, found.files) for (_, reason), found in sieve.passed.items()]
     count = sum(files for _, files in others)
     kinds = f", but {counted(count, 'other file')} ({listed(sorted({reason for reason, _ in others}), 5)})"
-    return f"it holds no pictures{kinds if others else ''}"
+    return f"it holds no {'other ' * any(sieve.reached.values())}pictures{kinds if others else ''}"
 
 
 def _check_classes(labelled: Labelled, source: Path) -> None:

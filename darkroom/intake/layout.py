@@ -5,13 +5,13 @@ from typing import NamedTuple, cast
 
 from darkroom.base.errors import UserError
 from darkroom.base.paths import DATASETS
+from darkroom.base.words import listed
 from darkroom.config.catalogue import SUBSETS, Entry, Subset
 from darkroom.config.patterns import Pattern, composed
 from darkroom.intake.labelling import Labels, Match
 
 FOLDERS = "the folder in which each picture lies"
 NO_FOLDER = "it lies in no class folder"
-NO_NAME = "a list names it, but no pattern reaches it, from which its label would come"
 
 
 class Place(NamedTuple):
@@ -39,6 +39,7 @@ class Layout:
         self._patterns = sorted(self._subsets, key=lambda pattern: pattern.breadth)
         self._labels_in_tables = any(table.has_labels for table in tables)
         self.disagreements: list[str] = []  # pictures to which a table gives another label than their path does
+        self._labelled = [one for one in self._patterns if self._subsets[one] != "unlabeled"]
         self._listed = {subset for subset, named in self._lists.items() if named}
         cacheable = not tables and not self._listed and all(pattern.by_folder for pattern in self._patterns)
         self._by_folder: dict[str, tuple[Place | None, Pattern | None]] | None = {} if cacheable else None
@@ -54,8 +55,8 @@ class Layout:
 
     def _place(self, path: str) -> tuple[Place | None, Pattern | None]:
         pattern, parts = self._deciding(path)
-        listed, rows = self._by_list(path)
-        subset = listed or (self._subsets[pattern] if pattern else None)
+        in_list, rows = self._by_list(path)
+        subset = in_list or (self._subsets[pattern] if pattern else None)
         if subset is None:
             return None, None
         if subset == "unlabeled":
@@ -98,10 +99,15 @@ class Layout:
         return label, _first(parts.get("group") for _, parts in reaching)
 
     def _by_list(self, path: str) -> tuple[Subset | None, tuple[tuple[Labels, Match], ...]]:
-        """The subset whose list names a picture best, and the row. Raises UserError if two name it equally well."""
+        """The subset whose list names a picture best, and the row. Raises UserError if two name it equally well.
+
+        Of pictures of one name, such as a photograph and its mask, a pattern beside the lists says which are meant.
+        """
+        is_meant = not self._labelled or any(pattern.match(path) is not None for pattern in self._labelled)
         found = [
             (match.rank, subset, (one, match))
             for subset, named in self._lists.items()
+            if is_meant or subset == "unlabeled"
             for one in named
             if (match := one.find(path)) is not None
         ]
@@ -151,7 +157,7 @@ class Layout:
     def _without_label(self) -> str:
         if self._labels_in_tables:
             return f"{' and '.join(table.path for table in self._tables if table.has_labels)} has no row for it"
-        return NO_NAME if self._listed else NO_FOLDER
+        return NO_FOLDER
 
     def may_hold(self, folder: str) -> bool:
         """Whether a file below `folder` can belong to a subset; if not, a nested archive need not be opened."""
@@ -174,10 +180,10 @@ class Layout:
 
     def labels_from(self) -> str:
         """Where labels come from, for people."""
-        labelled = [one for one in self._patterns if self._subsets[one] != "unlabeled"]
         found = [table.source for table in self._tables if table.has_labels]
-        found += [str(one) for one in labelled if "label" in one.names]
-        if not self._labels_in_tables and not all("label" in one.names for one in labelled):
+        if named := [str(one) for one in self._labelled if "label" in one.names]:
+            found.append(listed(named, 2))
+        if not self._labels_in_tables and len(named) < len(self._labelled):
             found.append(FOLDERS)
         return " and ".join(found)
 

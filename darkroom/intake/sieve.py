@@ -19,7 +19,7 @@ from darkroom.pictures.decoding import is_hidden, looks_like_image
 NO_PATTERN = "a picture that no pattern reaches"
 NO_LIST = "a picture that no list names and no pattern reaches"
 CLOSED = "an archive that no pattern reaches"
-OTHER_KIND = "a file of a kind that is not read"
+OTHER_KIND = "not read as a picture"
 # Files that stand beside pictures and are none. A folder of anything else may be a class that was saved wrongly.
 TEXTS = {"", ".txt", ".csv", ".tsv", ".json", ".jsonl", ".xml", ".yaml", ".yml", ".md", ".rst", ".html", ".pdf"}
 TEXTS |= {".doc", ".docx", ".xls", ".xlsx", ".py", ".ipynb", ".m", ".mat", ".names", ".parquet", ".pkl", ".db", ".log"}
@@ -45,7 +45,7 @@ class Sieve:
     used: frozenset[str] = frozenset()
     passed: dict[tuple[str, str], Passed] = field(default_factory=dict)  # by folder and reason
     reached: Counter[Pattern] = field(default_factory=Counter)  # pictures that each pattern decides
-    heads: dict[str, list[list[str]]] = field(default_factory=dict)  # of tables not used: the first rows
+    heads: dict[str, list[list[str | None]]] = field(default_factory=dict)  # of tables not used: the first rows
     kinds: dict[str, set[str]] = field(default_factory=dict)  # endings that are not read, by folder among the data
     once: dict[Pattern, str] = field(default_factory=dict)  # a picture that each pattern reached in the first version
     _place: Place | None = None
@@ -103,7 +103,7 @@ class Sieve:
             self._pass_over(path, HIDDEN)
             return False
         ending = PurePosixPath(path).suffix.lower()[:10]
-        self._pass_over(path, f"{OTHER_KIND} ({ending or 'without an ending'})")
+        self._pass_over(path, f"{OTHER_KIND}: {ending or 'no ending'}")
         if ending not in TEXTS:
             place, _ = self.layout.place(path)
             if place is not None and place.label is not None:
@@ -140,8 +140,7 @@ class Sieve:
             found = tables.read(file.read(), file.path)
         except Exception:  # whatever is wrong with it: it is not used
             return
-        columns = [column.slice(0, HEAD).to_pylist() for column in found.columns.values()]
-        self.heads[file.path] = [[value for value in column if value] for column in columns]
+        self.heads[file.path] = [column.slice(0, HEAD).to_pylist() for column in found.columns.values()]
 
 
 def by_reason(passed: dict[tuple[str, str], Passed]) -> dict[str, int]:

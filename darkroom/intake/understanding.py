@@ -104,16 +104,30 @@ def _of_table(table: Labels) -> Iterator[str]:
 
 
 def _tables_not_used(sieve: Sieve, index: pa.Table) -> Iterator[str]:
-    """Tables whose first rows name labelled pictures."""
+    """Tables whose first rows name labelled pictures, and say more of them than the labels that they have."""
     if not sieve.heads:
         return
     values = {value for columns in sieve.heads.values() for column in columns for value in column}
-    known = set()
-    labelled = index.filter(index["label"].is_valid())["path"]
-    for path in (path for chunk in labelled.chunks for path in chunk.to_pylist()):
+    labels: dict[str | None, str] = {}
+    labelled = index.filter(index["label"].is_valid())
+    for path, label in zip(labelled["path"].to_pylist(), labelled["label"].to_pylist(), strict=True):
         name = path.rpartition("/")[2]
-        known.update({path, name, name.rpartition(".")[0]} & values)
+        labels.update((text, label) for text in (path, name, name.rpartition(".")[0]) if text in values)
     for table, columns in sorted(sieve.heads.items()):
-        named = max((sum(value in known for value in column) / max(1, len(column)) for column in columns), default=0.0)
-        if named >= ENOUGH:
+        said = max(([labels.get(value) for value in column] for column in columns), key=_given, default=[])
+        known_already = any(
+            all(one in (None, own) for one, own in zip(said, column, strict=True)) for column in columns
+        )
+        if _given(said) < ENOUGH * max(1, len(said)):
+            continue
+        if not known_already:
             yield f"{table} names the pictures and is not used: if it holds their labels, write labels: {table}"
+        elif len(columns) > 2:
+            yield (
+                f"{table} names the pictures and is not used: if it says which of them belong together, as those of "
+                f"one patient do, write labels: {{file: {table}, group: COLUMN}}"
+            )
+
+
+def _given(labels: Sequence[str | None]) -> int:
+    return sum(label is not None for label in labels)

@@ -67,7 +67,7 @@ def test_a_class_in_several_places_may_be_part_of_another():
     assert warnings(*places) == [
         "2 classes stand in several places, the first being indoor in train/cat, train/dog, train/eel: their pictures "
         "are taken together, for the label is the innermost folder; if cat, dog, eel are the classes, write "
-        'train: "train/{label}/**"'
+        'train: "train/{label}/**"; if only one of these folders is meant, name it, as in train: "train/cat"'
     ]
 
 
@@ -83,6 +83,24 @@ def test_copies_of_all_classes_are_told_as_copies():
 def test_one_class_in_two_places_is_told():
     (said,) = warnings("a/cat", "b/cat", "b/dog")
     assert said.startswith("1 class stands in several places, the first being cat in a, b")
+
+
+def test_makers_subsets_in_one_pattern_are_told_with_the_lines_to_write():
+    (said,) = warnings("d/Training/cat", "d/Testing/cat", "d/copy/Training/cat", "d/Testing/dog", "d/Training/dog")
+    assert said.endswith('if these are the makers\' subsets, write train: "d/Training", test: "d/Testing"')
+
+
+def test_two_spellings_of_an_accent_are_one_place():
+    assert warnings("a/caf\u00e9", "a/cafe\u0301", "a/tea", **{"cafe\u0301": "caf\u00e9"}) == []
+
+
+def test_nearly_as_many_classes_as_pictures_are_told():
+    (said,) = warnings(*(f"cat.{number}" for number in range(20)), from_folders=False)
+    assert said == (
+        "20 classes of 20 pictures, the first being cat.0: if a label takes too much of the names, give it a form, as "
+        "in {label:[a-z]+}"
+    )
+    assert warnings(*(f"cat.{number}" for number in range(20) for _ in "ab"), from_folders=False) == []
 
 
 def test_labels_from_elsewhere_say_nothing_of_folders():

@@ -120,19 +120,19 @@ def test_what_is_passed_over_is_listed_and_told(extract):
     more = {"train/cat/a.HEIC": b"1", "train/dog/b.heic": b"2", "train/cat/.x": b"", "z/1.png": b"", "z.zip": b""}
     found = extract(FILES | more)
     assert len(found.index) == 12
-    kind = "a file of a kind that is not read (.heic)"
+    kind = "not read as a picture: .heic"
     rows = list(zip(*table("passed_over").values(), strict=True))
     assert rows == [
         (".", "an archive that no pattern reaches", 1, "z"),
         ("more", "a picture that no pattern reaches", 1, "more/1.png"),
-        ("train/cat", kind, 1, "train/cat/a.HEIC"),
         ("train/cat", "a hidden file", 1, "train/cat/.x"),
+        ("train/cat", kind, 1, "train/cat/a.HEIC"),
         ("train/dog", kind, 1, "train/dog/b.heic"),
         ("z", "a picture that no pattern reaches", 1, "z/1.png"),
     ]
     assert found.understood[-1] == (
-        "5 files passed over, see data/images/passed_over.csv: a file of a kind that is not read (.heic) (2); "
-        "a picture that no pattern reaches (2); an archive that no pattern reaches (1)"
+        "5 files passed over, see data/images/passed_over.csv: a picture that no pattern reaches (2); not read as "
+        "a picture: .heic (2); an archive that no pattern reaches (1)"
     )
     assert [line[:31] for line in found.warnings] == ["no pattern reaches 2 pictures ("]
 
@@ -297,12 +297,12 @@ def test_no_rejected_file_is_too_many_where_none_is_allowed(extract, project):
     [
         (
             {"Train/cat/1.png": b"x", "Train/dog/1.png": b"x"},
-            "pictures lie in Train/cat, Train/dog: correct the folders",
+            "pictures lie in Train/cat, Train/dog: correct the patterns",
         ),
         ({"1.png": b"x"}, "has no picture under train: train; pictures lie in the archive's own top, outside of"),
         (
             {"train/cat/1.txt": b"x"},
-            "it holds no pictures, but 1 other file (a file of a kind that is not read (.txt))",
+            "it holds no pictures, but 1 other file (not read as a picture: .txt)",
         ),
         ({}, "it holds no pictures"),
         (
@@ -318,7 +318,7 @@ def test_an_archive_without_usable_data_says_what_is_there(extract, files, says)
 
 def test_only_unlabelled_pictures_are_no_training_set(extract):
     said = refusal(lambda: extract({"more/1.png": make.picture(1)}, unlabeled="more"))
-    assert "training pictures of 0 classes, and" in said
+    assert "has no picture to train on under train: train, unlabeled: more; it holds no other pictures: correct" in said
 
 
 def test_classes_that_stand_in_other_subsets_alone_are_named(extract):

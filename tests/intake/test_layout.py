@@ -166,6 +166,7 @@ def test_the_layout_is_shown_to_people():
         ({"train": "{label}_*"}, "{label}_*", False),
         ({"train": "a/{label}_*", "test": "b"}, f"a/{{label}}_* and {layout.FOLDERS}", False),
         ({"train": "a/{label}_*", "unlabeled": "b"}, "a/{label}_*", False),
+        ({"train": [f"{n}/{{label}}_*" for n in "abcd"]}, "a/{label}_*, b/{label}_* and 2 more", False),
     ],
 )
 def test_where_labels_come_from_is_said(settings, source, are_folders):
@@ -266,7 +267,8 @@ def test_a_list_decides_its_subset_alone_and_labels_come_from_any_pattern():
     assert place(ours, "images/beagle_3.jpg") == ("test", "beagle", None)
     assert place(ours, "images/beagle_9.jpg") is None
     assert ours.has_lists
-    assert problem(ours, "other/odd.jpg") == layout.NO_NAME
+    assert place(ours, "other/odd.jpg") is None
+    assert place(ours, "masks/beagle_3.png") is None  # a mask of the same name
 
 
 def test_a_picture_that_a_list_names_notes_its_row():

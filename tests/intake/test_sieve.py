@@ -43,22 +43,22 @@ def test_what_is_passed_over_is_counted_by_folder_and_reason():
         assert not ours(path)
     for path in ("train/cat/.DS_Store", "__MACOSX/train/cat/._1.txt", "other/1.png", "other/2.png", "train/cat/1.png"):
         ours(path)
-    kind = "a file of a kind that is not read"
+    kind = "not read as a picture"
     assert passed(ours) == {
-        ("train/cat", f"{kind} (.heic)"): (2, "train/cat/a.HEIC"),
-        ("train/dog", f"{kind} (without an ending)"): (1, "train/dog/notes"),
-        ("train/dog", f"{kind} (.averylong)"): (1, "train/dog/x.averylongending"),
-        (".", f"{kind} (.heic)"): (1, "c.heic"),
+        ("train/cat", f"{kind}: .heic"): (2, "train/cat/a.HEIC"),
+        ("train/dog", f"{kind}: no ending"): (1, "train/dog/notes"),
+        ("train/dog", f"{kind}: .averylong"): (1, "train/dog/x.averylongending"),
+        (".", f"{kind}: .heic"): (1, "c.heic"),
         ("train/cat", HIDDEN): (1, "train/cat/.DS_Store"),
         ("__MACOSX/train/cat", HIDDEN): (1, "__MACOSX/train/cat/._1.txt"),
         ("other", NO_PATTERN): (2, "other/1.png"),
     }
     assert by_reason(ours.passed) == {
-        f"{kind} (.heic)": 3,
+        f"{kind}: .heic": 3,
         HIDDEN: 2,
         NO_PATTERN: 2,
-        f"{kind} (without an ending)": 1,
-        f"{kind} (.averylong)": 1,
+        f"{kind}: no ending": 1,
+        f"{kind}: .averylong": 1,
     }
 
 
@@ -169,4 +169,4 @@ def test_tables_that_the_entry_does_not_use_are_looked_into(monkeypatch):
     monkeypatch.setattr(module, "TABLE_BYTES", 50)
     files = [File(path, len(content), lambda content=content: content) for path, content in contents.items()]
     assert list(look.pictures(file for file in files if look(file.path))) == []
-    assert look.heads == {"other.csv": [["1", "2"], ["cat"]]}
+    assert look.heads == {"other.csv": [["1", "2"], ["cat", None]]}

@@ -130,18 +130,27 @@ def test_where_table_and_path_disagree_is_told():
     ]
 
 
+LABELS = "if it holds their labels, write labels: other.csv"
+GROUPS = (
+    "if it says which of them belong together, as those of one patient do, write labels: {file: other.csv, group: "
+    "COLUMN}"
+)
+
+
 @pytest.mark.parametrize(
-    ("content", "is_told"),
+    ("content", "told"),
     [
-        (b"id,dx\n1,x\n2,y\n3,z\n", True),
-        (b"file,dx\n1.png,x\n2.png,y\n7.png,z\n", True),
-        (b"path\na/cat/1.png\na/cat/2.png\n", True),
-        (b"id,dx\n1,x\n8,y\n9,z\n", False),
-        (b"id,dx\n", False),
-        (b"{", False),
+        (b"id,dx\n1,x\n2,y\n3,z\n", LABELS),
+        (b"file,dx\n1.png,x\n2.png,y\n7.png,z\n", LABELS),
+        (b"path\na/cat/1.png\na/cat/2.png\n", LABELS),
+        (b"id,dx\n1,cat\n2,cat\n3,cat\n", LABELS),
+        (b"id,dx\n1,cat\n2,cat\n3,dog\n", None),  # it says what is known already
+        (b"who,id,dx\nx,1,cat\nx,2,cat\ny,3,dog\n", GROUPS),
+        (b"id,dx\n1,x\n8,y\n9,z\n", None),
+        (b"id,dx\n", None),
+        (b"{", None),
     ],
 )
-def test_a_table_that_names_the_pictures_and_is_not_used_is_told(content, is_told):
+def test_a_table_that_names_the_pictures_and_is_not_used_is_told(content, told):
     said = warnings([*PATHS, "other.csv"], contents={"other.csv": content})
-    told = "other.csv names the pictures and is not used: if it holds their labels, write labels: other.csv"
-    assert said == [told] * is_told
+    assert said == ([f"other.csv names the pictures and is not used: {told}"] if told else [])

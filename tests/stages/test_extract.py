@@ -71,8 +71,8 @@ def test_what_was_understood_and_what_looks_unlikely_is_told(project, capsys):
     assert (
         "3 classes: Dog 1, cat 6, dog 6 (labels from the folder in which each picture lies)\n"
         "subsets: train 13\n"
-        "2 files passed over, see data/images/passed_over.csv: a file of a kind that is not read (.txt) (1); a picture "
-        "that no pattern reaches (1)\n"
+        "2 files passed over, see data/images/passed_over.csv: a picture that no pattern reaches (1); not read as a "
+        "picture: .txt (1)\n"
         "warning: no pattern reaches 1 picture (more 1): if they belong to the data, add their folder to train, val, "
         'test or unlabeled, as in train: [..., "more"]\n'
         "warning: 'dog', 'Dog' are 2 classes whose names hardly differ: if they are one, write classes: "
