@@ -365,7 +365,7 @@ def _folders():
         {f"data/{path}": one for path, one in GOOD.items()},
         _files_told("pictures lie in data/"),
     )
-    yield "one class", make.pictures(("cat",), each=9), _files_told("1 class under")
+    yield "one class", make.pictures(("cat",), each=9), _files_told("training pictures of 1 class (cat)")
     for few in (1, 2, 3, 4):
         yield (
             f"a class with {few} images",

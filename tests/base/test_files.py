@@ -207,7 +207,11 @@ def test_the_fingerprint_follows_from_facts_and_files(tmp_path):
     first = files.fingerprint(facts, inputs)
     assert first == files.fingerprint(dict(reversed(facts.items())), iter(inputs[::-1]))
     others = [files.fingerprint(facts | {"lr": 0.2}, inputs), files.fingerprint(facts | {"layers": [2, 1]}, inputs)]
-    others += [files.fingerprint(facts | {"more": None}, inputs), files.fingerprint(facts, inputs[:1]), files.fingerprint(facts, [])]
+    others += [
+        files.fingerprint(facts | {"more": None}, inputs),
+        files.fingerprint(facts, inputs[:1]),
+        files.fingerprint(facts, []),
+    ]
     inputs[1].write_text("b.txt ")
     others.append(files.fingerprint(facts, inputs))
     inputs[1].write_text("b.txt")
