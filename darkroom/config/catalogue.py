@@ -19,6 +19,7 @@ Subset = Literal["train", "val", "test", "unlabeled"]
 SUBSETS: tuple[Subset, ...] = ("train", "val", "test", "unlabeled")
 Resize = Literal["squash", "crop", "pad"]
 Column = Annotated[str, Field(min_length=1)] | Annotated[int, Field(ge=0)]  # by name, or by number without a header
+ClassName = Annotated[str, Field(min_length=1)]
 Level = Annotated[int, Field(ge=0, le=65535)]
 Side = Annotated[int, Field(ge=1, le=4096)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -102,7 +103,7 @@ class Entry(Section):
     test: str | list[str] | None = None
     unlabeled: str | list[str] | None = None
     labels: str | LabelTable | list[str | LabelTable] | None = None
-    classes: dict[str, str | None] = Field(default_factory=dict)  # None drops a class, one name twice merges two
+    classes: dict[str, ClassName | None] = Field(default_factory=dict)  # None drops a class, one name twice merges two
     min_images: Annotated[int, Field(ge=1)] = 1  # classes with fewer different images are left out
 
     channels: Literal[1, 3]

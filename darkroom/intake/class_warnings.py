@@ -124,7 +124,9 @@ def _nearly_as_many_as_pictures(counts: Mapping[str, int]) -> Iterator[str]:
 
 
 def _twins(counts: Mapping[str, int]) -> Iterator[str]:
-    bare = {name: _bare(name) for name in sorted(counts, key=lambda name: (-counts[name], name))}
+    # The name to keep comes first: the plainest, then that of most pictures.
+    plainest = sorted(counts, key=lambda name: (name != name.strip(), name[:1].isdecimal(), -counts[name], name))
+    bare = {name: _bare(name) for name in plainest}
     known = set(bare.values())
     alike: defaultdict[str, list[str]] = defaultdict(list)
     for name, text in bare.items():

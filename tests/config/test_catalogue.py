@@ -62,6 +62,7 @@ def test_every_shipped_entry_is_valid_and_licensed(name):
         ({"trian": "x"}, "datasets.yaml: mine.trian is not a known key: did you mean train?"),
         ({"classes": {0: "zero"}}, "datasets.yaml: mine.classes.0 is 0, but must be string"),
         ({"classes": {"0": 0}}, "datasets.yaml: mine.classes is 0, but must be string"),
+        ({"classes": {"0": ""}}, "datasets.yaml: mine.classes is '', but must be text of at least 1 character"),
         ({"test": "/train/"}, "mine: train and test both name 'train', but an image belongs to one of them"),
         ({"unlabeled": "train"}, "mine: train and unlabeled both name 'train'"),
         ({"test": "e\u0301", "unlabeled": "\u00e9"}, "mine: test and unlabeled both name"),

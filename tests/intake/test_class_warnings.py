@@ -120,7 +120,8 @@ def test_a_class_that_the_catalogue_names_has_been_looked_at():
             "'cat', 'Cat', 'cat ' are 3 classes whose names hardly differ: if they are one, write classes: "
             '{"Cat": "cat", "cat ": "cat"}',
         ),
-        (("dog", "dog", "02_dog"), "'dog', '02_dog' are 2 classes whose names hardly differ"),
+        (("dog", "02_dog", "02_dog"), "'dog', '02_dog' are 2 classes whose names hardly differ"),
+        (("cat ", "cat ", "cat"), "'cat', 'cat ' are 2 classes whose names hardly differ"),
         (("apple pie", "apple pie", "apple_pie"), "'apple pie', 'apple_pie' are 2 classes"),
         (
             ("a", "A", "b", "B", "c", "C"),

@@ -255,7 +255,7 @@ def test_the_sizes_of_the_splits_are_told_with_their_shares_and_what_was_left_ou
     facts = dict(content()["data"]["facts"])
     assert facts["Train, val, test"] == "2 (33.3%), 1 (16.7%), 3 (50.0%)"
     assert "Left out" not in facts
-    given = sections.data(SOURCE, AUDIT, SPLIT.assign(left_out=[0, 1, 0]), (8, 8, 1), NAMES)
+    given = sections.data("mine", ENTRY, SOURCE, AUDIT, SPLIT.assign(left_out=[0, 1, 0]), NAMES)
     assert dict(given["facts"])["Left out"] == "1 labelled image, with the pixels or the group of one in val or test"
 
 
