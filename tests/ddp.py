@@ -58,6 +58,7 @@ TRAIN = {
     "precision": "32",
     "compile": False,
     "memory_share": 1.0,
+    "fraction": 1.0,
     "threads": 1,
     "portable": False,
 }
