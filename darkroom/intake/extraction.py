@@ -184,5 +184,14 @@ def _write_index(index: pa.Table, classes: list[str], path: Path) -> None:
             columns["row"] = pa.array(range(start, start + len(part)), pa.int64())
             columns["label"] = pc.index_in(part["label"], value_set=numbers)
             for name in ("sha256", "file_sha256"):
-                columns[name] = pa.array([digest.hex() for digest in part[name].to_pylist()], pa.string())
+                columns[name] = _in_hexadecimal(part[name])
             writer.write_table(pa.table({name: columns[name] for name in INDEX.names}, schema=INDEX))
+
+
+def _in_hexadecimal(hashes: pa.ChunkedArray) -> pa.Array:
+    """Hashes of 32 bytes each as text, all at once."""
+    content = b"".join(
+        memoryview(chunk.buffers()[1])[32 * chunk.offset : 32 * (chunk.offset + len(chunk))] for chunk in hashes.chunks
+    )
+    text = pa.py_buffer(content.hex().encode())
+    return pa.FixedSizeBinaryArray.from_buffers(pa.binary(64), len(hashes), [None, text]).cast(pa.string())
