@@ -26,6 +26,7 @@ from darkroom.config.stage_files import (
     SuspectCounts,
     TrainingFigures,
 )  # fmt: skip
+from darkroom.config.stage_tables import HIDDEN
 from darkroom.report import rendering, sections, summary
 from tests import make, models
 
@@ -245,9 +246,12 @@ def test_figures_as_a_person_writes_them(value, words):
 
 def test_findings_name_what_the_audit_found():
     assert content()["data"]["findings"] == ["2 images are blank"]
+    odd = {"rejected": {"it is empty": 2}, "passed_over": {HIDDEN: 9, "not read as a picture (.heic)": 1}, "blank": 0}
+    found = sections.data("mine", ENTRY, SOURCE, AUDIT.model_copy(update=odd), SPLIT, NAMES)
+    assert found["findings"] == ["2 files rejected: it is empty", "1 file passed over: not read as a picture (.heic)"]
     clean = sections.data("mine", ENTRY, SOURCE, AUDIT.model_copy(update={"blank": 0}), SPLIT, NAMES)
     assert clean["findings"] == [
-        "Nothing to report: no unreadable files, no copies, no contradicting labels, no blank images."
+        "Nothing to report: no rejected files, no copies, no contradicting labels, no blank images."
     ]
 
 
