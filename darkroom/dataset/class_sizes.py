@@ -35,6 +35,21 @@ def check(labels: Labels, units: NDArray[np.int64], pixels: NDArray[np.int64], c
         )
 
 
+def check_left(labels: Labels, left_out: Labels, classes: list[str]) -> None:
+    """Raise UserError if a class has lost all its images to the given val and test, with which they share something.
+
+    `labels` are those of the images left to divide, `left_out` those of the images that were left out.
+    """
+    lost = sorted({*left_out.tolist()} - {*labels.tolist()})
+    if lost:
+        names = f"{counted(len(lost), 'class', 'classes')}: {listed([classes[label] for label in lost], SHOWN)}"
+        raise UserError(
+            f"no image is left to train on for {names}; each of theirs shares its pixels or its group with one of the given "
+            "val or test, perhaps through others: correct the group in datasets.yaml, or set split.use_given_val or "
+            "split.use_given_test to false"
+        )
+
+
 def check_divided(
     labels: Labels, sides: NDArray[np.object_], splits: Sequence[str], classes: list[str], stable: bool
 ) -> None:

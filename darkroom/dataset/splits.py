@@ -56,6 +56,7 @@ def divide(index: pd.DataFrame, classes: list[str], settings: Split, near: Rows 
     left_out = _give_way(sides, kept, links, None if settings.stable else units)
     # 2. Divide the others.
     rest = sides == UNDECIDED
+    class_sizes.check_left(labels[rest], labels[sides == LEFT_OUT], classes)
     steps = _steps(settings, kept, len(images), int(rest.sum()))
     if settings.stable:
         sides[rest] = stable_split.sides(images[rest], steps, settings.seed)

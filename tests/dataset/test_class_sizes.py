@@ -57,3 +57,9 @@ def test_a_class_that_lacks_a_split_after_all_is_named():
         class_sizes.check_divided(labels, sides, ["train", "val"], ["a", "b"], stable=True)
     with pytest.raises(UserError, match=r"no image in train for 1 class: c, because split\.stable is true"):
         class_sizes.check_divided(labels, sides, ["train"], ["a", "b", "c"], stable=True)
+
+
+def test_a_class_that_lost_all_its_images_to_the_given_splits_is_told_so():
+    class_sizes.check_left(np.array([0, 1]), np.array([0, 0]), ["cat", "dog"])
+    with pytest.raises(UserError, match="no image is left to train on for 1 class: dog; each of theirs shares its pix"):
+        class_sizes.check_left(np.array([0]), np.array([1, 1, 0]), ["cat", "dog"])
