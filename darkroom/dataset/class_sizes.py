@@ -44,9 +44,9 @@ def check_left(labels: Labels, left_out: Labels, classes: list[str]) -> None:
     if lost:
         names = f"{counted(len(lost), 'class', 'classes')}: {listed([classes[label] for label in lost], SHOWN)}"
         raise UserError(
-            f"no image is left to train on for {names}; each of theirs shares its pixels or its group with one of the given "
-            "val or test, perhaps through others: correct the group in datasets.yaml, or set split.use_given_val or "
-            "split.use_given_test to false"
+            f"no image is left to train on for {names}; each of theirs shares its pixels or its group with one of "
+            "the given val or test, perhaps through others: correct the group in datasets.yaml, or set "
+            "split.use_given_val or split.use_given_test to false"
         )
 
 
