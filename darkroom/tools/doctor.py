@@ -60,7 +60,8 @@ def run() -> bool:
         for probe in probes.values():
             probe.end()
     problems, warnings = (
-        [finding.name for finding in found if finding.state == state] for state in ("problem", "warning")
+        list(dict.fromkeys(finding.name for finding in found if finding.state == state))
+        for state in ("problem", "warning")
     )
     told = f"problems: {', '.join(problems) or 'none'}; warnings: {', '.join(warnings) or 'none'}"
     done(told, "mend that, then python -m darkroom doctor" if problems else "dvc repro")
