@@ -1,12 +1,16 @@
+import re
+
 import pytest
 
 from darkroom.base.errors import UserError
 from darkroom.config import params
 from darkroom.config.catalogue import checked
-from darkroom.config.patterns import Pattern
+from darkroom.config.entry_name import check_name
+from darkroom.config.patterns import Pattern, of_first_version
 from darkroom.config.yaml_files import dump, read_yaml
 from darkroom.tools import entry_findings
 from tests import make
+from tests.conftest import ROOT
 
 ENTRY = {"path": "a.zip", "train": "train", "channels": 1, "image_size": 8}
 
@@ -118,3 +122,18 @@ def test_an_entry_is_checked_alone_as_in_its_catalogue(project):
     with pytest.raises(UserError, match=r"datasets.yaml: mine.channels is 2, but must be 1 or 3"):
         checked("mine", ENTRY | {"channels": 2})
     assert read_yaml(project.params)["dataset"] == "digits"
+
+
+def test_the_list_of_changes_says_what_the_doctor_says(project):
+    rows = re.findall(r"^\| (.*) \| (.*) \|$", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE)
+    globs = [pair for pair in rows if "train:" in pair[0]]
+    patterns = [re.findall(r'"([^"]+)"', cell) for row in globs for cell in row]
+    assert [[of_first_version(glob) for glob in old] for old in patterns[::2]] == patterns[1::2] != []
+    ((old, new),) = (pair for pair in rows if "entry called" in pair[0])
+    for name, instead in zip(re.findall("`([^`]+)`", old), re.findall("`([^`]+)`", new), strict=True):
+        assert make.refusal(lambda name=name: check_name(name)).endswith(f"params.yaml: {instead}")
+    ((_, lines),) = (pair for pair in rows if "without the new keys" in pair[0])
+    make.edit(project.params, {"split.use_given_val": ..., "split.near_duplicates": ..., "split.stable": ...})
+    make.edit(project.params, {"train.fraction": ...})
+    said = re.findall("`([^`]+: [^`]+)`", make.refusal(params.load))
+    assert said == re.findall("`([^`]+: [^`]+)`", lines) != []
