@@ -290,3 +290,11 @@ def test_a_wrong_name_is_told_before_the_key_that_is_missing_for_it(project):
     first_version(project)
     make.edit(project.params, {"train.fractoin": 0.5})
     assert refusal() == "params.yaml: train.fractoin is not a known key: did you mean fraction?"
+
+
+def test_a_key_that_is_missing_in_a_recipe_is_not_looked_for_in_the_parameters(project):
+    make.edit(project.datasets, {"digits.recipe": {"augment": [{"shift": {}}]}})
+    make.edit(project.params, {"train.l1": ...})
+    assert refusal() == "datasets.yaml: digits.recipe.augment.0.shift.pixels is missing: add it"
+    make.edit(project.datasets, {"digits.recipe": {}})
+    assert refusal() == "params.yaml: train.l1 is missing: add it"
