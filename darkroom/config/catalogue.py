@@ -215,7 +215,12 @@ def load(name: str, path: Path = DATASETS) -> Entry:
         near = difflib.get_close_matches(name, map(str, entries), n=1)
         hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(map(str, entries))}"
         raise UserError(f"params.yaml: dataset is {name!r}, which {path} does not list: {hint}")
-    return check(Entry, entries[name], name=lambda key: f"{path}: {name}{'.' if key else ''}{key}")
+    return checked(name, entries[name], path)
+
+
+def checked(name: str, content: Any, path: Path = DATASETS) -> Entry:
+    """The entry `name`, whose YAML is `content`. Raises UserError if it is wrong."""
+    return check(Entry, content, name=lambda key: f"{path}: {name}{'.' if key else ''}{key}")
 
 
 def _list(given: str | list[str] | None) -> list[str]:

@@ -16,6 +16,8 @@ from darkroom.config.fetch_archives import Fetch, check_entries
 from darkroom.config.own_names import network_name
 from darkroom.config.yaml_files import Section, check, keys, read_yaml
 
+# The values that keys newer than the first version have in params.yaml, where not auto.
+ADDED_KEYS = {"split.near_duplicates": "ignore", "train.fraction": "1.0"}
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Count = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(gt=0, lt=1)]
@@ -216,20 +218,36 @@ def load(params: Path = PARAMS, datasets: Path = DATASETS, *, images: int | None
     `images` is the number of training images: with it, an automatic batch size and number of epochs suit a small data
     set. Raises UserError, one sentence that names the key, for the first mistake in either file.
     """
-    # 1. Read both files and replace `auto`.
     content = read_yaml(params)
     dataset: Any = content.get("dataset")
     check_name(dataset)
     entry = catalogue.load(dataset, datasets)
+    check_entries(content, dataset, lambda: map(str, read_yaml(datasets)))
+    return replaced(content, entry, params, datasets, images=images), entry
+
+
+def replaced(
+    content: dict[str, Any],
+    entry: Entry,
+    params: Path = PARAMS,
+    datasets: Path = DATASETS,
+    *,
+    images: int | None = None,
+) -> Params:
+    """The parameters that `content`, the YAML of `params`, means for its `dataset`, with every `auto` replaced.
+
+    `content` is changed. Raises UserError as `load` does.
+    """
+    dataset = content["dataset"]
     from_recipe, by_rule = auto.replace(content, entry, f"{datasets}: {dataset}")
 
     def name(key: str) -> str:
         is_recipes = any(key == recipe or key.startswith(recipe + ".") for recipe in from_recipe)
         return f"{datasets}: {dataset}.recipe.{key}" if is_recipes else f"{params}: {key}"
 
-    # 2. Check each value, then those that depend on one another.
-    check_entries(content, dataset, lambda: map(str, read_yaml(datasets)))
-    checked = check(Params, content, name=name, may_be_auto=auto.rules(entry).keys() - from_recipe)
+    # 1. Check each value, then those that depend on one another.
+    may_be_auto = auto.rules(entry).keys() - from_recipe
+    checked = check(Params, content, name=name, may_be_auto=may_be_auto, usual=ADDED_KEYS)
     side, halvings = min(entry.shape[:2]), checked.model.layers.count("P")
     if checked.model.name == "cnn" and side >> halvings == 0:
         raise UserError(
@@ -241,8 +259,8 @@ def load(params: Path = PARAMS, datasets: Path = DATASETS, *, images: int | None
             f"{name('train.freeze_statistics')} is true, but model.weights is null: a network with random weights has "
             "no statistics to keep"
         )
-    # 3. Adapt what was `auto` to optimiser and number of images.
-    return checked.model_copy(update={"train": _adapted(checked.train, by_rule, images)}), entry
+    # 2. Adapt what was `auto` to optimiser and number of images.
+    return checked.model_copy(update={"train": _adapted(checked.train, by_rule, images)})
 
 
 def _adapted(train: Train, free: set[str], images: int | None) -> Train:

@@ -9,6 +9,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterator
 from fnmatch import translate
+from itertools import count
 from posixpath import normpath
 from typing import Literal, NamedTuple
 
@@ -117,6 +118,22 @@ class Pattern:
 def plain(text: str) -> str:
     """The one spelling of a pattern: `train` for ./train/, `.` for an empty one, Unicode composed."""
     return composed(normpath(text.strip("/")))
+
+
+def of_first_version(glob: str) -> str:
+    """A pattern for a glob of the first version: `**` for `*`, which crossed folders, and forms for ? and [...]."""
+    return without_old_wildcards(re.sub(r"\*+", "**", glob))
+
+
+def without_old_wildcards(glob: str) -> str:
+    """A glob of the first version with a name that has a form for each ? and [...]."""
+    number = count(1)
+
+    def named(found: re.Match[str]) -> str:
+        form = "." if found[0] == "?" else found[0].replace("[!", "[^")
+        return f"{{x{next(number)}:{form}}}"
+
+    return re.sub(r"\?|\[[^]]+\]", named, glob)
 
 
 def composed(text: str) -> str:

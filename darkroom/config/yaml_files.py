@@ -4,7 +4,7 @@ import difflib
 import io
 import re
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, TypeVar, get_args, get_origin
 
@@ -116,16 +116,25 @@ def dump(content: Any) -> str:
     return stream.getvalue()
 
 
-def check(model: type[Model], content: Any, *, name: Callable[[str], str], may_be_auto: Iterable[str] = ()) -> Model:
-    """Return `content` as a `model`. Raises UserError, one sentence, for the first mistake.
+def check(
+    model: type[Model],
+    content: Any,
+    *,
+    name: Callable[[str], str],
+    may_be_auto: Iterable[str] = (),
+    usual: Mapping[str, str] | None = None,
+) -> Model:
+    """Return `content` as a `model`. Raises UserError, one sentence, for the first mistake, or for all missing keys.
 
     `name` turns a dotted key into how messages call it («params.yaml: train.lr»). For keys in `may_be_auto`, messages
-    say that the word auto is allowed too; the caller has already replaced it.
+    say that the word auto is allowed too; the caller has already replaced it. `usual` has the values, as YAML, to
+    write for other keys that are missing.
     """
+    words = dict.fromkeys(may_be_auto, "auto")
     try:
         return model.model_validate(content)
     except ValidationError as problems:
-        raise UserError(_sentence(model, problems, name, frozenset(may_be_auto))) from None
+        raise UserError(_sentence(model, problems, name, words, words | dict(usual or {}))) from None
 
 
 # From the beginning of pydantic's message to the words that our sentence has after «must be».
@@ -138,7 +147,11 @@ _MUST_BE = {
 
 
 def _sentence(
-    model: type[BaseModel], problems: ValidationError, name: Callable[[str], str], may_be_auto: frozenset[str]
+    model: type[BaseModel],
+    problems: ValidationError,
+    name: Callable[[str], str],
+    may_be_auto: Container[str],
+    values: Mapping[str, str],
 ) -> str:
     known = list(keys(model))
     allowed: dict[str, list[str]] = {}
@@ -146,7 +159,7 @@ def _sentence(
         if problem["type"] == "extra_forbidden":
             return f"{name(key)} is not a known key{_nearest(key, known)}"
         if problem["type"] == "missing":
-            return f"{name(key)} is missing: add it"
+            return _missing(key, problems, name, values)
         message = re.sub(" or instance of .*", "", problem["msg"].removeprefix("Value error, "))
         beginning = next(filter(message.startswith, _MUST_BE), None)
         if beginning is None:
@@ -158,6 +171,24 @@ def _sentence(
     if key in may_be_auto:
         choices.append("the word auto")
     return f"{start} {' or '.join(dict.fromkeys(choices))}"
+
+
+def _missing(first: str, problems: ValidationError, name: Callable[[str], str], values: Mapping[str, str]) -> str:
+    """All keys that are missing in the file of the first one, with the line to write for each."""
+    file = name(first).removesuffix(first)
+    # What is missing in one of several forms of a value need not be missing: its key is not its place.
+    places = [".".join(map(str, problem["loc"])) for problem in problems.errors() if problem["type"] == "missing"]
+    missing = [key for key in places if name(key) == file + key] if first in places else [first]
+    if missing == [first] and first not in values:
+        return f"{name(first)} is missing: add it"
+    lines: dict[str, list[str]] = {}
+    for key in missing:
+        section, _, last = key.rpartition(".")
+        lines.setdefault(section, []).append(f"`{last}: {values.get(key, '...')}`")
+    told = ", ".join(
+        f"{', '.join(those)} {f'below {place}' if place else 'at the top'}" for place, those in lines.items()
+    )
+    return f"{file}{', '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing: add {told}"
 
 
 def _in_turn(problems: ValidationError, known: list[str]) -> list[tuple[str, Any]]:

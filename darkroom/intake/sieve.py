@@ -1,14 +1,12 @@
 """Decides which files of an archive are pictures of the data set, and counts the others by place and reason."""
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
-from itertools import count
 from pathlib import PurePosixPath
 
-from darkroom.config.patterns import Pattern, composed
+from darkroom.config.patterns import Pattern, composed, of_first_version, without_old_wildcards
 from darkroom.config.stage_tables import HIDDEN
 from darkroom.intake import tables
 from darkroom.intake.archive import File
@@ -153,14 +151,7 @@ def by_reason(passed: dict[tuple[str, str], Passed]) -> dict[str, int]:
 
 def _remedy(pattern: Pattern, path: str) -> str:
     """The pattern to write instead of one of the first version, so that it reaches a path."""
-    number = count(1)
-
-    def named(found: re.Match[str]) -> str:
-        form = "." if found[0] == "?" else found[0].replace("[!", "[^")
-        return f"{{x{next(number)}:{form}}}"
-
-    text = re.sub(r"\?|\[[^]]+\]", named, str(pattern))
-    for one in (text, re.sub(r"\*+", "**", text)):
+    for one in (without_old_wildcards(str(pattern)), of_first_version(str(pattern))):
         with suppress(ValueError):
             if Pattern(one).match(composed(path)) is not None:
                 return f"write {one}"

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from darkroom.base.console import done
 from darkroom.base.errors import UserError, without_password
 from darkroom.config.params import Params, load
-from darkroom.tools import machine_findings, repository_findings
+from darkroom.tools import entry_findings, machine_findings, repository_findings
 from darkroom.tools.finding import Finding, state_of
 from darkroom.tools.repository_findings import DVC
 from darkroom.tracking import store
@@ -60,7 +60,8 @@ def run() -> bool:
         for probe in probes.values():
             probe.end()
     problems, warnings = (
-        [finding.name for finding in found if finding.state == state] for state in ("problem", "warning")
+        list(dict.fromkeys(finding.name for finding in found if finding.state == state))
+        for state in ("problem", "warning")
     )
     told = f"problems: {', '.join(problems) or 'none'}; warnings: {', '.join(warnings) or 'none'}"
     done(told, "mend that, then python -m darkroom doctor" if problems else "dvc repro")
@@ -72,11 +73,13 @@ def _findings(probes: dict[str, Probe], until: float) -> Iterator[Finding]:
     yield machine_findings.python()
     probes["pytorch"] = Probe("pytorch")
     settings: Params | None = None
+    told = ""
     try:
         settings, entry = load()
     except UserError as error:
-        yield Finding("problem", "parameters", str(error))
-    yield from repository_findings.entry_names()
+        told = str(error)
+        yield Finding("problem", "parameters", told)
+    yield from entry_findings.entries(told)
     if settings is not None and settings.tracking.enabled:
         probes["mlflow"] = Probe("mlflow", store.uri())
     yield from _remotes(probes)
@@ -84,9 +87,11 @@ def _findings(probes: dict[str, Probe], until: float) -> Iterator[Finding]:
     yield machine_findings.hardware()
     if settings is not None:
         yield Finding("ok", "parameters", f"data set {settings.dataset}")
+        yield from entry_findings.given_test(settings, entry)
         yield from machine_findings.disk(settings, entry)
         yield machine_findings.kaggle(settings, entry)
         yield repository_findings.code(settings)
+    yield from repository_findings.kept()
     yield from repository_findings.repository()
     yield repository_findings.locks()
     for name, probe in probes.items():

@@ -4,20 +4,21 @@ import fcntl
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
 import psutil
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from darkroom.base import git, paths
 from darkroom.base.errors import UserError
-from darkroom.base.words import listed
+from darkroom.base.words import counted, listed, size
 from darkroom.config import own_code
 from darkroom.config.augmentations import own_functions
-from darkroom.config.entry_name import check_name
 from darkroom.config.params import Params
-from darkroom.config.yaml_files import read_yaml
+from darkroom.config.stage_tables import INDEX
 from darkroom.tools.dvc_lock import LOCK
 from darkroom.tools.finding import Finding
 
@@ -45,16 +46,6 @@ def code(settings: Params) -> Finding:
     if untracked:
         return Finding("warning", "code", f"Git does not have {listed(untracked)}, {without}: git add, or remove")
     return Finding("ok", "code", "Git has every module")
-
-
-def entry_names() -> Iterator[Finding]:
-    """A problem for each entry of the catalogue with a name that no entry can have."""
-    with suppress(UserError):  # a catalogue that cannot be read is told where the parameters are read
-        for name in read_yaml(paths.DATASETS):
-            try:
-                check_name(name)
-            except UserError as error:
-                yield Finding("problem", paths.DATASETS.name, str(error))
 
 
 def repository() -> Iterator[Finding]:
@@ -97,6 +88,42 @@ def locks() -> Finding:
     if busy:
         return Finding("warning", "locks", "DVC is at work here: other commands wait for it or fail")
     return Finding("ok", "locks", "nothing is held")
+
+
+def kept() -> Iterator[Finding]:
+    """What lies beside the pipeline's outputs and may be removed; packed data that the first version made."""
+    try:
+        columns = set(pq.read_schema(paths.INDEX).names)
+    except (OSError, pa.ArrowException):  # none yet, or damaged: the stages judge it
+        columns = set(INDEX.columns)
+    if missing := [name for name in INDEX.columns if name not in columns]:
+        text = (
+            f"{paths.DATA} was made by an earlier version ({paths.INDEX} has no {listed(missing)}): dvc repro extract"
+        )
+        yield Finding("warning", "data", text)
+    root = paths.root()
+    left = [folder for folder in (root / ".checkpoints").glob("*/") if not _is_held(folder / "lock")]
+    if left:
+        yield Finding(
+            "ok",
+            "checkpoints",
+            f"{counted(len(left), 'training')} cut off, {size(_bytes(left))}: one goes on when started again with "
+            "the parameters, data and code that it had, so never after an update; to remove all, while none runs: "
+            "rm -r .checkpoints/*/",
+        )
+    if decoded := _bytes([root / ".decoded"]):
+        text = f"{size(decoded)} in .decoded, so that other labels decode nothing again: rm -r .decoded loses only time"
+        yield Finding("ok", "decoded", text)
+
+
+def _bytes(folders: Iterable[Path]) -> int:
+    """The bytes of all files below folders, which may change meanwhile."""
+    total = 0
+    for folder in folders:
+        for file in folder.rglob("*"):
+            with suppress(OSError):
+                total += file.lstat().st_size
+    return total
 
 
 def _holders(file: Path) -> set[int]:

@@ -1,4 +1,5 @@
 import math
+import re
 
 import pytest
 from hypothesis import given
@@ -107,7 +108,7 @@ def test_the_parameters_fit_every_entry_of_the_catalogue(project, dataset):
         ("train.epoch", 5, "params.yaml: train.epoch is not a known key: did you mean epochs?"),
         ("epochs", 5, "params.yaml: epochs is not a known key: did you mean train.epochs?"),
         ("trian", {}, "params.yaml: trian is not a known key: did you mean train?"),
-        ("train.lr", ..., "params.yaml: train.lr is missing: add it"),
+        ("train.lr", ..., "params.yaml: train.lr is missing: add `lr: auto` below train"),
         ("split", ..., "params.yaml: split is missing: add it"),
         ("split", 5, "params.yaml: split is 5, but must be "),
         ("split", None, "params.yaml: split is empty, but must be "),
@@ -249,3 +250,51 @@ def test_flatten_gives_dotted_keys_and_plain_values(project):
     assert flat["augment"] == [{"shift": {"pixels": 2}}]
     assert "train.patience" not in flat
     assert "train" not in flat
+
+
+def first_version(project):
+    """params.yaml with the keys that the first version had."""
+    content = read_yaml(project.params)
+    content["fetch"] = {"archive": None}
+    for key in ("use_given_val", "near_duplicates", "stable"):
+        del content["split"][key]
+    del content["train"]["fraction"]
+    project.params.write_text(dump(content), encoding="utf-8")
+
+
+def test_all_keys_that_the_first_version_lacked_are_named_at_once_with_their_lines(project):
+    committed, _ = params.load()
+    first_version(project)
+    assert refusal() == (
+        "params.yaml: split.use_given_val, split.near_duplicates, split.stable, train.fraction are missing: add "
+        "`use_given_val: auto`, `near_duplicates: ignore`, `stable: auto` below split, `fraction: 1.0` below train"
+    )
+    text = project.params.read_text(encoding="utf-8")
+    for lines, section in re.findall(r"((?:`[^`]+`(?:, )?)+) below (\w+)", refusal()):
+        for line in re.findall("`([^`]+)`", lines):
+            text = text.replace(f"{section}:\n", f"{section}:\n  {line}\n")
+    project.params.write_text(text, encoding="utf-8")
+    found, _ = params.load()
+    assert found == committed.model_copy(update={"fetch": found.fetch})
+
+
+def test_a_missing_key_that_has_no_usual_value_is_named_beside_others(project):
+    make.edit(project.params, {"train.l1": ..., "train.lr": ..., "tracking": ...})
+    assert refusal() == (
+        "params.yaml: train.lr, train.l1, tracking are missing: add `lr: auto`, `l1: ...` below train, "
+        "`tracking: ...` at the top"
+    )
+
+
+def test_a_wrong_name_is_told_before_the_key_that_is_missing_for_it(project):
+    first_version(project)
+    make.edit(project.params, {"train.fractoin": 0.5})
+    assert refusal() == "params.yaml: train.fractoin is not a known key: did you mean fraction?"
+
+
+def test_a_key_that_is_missing_in_a_recipe_is_not_looked_for_in_the_parameters(project):
+    make.edit(project.datasets, {"digits.recipe": {"augment": [{"shift": {}}]}})
+    make.edit(project.params, {"train.l1": ...})
+    assert refusal() == "datasets.yaml: digits.recipe.augment.0.shift.pixels is missing: add it"
+    make.edit(project.datasets, {"digits.recipe": {}})
+    assert refusal() == "params.yaml: train.l1 is missing: add it"

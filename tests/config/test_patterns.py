@@ -4,7 +4,7 @@ import unicodedata
 
 import pytest
 
-from darkroom.config.patterns import LONGEST, Pattern, column_form
+from darkroom.config.patterns import LONGEST, Pattern, column_form, of_first_version
 from tests.intake.fetched import refusal
 
 
@@ -271,3 +271,21 @@ def test_a_form_that_would_run_for_ever_is_stopped():
     said = refusal(lambda: column_form("{label:(a|aa)+}{y:[b]}")("a" * 60 + "c"))
     assert said.startswith("datasets.yaml: the form ")
     assert said.endswith("use a simpler one")
+
+
+@pytest.mark.parametrize(
+    ("glob", "pattern", "reached"),
+    [
+        ("data/*", "data/**", "data/cat/1.png"),
+        ("fold[12]/*.png", "fold{x1:[12]}/**.png", "fold2/cat/1.png"),
+        ("set?/[!b]?*", "set{x1:.}/{x2:[^b]}{x3:.}**", "set1/cat/1.png"),
+        ("[*x]/*", "{x1:[**x]}/**", "*/cat/1.png"),
+        ("train", "train", "train/cat/1.png"),
+    ],
+)
+def test_the_pattern_for_a_glob_of_the_first_version_reaches_what_that_reached(glob, pattern, reached):
+    assert of_first_version(glob) == pattern
+    assert Pattern(pattern).match(reached) is not None
+    if glob != pattern:
+        assert Pattern(glob).reached_in_first_version(reached)
+        assert Pattern(glob).match(reached) is None

@@ -5,6 +5,7 @@ import pytest
 
 from darkroom.tools import doctor, machine_findings
 from darkroom.tools.commands import main
+from tests import make
 from tests.tools.conftest import git
 
 
@@ -42,6 +43,28 @@ def test_a_mistake_in_the_parameters_is_a_problem_like_others(home, project, mon
     project.set(train__lr=-1)
     assert not doctor.run()
     assert "problem  parameters   params.yaml: train.lr is -1" in capsys.readouterr().out
+
+
+def test_what_the_first_version_left_is_told_and_each_name_stands_once_at_the_end(home, project, monkeypatch, capsys):
+    monkeypatch.setattr(doctor, "Probe", Answered)
+    make.edit(project.params, {"split.stable": ..., "train.fraction": ...})
+    old = {"path": "a.zip", "channels": 1, "image_size": 8, "train": "a/*", "test": "b/*"}
+    make.edit(project.datasets, {"old": old, "wrong": old | {"train": []}})
+    assert not doctor.run()
+    out = capsys.readouterr().out
+    assert "add `stable: auto` below split, `fraction: 1.0` below train" in out
+    assert 'write train: "a/**"' in out
+    assert 'write test: "b/**"' in out
+    assert "problems: parameters, git; warnings: datasets.yaml, packages" in out
+    project.set(dataset="wrong", split__stable="auto", train__fraction=1.0)
+    assert not doctor.run()
+    assert capsys.readouterr().out.count("an empty list reaches nothing") == 1
+    project.set(dataset="old")
+    doctor.run()
+    assert (
+        "split        split.use_given_test is auto: the makers' test pictures of old are kept"
+        in capsys.readouterr().out
+    )
 
 
 def test_remotes_are_asked_one_by_one(home, monkeypatch):

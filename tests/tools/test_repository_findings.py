@@ -3,13 +3,16 @@ import os
 import subprocess
 import sys
 
+import pandas as pd
 import pytest
+from filelock import FileLock
 
+from darkroom.base import paths
 from darkroom.base.errors import UserError
 from darkroom.config import own_code, params
+from darkroom.config.stage_tables import INDEX
 from darkroom.tools import repository_findings, verify
 from darkroom.tools.finding import Finding
-from tests import make
 from tests.tools.conftest import git
 
 
@@ -74,14 +77,36 @@ def test_what_killed_processes_leave(home, tmp_path):
     assert "index.lock" in repository_findings.locks().text
 
 
-def test_every_name_in_the_catalogue_that_no_entry_can_have_is_told(project):
-    assert list(repository_findings.entry_names()) == []
-    text = project.datasets.read_text() + "flowers.v2: {}\n2025: {}\n'7': {}\n"
-    project.datasets.write_text(text)
-    found = list(repository_findings.entry_names())
-    assert [(finding.state, finding.name) for finding in found] == [("problem", "datasets.yaml")] * 3
-    for finding, name in zip(found, ("flowers.v2", 2025, "7"), strict=True):
-        project.set(dataset=name)
-        assert finding.text == make.refusal(params.load)
-    project.datasets.write_text("- no mapping")
-    assert list(repository_findings.entry_names()) == []  # `params.load` tells it
+def test_packed_data_of_the_first_version_are_told(project):
+    assert list(repository_findings.kept()) == []
+    paths.DATA.mkdir(parents=True)
+    old = [name for name in INDEX.columns if name not in ("group", "file_sha256")]
+    for columns, state in ((old, ["warning"]), (INDEX.columns, [])):
+        pd.DataFrame(columns=list(columns)).to_parquet(paths.INDEX)
+        found = list(repository_findings.kept())
+        assert [finding.state for finding in found] == state
+        if found:
+            assert found[0].text == (
+                "data/images was made by an earlier version (data/images/index.parquet has no group, file_sha256): "
+                "dvc repro extract"
+            )
+    paths.INDEX.write_bytes(b"PAR1")
+    assert list(repository_findings.kept()) == []  # the stages judge it
+
+
+def test_what_is_kept_of_trainings_and_pictures_is_told_with_the_command_that_removes_it(project):
+    for name in ("a" * 32, "b" * 32, "c" * 32):
+        folder = project.folder / ".checkpoints" / name
+        folder.mkdir(parents=True)
+        (folder / "state").write_bytes(bytes(2_000_000))
+    (project.folder / ".checkpoints" / "gpu-0.lock").touch()
+    decoded = project.folder / ".decoded" / "d"
+    decoded.mkdir(parents=True)
+    (decoded / "images.npy").write_bytes(bytes(1_500_000))
+    with FileLock(project.folder / ".checkpoints" / ("a" * 32) / "lock"):  # this one is at work
+        left, kept = repository_findings.kept()
+    assert (left.state, left.text.partition(":")[0]) == ("ok", "2 trainings cut off, 4.0 MB")
+    assert left.text.endswith("rm -r .checkpoints/*/")
+    assert (kept.state, kept.text.partition(",")[0]) == ("ok", "1.5 MB in .decoded")
+    subprocess.run(left.text.rpartition(": ")[2], shell=True, check=True)
+    assert [path.name for path in (project.folder / ".checkpoints").iterdir()] == ["gpu-0.lock"]
