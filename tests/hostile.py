@@ -226,7 +226,10 @@ def _damaged():
     inner = patched(make.zip_of({"train.tar": make.tar_of(_inner())}), ENTRY, 16, "<L", 1)
     yield "wrong checksum of a nested tar", _told(inner, "in train.tar is damaged")
     yield "an encrypted nested tar", _told(patched(inner, ENTRY, 8, "<H", 1), "train.tar: it is encrypted")
-    yield "nested too deep", _told(nested(6, {"train/cat/0.png": b""}), "more than 4 deep")._replace(entry={"train": "."})
+    yield (
+        "nested too deep",
+        _told(nested(6, {"train/cat/0.png": b""}), "more than 4 deep")._replace(entry={"train": "."}),
+    )
     yield "a nested archive whose name has two lines", _told(make.zip_of({"train/a\nb.zip": b"x"}), "damaged")
     yield "a nested archive named to clear the screen", _told(make.zip_of({"train/\x1b[2J.zip": b"x"}), "damaged")
     for far in (2**32, 2**63 - 1, 2**63, 2**64 - 1):

@@ -1,6 +1,5 @@
 """Hostile JSON, COCO, Parquet and MATLAB tables."""
 
-import functools
 import io
 import json
 
@@ -9,7 +8,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from scipy.io import savemat
 
-from tests import make
 from tests.hostile_tables import LABELS, PICTURES, handled, told
 
 RECORDS = [{"image": name, "label": label} for name, label in LABELS.items()]
@@ -52,10 +50,16 @@ def _json():
     yield "half a character", ends(whole.replace('"dog"', '"d\\ud800g"'))
     yield "a NUL in a label", ends(whole.replace('"dog"', '"\\u0000dog"'), "NUL")
     yield "a NUL in a column", ends(whole.replace('"label"', '"\\u0000label"'), "NUL")
-    yield "lists as labels", ends([{**one, "label": ["cat", one["label"]]} for one in RECORDS], "several labels a picture")
+    yield (
+        "lists as labels",
+        ends([{**one, "label": ["cat", one["label"]]} for one in RECORDS], "several labels a picture"),
+    )
     yield "records as labels", ends([{**one, "label": {"a": one["label"]}} for one in RECORDS])
     yield "truths as labels", ends([{**one, "label": one["label"] == "dog"} for one in RECORDS])
-    yield "fractions as labels", ends([{**one, "label": 0.5 + n} for n, one in enumerate(RECORDS)], "numbers, not classes")
+    yield (
+        "fractions as labels",
+        ends([{**one, "label": 0.5 + n} for n, one in enumerate(RECORDS)], "numbers, not classes"),
+    )
     yield "a column of blanks around", ends([{" image ": one["image"], "label\t": one["label"]} for one in RECORDS])
     yield "two columns of one name with blanks", ends([one | {" label": "x"} for one in RECORDS], "two columns called")
     yield "30,000 columns", ends([*RECORDS, {f"c{n}": 1 for n in range(30_000)}], "30,002 columns")
@@ -94,20 +98,29 @@ def _coco():
     lists = [{"id": [n], "file_name": name} for n, name in enumerate(LABELS)]
     annotations = [{**one, "image_id": [one["image_id"]]} for one in COCO["annotations"]]
     yield "ids that are lists", handled({"t.json": changed(images=lists, annotations=annotations)}, labels)
-    yield "several categories an image", told(
-        {"t.json": changed(annotations=[*COCO["annotations"], {"image_id": 0, "category_id": 1}])},
-        "several labels a picture",
-        labels,
+    yield (
+        "several categories an image",
+        told(
+            {"t.json": changed(annotations=[*COCO["annotations"], {"image_id": 0, "category_id": 1}])},
+            "several labels a picture",
+            labels,
+        ),
     )
-    yield "one category many times an image", handled({"t.json": changed(annotations=COCO["annotations"] * 500)}, labels)
-    yield "annotations of no image", handled(
-        {"t.json": changed(annotations=[*COCO["annotations"], {"image_id": 99, "category_id": 1}])}, labels
+    yield (
+        "one category many times an image",
+        handled({"t.json": changed(annotations=COCO["annotations"] * 500)}, labels),
     )
-    yield "images of no annotation", handled(
-        {"t.json": changed(annotations=COCO["annotations"][1:])}, labels, images=11, rejected=1
+    yield (
+        "annotations of no image",
+        handled({"t.json": changed(annotations=[*COCO["annotations"], {"image_id": 99, "category_id": 1}])}, labels),
     )
-    yield "two images of one id", handled(
-        {"t.json": changed(images=[*COCO["images"], {"id": 3, "file_name": "x.png"}])}, labels
+    yield (
+        "images of no annotation",
+        handled({"t.json": changed(annotations=COCO["annotations"][1:])}, labels, images=11, rejected=1),
+    )
+    yield (
+        "two images of one id",
+        handled({"t.json": changed(images=[*COCO["images"], {"id": 3, "file_name": "x.png"}])}, labels),
     )
     one_id = [{"id": 0, "name": "cat"}, {"id": 0, "name": "dog"}]
     yield "two categories of one id", told({"t.json": changed(categories=one_id)}, "t.json ", labels)
@@ -116,7 +129,7 @@ def _coco():
     no_name = [{"id": 0}, {"id": 1, "name": "dog"}]
     yield "a category of no name", handled({"t.json": changed(categories=no_name)}, labels | {"label": "category_id"})
     none = [{"id": None, "file_name": name} for name in LABELS]
-    yield "ids that are nothing", told({"t.json": changed(images=none)}, "", labels)
+    yield "ids that are nothing", told({"t.json": changed(images=none)}, "t.json gives no label", labels)
 
 
 def parquet(**columns):
@@ -130,7 +143,11 @@ def _parquet():
     labels = NAMED | {"file": "t.parquet"}
 
     def ends(content, sentence="", **come):
-        return told({"t.parquet": content}, sentence, labels) if sentence else handled({"t.parquet": content}, labels, **come)
+        return (
+            told({"t.parquet": content}, sentence, labels)
+            if sentence
+            else handled({"t.parquet": content}, labels, **come)
+        )
 
     whole = parquet()
     yield "as it should be", ends(whole)
@@ -144,7 +161,10 @@ def _parquet():
     yield "bytes as labels", ends(parquet(label=[b"cat"] * 12), "has a column 'label' of bytes")
     yield "numbers as labels", ends(parquet(label=[n % 2 for n in range(12)]))
     yield "fractions as labels", ends(parquet(label=[n / 2 for n in range(12)]), "holds numbers, not classes")
-    yield "whole floats and none", ends(parquet(label=[float("nan"), *[float(n % 2) for n in range(11)]]), images=11, rejected=1)
+    yield (
+        "whole floats and none",
+        ends(parquet(label=[float("nan"), *[float(n % 2) for n in range(11)]]), images=11, rejected=1),
+    )
     yield "nulls as labels", ends(parquet(label=pa.nulls(12)), "gives no label")
     kinds = {
         "halves": pa.array(np.arange(12, dtype=np.float16) % 2),
@@ -159,8 +179,9 @@ def _parquet():
     for name, column in kinds.items():
         yield f"{name} as labels", ends(parquet(label=column))
     yield "a NUL in a label", ends(parquet(label=["\0dog" if n % 2 else "cat" for n in range(12)]), "NUL")
-    yield "two columns of one name", ends(
-        _written(pa.table([pa.array(["a"])] * 2, names=["image", "image"])), "two columns called 'image'"
+    yield (
+        "two columns of one name",
+        ends(_written(pa.table([pa.array(["a"])] * 2, names=["image", "image"])), "two columns called 'image'"),
     )
     yield "bytes that are no text", ends(_bad_text(), "cannot be read as Parquet")
     yield "a CSV named so", ends(b"image,label\n0.png,cat\n", "cannot be read as Parquet")
@@ -220,6 +241,3 @@ def cases():
     for kind, part in {"JSON": _json, "COCO": _coco, "Parquet": _parquet, "MATLAB": _matlab}.items():
         for name, case in part():
             yield f"{kind}: {name}", case
-
-
-_ = functools, make

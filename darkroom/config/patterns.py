@@ -5,6 +5,7 @@ crosses folders, `{label}` and `{group}` name a part of one folder's or file's n
 its own, a regular expression. Other names are free and mean nothing. All other characters stand for themselves.
 """
 
+import functools
 import re
 import time
 import unicodedata
@@ -229,6 +230,7 @@ def _compiled(
     return _checked("".join(_expressions(tokens, name, star)), text)
 
 
+@functools.lru_cache(10_000)  # an entry's patterns are compiled to be checked, and to be used; regex itself keeps 500
 def _checked(expression: str, text: str) -> "regex.Pattern[str]":
     try:
         return regex.compile(expression, regex.DOTALL)
