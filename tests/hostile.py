@@ -28,6 +28,7 @@ import pandas as pd
 from PIL import Image
 
 from darkroom.base import console, paths
+from darkroom.config.yaml_files import dump, read_yaml
 from stages import audit, baseline, entry, extract, fetch, split, stats
 from tests import make
 from tests.conftest import ROOT, Project
@@ -553,6 +554,7 @@ def prepare(folder):
         shutil.copy(ROOT / name, folder)
     project = Project(folder)
     project.add(path=str(ARCHIVE), channels=3)
+    project.datasets.write_text(dump({"mine": read_yaml(project.datasets)["mine"]}))  # read again and again
     project.set(extract__max_rejected=0.5, extract__threads=2)
     (folder / ARCHIVE).write_bytes(make.zip_of(GOOD))
     with contextlib.chdir(folder), contextlib.redirect_stdout(io.StringIO()):

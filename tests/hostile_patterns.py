@@ -5,7 +5,7 @@ import unicodedata
 
 from tests import make
 from tests.hostile import Case
-from tests.hostile_tables import LABELS
+from tests.hostile_tables import COUNT, LABELS
 
 FILES = {
     f"train/{label}/{label}_{name}": make.picture(number, 8, 8, 3)
@@ -21,7 +21,7 @@ def told(train, sentence, files=FILES, **entry):
     return Case(functools.partial(make.zip_of, files), told=sentence, entry={"train": train, **entry})
 
 
-def handled(train, files=FILES, images=len(FILES), rejected=0, **entry):
+def handled(train, files=FILES, images=COUNT, rejected=0, **entry):
     settings = {"extract__max_rejected": 0.5}
     packed = functools.partial(make.zip_of, files)
     return Case(packed, images=images, rejected=rejected, settings=settings, entry={"train": train, **entry})
@@ -29,14 +29,22 @@ def handled(train, files=FILES, images=len(FILES), rejected=0, **entry):
 
 def _good():
     whole = {
-        "a name": TRAIN, "a name of a file": "train/*/{label}_*", "stars": "**/{label}/**", "a form": "train/{label:[a-z]+}/*",
-        "a name twice": "train/{label}/{label}_*", "other names": "{a}/{label}/{b}_{c}", "a group": "train/{label}/*_{group}",
+        "a name": TRAIN,
+        "a name of a file": "train/*/{label}_*",
+        "stars": "**/{label}/**",
+        "a form": "train/{label:[a-z]+}/*",
+        "a name twice": "train/{label}/{label}_*",
+        "other names": "{a}/{label}/{b}_{c}",
+        "a group": "train/{label}/*_{group}",
         "a folder": "train", "a folder with slashes": "//train//", "dots": "./train/../train", "nothing": "",
         "one dot": ".", "braces in a form": "train/{label:[a-z]{3}}/*", "a brace in a class": "train/{label:[^\\}]+}/*",
         "letters of all": "train/{label:\\p{L}+}/*", "a look ahead": "train/{label:(?=[cd])[a-z]+}/*",
         "spaces": " train /../train", "many stars": "***/{label}/*", "folders of all": "**/**/{label}/**/*",
-        "a form that flags": "train/{label:(?i)CAT|DOG}/*", "a bracket within a bracket": "train/{label:[[a-z]+}/*", "a form that comments": "train/{label:(?#x)[a-z]+}/*",
-        "a form that is possessive": "train/{label:[a-z]++}/*", "a form that is fuzzy": "train/{label:(?:cut|dig){e<=1}}/*",
+        "a form that flags": "train/{label:(?i)CAT|DOG}/*",
+        "a bracket within a bracket": "train/{label:[[a-z]+}/*",
+        "a form that comments": "train/{label:(?#x)[a-z]+}/*",
+        "a form that is possessive": "train/{label:[a-z]++}/*",
+        "a form that is fuzzy": "train/{label:(?:cut|dig){e<=1}}/*",
     }  # fmt: skip
     for name, pattern in whole.items():
         yield name, handled(pattern)
@@ -107,9 +115,11 @@ def _endless():
     quick, slow = "has no picture under", "in good time"
     ways = {
         "nested repeats": ("train/{label}/{x:(a+)+}b", quick), "nested choices": ("train/{label}/{x:(a|a)*}b", slow),
-        "nested classes": ("train/{label}/{x:([a-z]*)*}!", quick), "twofold choices": ("train/{label}/{x:(a|aa)+}!", slow),
+        "nested classes": ("train/{label}/{x:([a-z]*)*}!", quick),
+        "twofold choices": ("train/{label}/{x:(a|aa)+}!", slow),
         "many repeats": ("train/{label}/" + "".join(f"{{x{n}:a*}}" for n in range(20)) + "!", "has no picture under"),
-        "references": ("train/{label}/{x:(a*)*}{y:(?:a*)*}!", quick), "fuzzy": ("train/{label}/{x:(?:a+b+){e<=40}}!", slow),
+        "references": ("train/{label}/{x:(a*)*}{y:(?:a*)*}!", quick),
+        "fuzzy": ("train/{label}/{x:(?:a+b+){e<=40}}!", slow),
         "sixty stars": ("train/{label}/" + "*a" * 60 + "!", slow), "stars over folders": ("**/a" * 60, quick),
         "sixty names": ("train/{label}/" + "".join(f"{{a{n}}}" for n in range(60)) + "!", slow),
     }  # fmt: skip

@@ -84,7 +84,8 @@ class Pattern:
         if self._seconds >= SECONDS:
             raise UserError(
                 f"{DATASETS}: the pattern {self.text!r} is not done with {path[:200]!r} in good time (after "
-                f"{SECONDS:g} seconds), for it can match in too many ways: use fewer wildcards, or a simpler form after the colon"
+                f"{SECONDS:g} seconds), for it can match in too many ways: use fewer wildcards, or a simpler form "
+                "after the colon"
             )
         return found
 

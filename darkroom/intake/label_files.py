@@ -157,9 +157,9 @@ def _labels(settings: LabelTable, found: tuple[str, bytes], names: list[str]) ->
         label = [_tidied(one) for one in settings.label]
     else:
         label = settings.label if settings.label is None else _tidied(settings.label)
-    splits = settings.splits and {
-        str(subset): [str(_tidied(one)) for one in values] for subset, values in settings.splits.items()
-    }
+    splits: dict[str, list[str]] | None = None
+    if settings.splits is not None:
+        splits = {subset: [str(_tidied(one)) for one in values] for subset, values in settings.splits.items()}
     image, group, split = (
         key if key is None else _tidied(key) for key in (settings.image, settings.group, settings.split)
     )

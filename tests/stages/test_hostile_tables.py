@@ -5,6 +5,7 @@ import time
 
 import pytest
 
+from darkroom.config import patterns
 from tests import hostile, hostile_tables
 from tests.torture import inputs
 
@@ -23,6 +24,7 @@ def prepared(tmp_path_factory):
 def test_it_is_told_or_handled(prepared, tmp_path, monkeypatch, name):
     shutil.copytree(prepared, tmp_path, dirs_exist_ok=True)
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(patterns, "SECONDS", 0.5)
     hostile.check(name, CASES[name])
 
 

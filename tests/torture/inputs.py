@@ -1,4 +1,4 @@
-"""The corpora of tests/hostile.py and tests/hostile_tables.py, then good archives and pictures changed at random, through the stages that read data.
+"""The corpora of tests/hostile.py and tests/hostile_tables.py, and good archives and pictures changed at random.
 
 They run in a process of their own, which is given up where a trial takes too long, too much memory, or its life.
 """
