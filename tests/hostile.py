@@ -28,6 +28,7 @@ import pandas as pd
 from PIL import Image
 
 from darkroom.base import console, paths
+from darkroom.config.yaml_files import dump, read_yaml
 from stages import audit, baseline, entry, extract, fetch, split, stats
 from tests import make
 from tests.conftest import ROOT, Project
@@ -57,6 +58,7 @@ class Case(NamedTuple):
     images: int = len(GOOD)
     rejected: int = 0
     settings: dict = {}  # noqa: RUF012, of params.yaml
+    entry: dict = {}  # noqa: RUF012, keys of the entry in datasets.yaml
 
 
 # The archive itself
@@ -225,7 +227,10 @@ def _damaged():
     inner = patched(make.zip_of({"train.tar": make.tar_of(_inner())}), ENTRY, 16, "<L", 1)
     yield "wrong checksum of a nested tar", _told(inner, "in train.tar is damaged")
     yield "an encrypted nested tar", _told(patched(inner, ENTRY, 8, "<H", 1), "train.tar: it is encrypted")
-    yield "nested too deep", _told(nested(6, {"train/cat/0.png": b""}), "more than 4 deep", train=".")
+    yield (
+        "nested too deep",
+        _told(nested(6, {"train/cat/0.png": b""}), "more than 4 deep")._replace(entry={"train": "."}),
+    )
     yield "a nested archive whose name has two lines", _told(make.zip_of({"train/a\nb.zip": b"x"}), "damaged")
     yield "a nested archive named to clear the screen", _told(make.zip_of({"train/\x1b[2J.zip": b"x"}), "damaged")
     for far in (2**32, 2**63 - 1, 2**63, 2**64 - 1):
@@ -288,7 +293,7 @@ def _odd():
     """Archives that are odd, and good all the same."""
     yield "zip64", Case(zip64)
     yield "zip behind a program that unpacks it", Case(lambda: b"MZ" + bytes(5000) + make.zip_of(GOOD))
-    yield "zip in zip in zip in zip", Case(lambda: nested(3, GOOD), settings={"train": "2/1/0/train"})
+    yield "zip in zip in zip in zip", Case(lambda: nested(3, GOOD), entry={"train": "2/1/0/train"})
     yield "tar.xz in tar.bz2", Case(lambda: make.tar_of({"train.tar.xz": make.tar_of(_inner(), "xz")}, "bz2"))
     yield (
         "zip with a symbolic link",
@@ -328,7 +333,7 @@ def _names():
     }.items():
         inside = "x/train" if name == "with dots inside" else "train"
         files = {path.format(before): content for path, content in clean.items()}
-        yield f"paths {name}", files, Case(lambda: b"", settings={"train": inside})
+        yield f"paths {name}", files, Case(lambda: b"", entry={"train": inside})
     yield "names of 300 characters", GOOD | {f"train/cat/{'n' * 300}.png": make.picture(90)}, _handled(1)
     yield "a label of 300 characters", GOOD | make.pictures(("l" * 300,), each=6, seed=9), _handled(6)
     deep = "/".join(["d"] * 1000)
@@ -549,6 +554,7 @@ def prepare(folder):
         shutil.copy(ROOT / name, folder)
     project = Project(folder)
     project.add(path=str(ARCHIVE), channels=3)
+    project.datasets.write_text(dump({"mine": read_yaml(project.datasets)["mine"]}))  # read again and again
     project.set(extract__max_rejected=0.5, extract__threads=2)
     (folder / ARCHIVE).write_bytes(make.zip_of(GOOD))
     with contextlib.chdir(folder), contextlib.redirect_stdout(io.StringIO()):
@@ -595,12 +601,11 @@ def check(name, case):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # one name twice, on purpose
         ARCHIVE.write_bytes(case.archive())
-    settings = dict(case.settings)
     project = Project(Path())
-    if train := settings.pop("train", ""):
-        make.edit(project.datasets, {"mine.train": train})
-    if settings:
-        project.set(**settings)
+    if case.entry:
+        make.edit(project.datasets, {f"mine.{key}": value for key, value in case.entry.items()})
+    if case.settings:
+        project.set(**case.settings)
     for stage in stages:
         sentence = run(stage)
         if sentence:

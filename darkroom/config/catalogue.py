@@ -19,7 +19,8 @@ Subset = Literal["train", "val", "test", "unlabeled"]
 SUBSETS: tuple[Subset, ...] = ("train", "val", "test", "unlabeled")
 Resize = Literal["squash", "crop", "pad"]
 Column = Annotated[str, Field(min_length=1)] | Annotated[int, Field(ge=0)]  # by name, or by number without a header
-ClassName = Annotated[str, Field(min_length=1)]
+Columns = Annotated[list[Column], Field(min_length=1)]
+ClassName = Annotated[str, Field(min_length=1, pattern=r"^[^\x00]*$")]
 Level = Annotated[int, Field(ge=0, le=65535)]
 Side = Annotated[int, Field(ge=1, le=4096)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -59,7 +60,7 @@ class LabelTable(Section):
 
     file: Annotated[str, Field(min_length=1)]
     image: Column | None = None  # names the picture: by path, file name or stem
-    label: Column | PartOfColumn | list[Column] | None = None  # several columns: the one that is set
+    label: Column | PartOfColumn | Columns | None = None  # several columns: the one that is set
     group: Column | None = None
     split: Column | None = None
     splits: dict[Subset, list[str | int]] | None = None
@@ -70,6 +71,8 @@ class LabelTable(Section):
             raise ValueError("splits says which values mean train, val and test, but no split names their column")
         part = self.label.column if isinstance(self.label, PartOfColumn) else None
         labels = self.label if isinstance(self.label, list) else [self.label if part is None else part]
+        if len(set(labels)) < len(labels):
+            raise ValueError("label names one column twice, but each of its columns stands for a class: leave one out")
         given = [
             one for one in (self.image, *labels, self.group, self.split) if not isinstance(one, PartOfColumn | None)
         ]

@@ -5,7 +5,9 @@ crosses folders, `{label}` and `{group}` name a part of one folder's or file's n
 its own, a regular expression. Other names are free and mean nothing. All other characters stand for themselves.
 """
 
+import functools
 import re
+import time
 import unicodedata
 from collections.abc import Callable, Iterator
 from fnmatch import translate
@@ -20,6 +22,8 @@ from darkroom.base.paths import DATASETS
 
 LONGEST = 1000  # characters of one pattern
 SECONDS = 2.0  # for one path; a sound pattern needs microseconds
+EACH = 0.01  # seconds for each further path, on average
+WRITTEN_OUT = 50_000  # characters of a form whose repeats are written out, as the compiler of expressions does
 FEW, SHORT = 3, 300  # so many wildcards come to an end soon on a path of so many characters
 
 
@@ -43,6 +47,7 @@ class Pattern:
         self.names = frozenset(token.text for token in self._tokens if token.kind == "name")
         self.breadth = self._breadth()
         self._expression = self._compiled()
+        self._seconds = 0.0  # that matching took beyond EACH a path
         wildcards = [token for token in self._tokens if token.kind != "text"]
         self._is_quick = len(wildcards) <= FEW and not any(token.form for token in wildcards)
         # In the first version `*` crossed folders, and ? and [...] were wildcards too.
@@ -70,13 +75,20 @@ class Pattern:
         return found.groupdict() if found else None
 
     def _watched(self, path: str, *, partial: bool = False) -> "regex.Match[str] | None":
+        begun = time.thread_time()
         try:
-            return self._expression.fullmatch(path, partial=partial, timeout=SECONDS)
+            found = self._expression.fullmatch(path, partial=partial, timeout=SECONDS)
         except TimeoutError:
+            found = None
+            self._seconds += SECONDS
+        self._seconds += time.thread_time() - begun - EACH
+        if self._seconds >= SECONDS:
             raise UserError(
-                f"{DATASETS}: the pattern {self.text!r} is not done with {path[:200]!r} after {SECONDS:g} seconds, "
-                "for it can match in too many ways: use fewer wildcards, or a simpler form after the colon"
-            ) from None
+                f"{DATASETS}: the pattern {self.text!r} is not done with {path[:200]!r} in good time (after "
+                f"{SECONDS:g} seconds), for it can match in too many ways: use fewer wildcards, or a simpler form "
+                "after the colon"
+            )
+        return found
 
     def reached_in_first_version(self, path: str) -> bool:
         """Whether the text, read as the glob of the first version, reaches a path."""
@@ -182,8 +194,28 @@ def _name(inside: str, text: str) -> Token:
         raise ValueError(f"{text!r} names {name!r} in braces, but a name is a word of letters, as in {{label}}")
     if colon and not form:
         raise ValueError(f"{text!r} has no form after the colon of {name}: write {{{name}}}, or {{{name}:[0-9]+}}")
-    _checked(form, text)  # by itself, for `a)|(b` would change what stands around it
+    if _written_out(form) > WRITTEN_OUT:
+        raise ValueError(f"{text!r} repeats a part of {name}'s form more than {WRITTEN_OUT:,} times: use + or *")
+    # By itself, for `a)|(b` would change what stands around it.
+    if _checked(form, text).groupindex:
+        raise ValueError(f"{text!r} names a part within the form of {name}: write (...) instead of (?P<...>...)")
     return Token("name", name, form)
+
+
+def _written_out(form: str) -> int:
+    """The length of a form once each part that is to stand at least n times is written n times."""
+    lengths, last = [0], 0  # of the groups that are open; of what a count after it repeats
+    for token in re.finditer(r"\\.|\[(?:\\.|[^]\\])*\]|[()]|\{([0-9]+)[^}]*\}|.", form, re.DOTALL):
+        if token[0] == "(":
+            lengths.append(1)
+        elif token[0] == ")" and len(lengths) > 1:
+            last = lengths.pop()
+            lengths[-1] += last
+        else:
+            more = last * (int(token[1]) - 1) if token[1] else 1
+            last = last + more if token[1] else 1
+            lengths[-1] += more
+    return sum(lengths)
 
 
 def column_form(form: str) -> Callable[[str], str | None]:
@@ -191,6 +223,8 @@ def column_form(form: str) -> Callable[[str], str | None]:
 
     Here a name is one word, and `*` any text. Raises ValueError, one sentence, where the form is none.
     """
+    if len(form) > LONGEST:
+        raise ValueError(f"a form of {len(form):,} characters is longer than the {LONGEST:,} allowed")
     tokens = tuple(_tokens(form))
     if "label" not in [token.text for token in tokens if token.kind == "name"]:
         raise ValueError(f"{form!r} must say where the label stands, as in '{{label}} *'")
@@ -214,6 +248,7 @@ def _compiled(
     return _checked("".join(_expressions(tokens, name, star)), text)
 
 
+@functools.lru_cache(10_000)  # an entry's patterns are compiled to be checked, and to be used; regex itself keeps 500
 def _checked(expression: str, text: str) -> "regex.Pattern[str]":
     try:
         return regex.compile(expression, regex.DOTALL)

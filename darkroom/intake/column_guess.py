@@ -14,6 +14,7 @@ from darkroom.intake.label_values import are_fractions
 from darkroom.intake.labelling import Columns
 from darkroom.intake.picture_names import Names, as_paths, folder_of
 from darkroom.intake.table_columns import Key, Table, in_words, named
+from darkroom.pictures.decoding import looks_like_image
 
 PROBE = 2_000  # rows, all over the table, that decide whether a column may name pictures
 DEEPEST = 8  # folders at the end of a path that a text in the probe may name
@@ -23,12 +24,9 @@ class Naming(NamedTuple):
     """What a column names."""
 
     rows: np.ndarray  # int64, of each picture, -1 if no text names it
+    pictures: int  # that some text names
     ranks: int  # summed: the fewer, the more exactly
     texts: int  # different ones
-
-    @property
-    def pictures(self) -> int:
-        return int((self.rows >= 0).sum())
 
 
 def guess_columns(table: Table, names: Sequence[str], given: Columns | None = None, *, label: bool = True) -> Columns:
@@ -52,18 +50,22 @@ def guess_columns(table: Table, names: Sequence[str], given: Columns | None = No
 
 def _image(table: Table, names: Sequence[str], keys: list[Key]) -> tuple[Key, set[Key | None]]:
     """The column that names the pictures, and all columns that name them alike."""
-    known = _texts_of(names)
+    known, folder = _texts_of(names), folder_of(table.path)
+    places = np.linspace(0, len(table) - 1, PROBE).astype(np.int64) if len(table) > PROBE else None
     found = {}
     for key in keys:
-        places = np.unique(np.linspace(0, len(table) - 1, min(len(table), PROBE)).astype(np.int64))
-        if known.isdisjoint(as_paths(table.column(key).take(places), folder_of(table.path))):
+        column = table.column(key)
+        texts = as_paths(column if places is None else column.take(places), folder)
+        if known.isdisjoint(texts):
             continue
-        naming = _naming(table, key, names)
+        naming = _naming(table, texts if places is None else as_paths(column, folder), names)
         if 2 * naming.pictures >= min(naming.texts, len(names)):
             found[key] = naming
     if not found:
         raise UserError(_no_image(table, names, keys, known))
     best = min(found, key=lambda key: (-found[key].pictures, found[key].ranks))
+    if looks_like_image(str(best)) and best in known:
+        raise UserError(_no_header(table, best))
     same: set[Key | None] = {best}
     for key, naming in found.items():
         if np.array_equal(naming.rows, found[best].rows):
@@ -91,28 +93,31 @@ def _texts_of(names: Iterable[str]) -> set[str | None]:
     return known
 
 
-def _naming(table: Table, key: Key, names: Sequence[str]) -> Naming:
-    """Which pictures a column names."""
-    folder = folder_of(table.path)
-    texts = as_paths(table.column(key), folder)
+def _naming(table: Table, texts: list[str | None], names: Sequence[str]) -> Naming:
+    """Which pictures the texts of a column name."""
     rows = {text: row for row, text in enumerate(texts) if text is not None}
-    finder = Names(rows, folder, table.numbered)
+    finder = Names(rows, folder_of(table.path), table.numbered)
     found = [finder.find(name) or (-1, 0) for name in names]
-    return Naming(np.array([row for row, _ in found], np.int64), sum(rank for _, rank in found), len(rows))
+    named_rows = np.array([row for row, _ in found], np.int64)
+    return Naming(named_rows, int((named_rows >= 0).sum()), sum(rank for _, rank in found), len(rows))
 
 
 def _no_image(table: Table, names: Sequence[str], keys: list[Key], known: set[str | None]) -> str:
     """The sentence for a table that names no pictures."""
     header = [key for key in table.columns if isinstance(key, str) and key in known]
     if header:
-        return (
-            f"{table.path} seems to have no header, for {named(header[0])} in its first row is a picture: give columns "
-            f"by number, as in `labels: {{file: {table.path}, image: 0, label: 1}}` in datasets.yaml"
-        )
+        return _no_header(table, header[0])
     first = {key: pc.drop_null(table.column(key).slice(0, 100)).to_pylist() for key in keys}
     examples = [f"{named(key)} has {named(texts[0])}" for key, texts in first.items() if texts]
     picture = f"a picture is called {named(names[0])}" if names else "there are no pictures"
     return f"{table.path} has no column that names pictures: {listed(examples)}, and {picture}; give another table"
+
+
+def _no_header(table: Table, name: Key) -> str:
+    return (
+        f"{table.path} seems to have no header, for {named(name)} in its first row is a picture: give columns "
+        f"by number, as in `labels: {{file: {table.path}, image: 0, label: 1}}` in datasets.yaml"
+    )
 
 
 def _label(table: Table, image: Key | None, keys: list[Key]) -> Key:

@@ -61,10 +61,9 @@ def read(data: bytes, path: str, header: bool) -> Delimited:
     columns = [column.slice(int(header)) for column in rows.columns]
     if not text.isascii() or re.search(rb"[ \t\v\f\x1c-\x1f]", text):  # else there is nothing to strip or compose
         columns = [tidy(column) for column in columns]
-    names = [name for column in rows.columns for name in tidy(column.slice(0, 1)).to_pylist()]
     keyed: dict[Key, pa.ChunkedArray] = dict(enumerate(columns))
     if header:
-        keyed = by_name([name or "" for name in names], columns, path)
+        keyed = by_name([column[0].as_py() or "" for column in rows.columns], columns, path)
     return Delimited(keyed, comments + 1 + header if rows.num_rows == lines else None, note)
 
 
@@ -101,7 +100,8 @@ def _separator(text: bytes, path: str) -> str:
 def _cells(lines: list[str], separator: str) -> list[int]:
     """How many cells each row of the lines has."""
     try:
-        return [len(row) for row in csv.reader((f"{line}\n" for line in lines), delimiter=separator) if row]
+        rows = csv.reader((line.replace("\r", "") + "\n" for line in lines), delimiter=separator)
+        return [len(row) for row in rows if row]
     except csv.Error:  # a cell beyond the module's limit
         return []
 
@@ -154,5 +154,6 @@ def _fault(text: bytes, separator: str, comments: int) -> str | None:
 
 
 def _reader(text: bytes, separator: str, strict: bool = False) -> "_csv.Reader":
+    csv.field_size_limit(LONGEST_ROW)  # of the whole process; else 131,072 characters
     lines = io.TextIOWrapper(io.BytesIO(text), encoding="utf-8", newline="")
     return csv.reader(lines, delimiter=separator, strict=strict)

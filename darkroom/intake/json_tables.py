@@ -49,6 +49,8 @@ def _parsed(text: bytes, where: str) -> Any:
 
 def _of_lines(text: bytes, path: str) -> Iterator[Row]:
     """One record a line."""
+    if b"\n" not in text:
+        text = text.replace(b"\r", b"\n")
     for number, line in enumerate(io.BytesIO(text), 1):
         if line.strip():
             yield _record(_parsed(line, f"{path}, line {number:,},"), f"{path}, line {number:,},")

@@ -1,7 +1,8 @@
 """Reads the tables and lists that an entry names from inside the archive, before its pictures are decoded."""
 
 import difflib
-from collections.abc import Callable, Iterable
+import re
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 
 from darkroom.base.errors import UserError
@@ -12,6 +13,7 @@ from darkroom.config.patterns import Pattern, column_form, composed, plain
 from darkroom.intake import archive, tables
 from darkroom.intake.column_guess import guess_columns
 from darkroom.intake.labelling import Columns, Labels, Part
+from darkroom.intake.table_columns import tidied
 from darkroom.intake.tables import Key
 from darkroom.intake.zip_reader import BadMember
 from darkroom.pictures.decoding import looks_like_image
@@ -29,16 +31,22 @@ def read(source: Path, entry: Entry, limits: archive.Limits) -> tuple[list[Label
     asked = [table.file for table in entry.tables] + [file for files in entry.lists.values() for file in files]
     if not asked:
         return [], {}
-    found = _contents(source, {file.partition("#")[0] for file in asked}, limits)
+    found = _contents(source, {_file_and_part(file)[0] for file in asked}, limits)
     names: list[str] = []
     if entry.patterns and (any(entry.lists.values()) or any(_is_to_guess(table) for table in entry.tables)):
         names = _picture_names(source, entry, limits)
     lists: dict[Subset, list[Labels]] = {
-        subset: [_list(file, found[file.partition("#")[0]], names) for file in files]
+        subset: [_list(file, found[_file_and_part(file)[0]], names) for file in files]
         for subset, files in entry.lists.items()
         if files
     }
-    return [_labels(table, found[table.file.partition("#")[0]], names) for table in entry.tables], lists
+    return [_labels(table, found[_file_and_part(table.file)[0]], names) for table in entry.tables], lists
+
+
+def _file_and_part(text: str) -> tuple[str, str | None]:
+    """A file, and the variable of a MATLAB file after its `#`; in other names `#` is a letter."""
+    found = re.fullmatch(r"(.*\.mat)#(.+)", text, re.DOTALL | re.IGNORECASE)
+    return (found[1], found[2]) if found else (text, None)
 
 
 def _is_to_guess(table: LabelTable) -> bool:
@@ -57,7 +65,7 @@ def _contents(source: Path, files: set[str], limits: archive.Limits) -> dict[str
 
     def named(path: str) -> bool:
         path = composed(path)
-        if any(path == name or path.endswith("/" + name) for name in wanted.values()):
+        if any(_matching(name, [path]) for name in wanted.values()):
             return True
         if tables.may_be_table(path) and len(others) < OTHERS:
             others.add(path)
@@ -67,9 +75,9 @@ def _contents(source: Path, files: set[str], limits: archive.Limits) -> dict[str
         inside = composed(folder) + "/"
         return any(name.startswith(inside) for name in wanted.values())
 
-    content = _read(archive.files(source, wanted=named, may_hold=holds, limits=limits))
+    content = _read(archive.files(source, wanted=named, may_hold=holds, limits=limits), wanted.values())
     if any(_matching(name, content) == [] for name in wanted.values()):  # perhaps in a nested archive of another name
-        content = _read(archive.files(source, wanted=named, may_hold=lambda _: True, limits=limits))
+        content = _read(archive.files(source, wanted=named, may_hold=lambda _: True, limits=limits), wanted.values())
     found = {}
     for file, name in wanted.items():
         paths = _matching(name, content)
@@ -95,9 +103,11 @@ def _matching(name: str, paths: Iterable[str]) -> list[str]:
     return sorted(path for path in paths if path.endswith("/" + name))
 
 
-def _read(files: Iterable[archive.File]) -> dict[str, bytes]:
+def _read(files: Iterable[archive.File], names: Collection[str]) -> dict[str, bytes]:
     content = {}
     for file in files:
+        if file.link and not any(_matching(name, [composed(file.path)]) for name in names):
+            continue  # the archive gives all of its links, asked or not
         try:
             content[composed(file.path)] = file.read()
         except BadMember as error:
@@ -129,20 +139,31 @@ def _list(file: str, found: tuple[str, bytes], names: list[str]) -> Labels:
     """A list of names: one a line, or a column of a table."""
     path, content = found
     has_names = not path.lower().endswith((".txt", ".csv", ".tsv"))
-    table = tables.read(content, path, header=has_names, part=file.partition("#")[2] or None)
+    table = tables.read(content, path, header=has_names, part=_file_and_part(file)[1])
     return Labels(table, guess_columns(table, names, label=False))
+
+
+def _tidied(key: Key) -> Key:
+    return tidied(key) if isinstance(key, str) else key
 
 
 def _labels(settings: LabelTable, found: tuple[str, bytes], names: list[str]) -> Labels:
     path, content = found
-    table = tables.read(content, path, header=settings.has_header, part=settings.file.partition("#")[2] or None)
+    table = tables.read(content, path, header=settings.has_header, part=_file_and_part(settings.file)[1])
     label: Key | list[Key] | Part | None
     if isinstance(settings.label, PartOfColumn):
-        label = Part(settings.label.column, column_form(settings.label.form))
+        label = Part(_tidied(settings.label.column), column_form(settings.label.form))
+    elif isinstance(settings.label, list):
+        label = [_tidied(one) for one in settings.label]
     else:
-        label = settings.label  # type: ignore[assignment]
-    splits = settings.splits and {key: [str(one) for one in values] for key, values in settings.splits.items()}
-    columns = Columns(settings.image, label, settings.group, settings.split, splits)  # type: ignore[arg-type]
+        label = settings.label if settings.label is None else _tidied(settings.label)
+    splits: dict[str, list[str]] | None = None
+    if settings.splits is not None:
+        splits = {subset: [str(_tidied(one)) for one in values] for subset, values in settings.splits.items()}
+    image, group, split = (
+        key if key is None else _tidied(key) for key in (settings.image, settings.group, settings.split)
+    )
+    columns = Columns(image, label, group, split, splits)
     if _is_to_guess(settings):
         columns = guess_columns(table, names, columns, label=_wants_label(settings))
     return Labels(table, columns)

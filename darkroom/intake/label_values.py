@@ -89,7 +89,8 @@ def check_classes(values: Values, table: Table, key: Key) -> None:
 def _parts(name: str, separator: str) -> list[str]:
     """The labels in a cell that may hold a list: `[1, 2]`, `1|5`, `cat dog`; the cell itself if it is none."""
     if separator == "[":
-        return name[1:-1].split(",") if name.startswith("[") and name.endswith("]") else [name]
+        inside = name[1:-1].split(",") if name.startswith("[") and name.endswith("]") else [name]
+        return [part.strip(" '\"") for part in inside]
     return [part.strip() for part in name.split(separator) if part.strip()]
 
 

@@ -5,6 +5,7 @@ This file is also the program of that process (`python matlab_vector.py VARIABLE
 
 import io
 import math
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -24,6 +25,8 @@ def vector(data: bytes, variable: str | None) -> np.ndarray | str:
     damaged = "cannot be read as a MATLAB file: it is damaged, or none"
     if len(data) < HEADER:
         return damaged
+    if variable and not re.fullmatch("[A-Za-z0-9_]{1,63}", variable):
+        return f"has no vector of numbers {variable[:63]!r}: MATLAB's names are of letters, digits and _"
     command = [sys.executable, "-P", str(Path(__file__).resolve()), *([variable] if variable else [])]
     try:
         ended = subprocess.run(command, input=data, capture_output=True, check=False, timeout=MAX_SECONDS)

@@ -3,6 +3,7 @@
 import posixpath
 import re
 import unicodedata
+from typing import cast
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -21,6 +22,8 @@ def as_paths(column: pa.ChunkedArray, folder: str) -> list[str | None]:
     Backslashes become slashes, `./` and `/` at the beginning are left out, and `../` starts from the table's folder.
     A path that leads out of the archive keeps its `../`, and so names no picture.
     """
+    if not pc.any(pc.match_substring_regex(column, pattern=r"\\|^\.{0,2}/")).as_py():
+        return cast(list[str | None], column.to_numpy().tolist())
     paths = pc.replace_substring(column, pattern="\\", replacement="/")
     paths = pc.replace_substring_regex(paths, pattern="^(?:\\./|/)+", replacement="")
     upwards = pc.any(pc.starts_with(paths, pattern="../")).as_py()

@@ -63,6 +63,11 @@ def named(value: object) -> str:
     return repr(text if len(text) <= LONGEST_NAME else text[: LONGEST_NAME - 1] + "…")
 
 
+def tidied(name: str) -> str:
+    """A name stripped and in Unicode's composed form, as the texts of columns are."""
+    return normalize("NFC", name.strip())
+
+
 def in_words(names: Iterable[Key]) -> str:
     """The columns of a table for a message, 20 at most."""
     return listed([named(name) for name in names], NAMED)
@@ -72,7 +77,7 @@ def by_name(names: Sequence[str], columns: Sequence[pa.ChunkedArray], path: str)
     """Columns under their names, `unnamed 3` where a name is empty. Raises UserError if two have the same name."""
     result: dict[Key, pa.ChunkedArray] = {}
     for number, (name, column) in enumerate(zip(names, columns, strict=True)):
-        name = name or f"unnamed {number}"
+        name = tidied(name) or f"unnamed {number}"
         if name in result:
             raise UserError(
                 f"{path} has two columns called {named(name)}: rename one; or, if it has no header, give "

@@ -4,11 +4,12 @@ from pathlib import PurePosixPath
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from darkroom.base.errors import UserError
 from darkroom.base.words import size
 from darkroom.intake import delimited, json_tables, matlab_vector, parquet_table
-from darkroom.intake.table_columns import MAX_BYTES, Key, Table, by_name, tidy
+from darkroom.intake.table_columns import MAX_BYTES, Key, Table, by_name, named, tidy
 
 __all__ = ["Key", "Table", "may_be_table", "read"]
 
@@ -63,7 +64,10 @@ def read(data: bytes, path: str, *, header: bool = True, part: str | None = None
 
 
 def _keyed(columns: dict[str, pa.ChunkedArray], header: bool, path: str) -> dict[Key, pa.ChunkedArray]:
-    """Columns by their names, or by their numbers where the caller names none."""
+    """Columns by their names, or by their numbers where the caller names none. Raises UserError for a NUL in them."""
+    for name, column in columns.items():
+        if "\0" in name or pc.any(pc.match_substring(column, "\0")).as_py():
+            raise UserError(f"{path} holds a NUL character in column {named(name)}: it is no text, or damaged; mend it")
     return by_name(list(columns), list(columns.values()), path) if header else dict(enumerate(columns.values()))
 
 

@@ -1,4 +1,4 @@
-"""The corpus of tests/hostile.py, then good archives and pictures changed at random, through the stages that read data.
+"""The corpora of tests/hostile.py and tests/hostile_tables.py, and good archives and pictures changed at random.
 
 They run in a process of their own, which is given up where a trial takes too long, too much memory, or its life.
 """
@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 
 from stages import entry, extract, fetch
-from tests import hostile, make
+from tests import hostile, hostile_tables, make
 from tests.torture.table import Row
 
 SECONDS = 60  # of one trial, also on a slow machine
@@ -29,7 +29,9 @@ def rows(seconds, seed):
     numbers = ((seed, number) for number in itertools.count())
     with trials() as tried:
         names = ((name,) for name in hostile.cases())
-        yield _row("hostile archives, names, folders and pictures", tried(_case, names, begun + 0.6 * seconds))
+        yield _row("hostile archives, names, folders and pictures", tried(_case, names, begun + 0.4 * seconds))
+        tables = ((name,) for name in hostile_tables.cases())
+        yield _row("hostile tables, lists and patterns", tried(trial_of_table, tables, begun + 0.7 * seconds))
         left = begun + seconds - time.monotonic()
         found = tried(_archive, numbers, time.monotonic() + 0.5 * left)
         yield _row("archives changed at random", found)
@@ -106,6 +108,10 @@ def _attempt(trial, arguments, folder):
 
 def _case(name):
     hostile.check(name, hostile.cases()[name])
+
+
+def trial_of_table(name):
+    hostile.check(name, hostile_tables.cases()[name])
 
 
 def _archive(seed, number):

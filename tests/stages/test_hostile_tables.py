@@ -1,0 +1,51 @@
+"""The corpus of hostile tables, lists and patterns, each through the stages that read data."""
+
+import shutil
+import time
+
+import pytest
+
+from darkroom.config import patterns
+from tests import hostile, hostile_tables
+from tests.torture import inputs
+
+CASES = hostile_tables.cases()
+HEAVY = [f"table: {name}" for name in hostile_tables.HEAVY]
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("prepared")
+    hostile.prepare(folder)
+    return folder
+
+
+@pytest.mark.parametrize("name", [name for name in CASES if name not in HEAVY])
+def test_it_is_told_or_handled(prepared, tmp_path, monkeypatch, name):
+    shutil.copytree(prepared, tmp_path, dirs_exist_ok=True)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(patterns, "SECONDS", 0.5)
+    hostile.check(name, CASES[name])
+
+
+def test_large_ones_take_little_memory():
+    """In a process of their own, whose memory is measured."""
+    with inputs.trials() as tried:
+        outcomes = tried(inputs.trial_of_table, [(name,) for name in HEAVY], time.monotonic() + 600)
+    assert [(arguments, problem) for arguments, problem in outcomes if problem] == []
+    assert len(outcomes) == len(HEAVY)
+
+
+def test_a_list_that_a_link_in_a_folder_is(prepared, tmp_path, monkeypatch):
+    """A folder's links are followed, so that the list is there."""
+    shutil.copytree(prepared, tmp_path, dirs_exist_ok=True)
+    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / "folder"
+    for path, content in hostile_tables.PICTURES.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_bytes(content)
+    (tmp_path / "elsewhere.csv").write_text(hostile_tables.GOOD)
+    (folder / "labels.csv").symlink_to(tmp_path / "elsewhere.csv")
+    good = hostile_tables.handled({})
+    entry = good.entry | {"path": "folder"}
+    hostile.check("a link", good._replace(entry=entry))
