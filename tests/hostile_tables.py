@@ -105,6 +105,8 @@ def _quotes():
     yield "text after a closing quote", handled(GOOD.replace("5.png", '"5".png'))
     yield "every cell in quotes", handled(text({f'"{one}"': f'"{other}"' for one, other in LABELS.items()}))
     yield "commas, quotes and lines in cells", handled(GOOD.replace("dog", '"d,o""g\n"'))
+    yield "a label that ends in a line feed", handled(GOOD.replace("9.png,dog", '9.png,"dog\n"'))
+    yield "a quote in the last line that is never closed", told(GOOD + '12.png,"do', "is never closed")
     yield "single quotes", told(GOOD.replace("dog", "'d,g'"), "line 8 has 3 columns, and the first row has 2")
     yield "a row too short", told(GOOD + "x.png\n", "line 14 has 1 column, and the first row has 2")
     yield "a row too long", told(GOOD + "x.png,cat,1\n", "line 14 has 3 columns, and the first row has 2")

@@ -52,14 +52,17 @@ def read(data: bytes, path: str, header: bool) -> Delimited:
     if separator == SPACE:
         text = b"\n".join(b" ".join(line.split()) for line in text.split(b"\n"))
     rows = _rows(text, separator)
-    if rows is None or rows.num_rows < lines:  # blank lines, or cells of several lines; or does a quote stand alone?
+    ends_in_quotes = b'"' in text[text.rfind(b"\n") + 1 :]
+    # Blank lines, or cells of several lines; or does a quote stand alone?
+    if rows is None or rows.num_rows < lines or ends_in_quotes:
         fault = _fault(text, separator, comments)
         if rows is None or fault:
             raise UserError(f"{path}: {fault or 'it cannot be read as a table: save it as CSV (UTF-8)'}")
     check_size(rows.num_rows - header, rows.num_columns, path)
     # 3. Columns.
     columns = [column.slice(int(header)) for column in rows.columns]
-    if not text.isascii() or re.search(rb"[ \t\v\f\x1c-\x1f]", text):  # else there is nothing to strip or compose
+    # Else there is nothing to strip or compose: cells of several lines may end in one.
+    if not text.isascii() or rows.num_rows < lines or re.search(rb"[ \t\v\f\x1c-\x1f]|\r(?!\n)", text):
         columns = [tidy(column) for column in columns]
     keyed: dict[Key, pa.ChunkedArray] = dict(enumerate(columns))
     if header:

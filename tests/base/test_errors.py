@@ -25,3 +25,10 @@ def test_addresses_lose_users_and_passwords(text, shown):
 
 def test_a_mistake_is_one_safe_line():
     assert str(UserError("no\nftp://me:secret@host")) == "no\\nftp://...@host"
+
+
+def test_the_middle_of_an_endless_message_is_left_out():
+    said = str(UserError("there is no " + "x" * 60_000 + ": name another"))
+    assert said.startswith("there is no x")
+    assert said.endswith("x: name another")
+    assert len(said) < 2100
