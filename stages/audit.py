@@ -18,15 +18,10 @@ def main() -> None:
     images, index, classes = load_images(), load_index(), load_classes()
     copies = audit.duplicates(index, classes)
     means, blank = audit.mean_images(images, index, len(classes))
-    rejected, passed_over = REJECTED.read(), PASSED_OVER.read()
-    findings = audit.summary(
-        index,
-        classes,
-        copies,
-        blank,
-        audit.by_reason(rejected["reason"]),
-        audit.by_reason(passed_over["reason"], passed_over["files"]),
-    )
+    rejected = audit.by_reason(REJECTED.read()["reason"])
+    others = PASSED_OVER.read()
+    passed_over = audit.by_reason(others["reason"], others["files"])
+    findings = audit.summary(index, classes, copies, blank, rejected, passed_over)
     findings.write(paths.AUDIT)
     DUPLICATES.write(copies)
     with replacing_folder(paths.AUDIT_PICTURES) as folder:
@@ -35,15 +30,11 @@ def main() -> None:
         rows = audit.samples(index, shown, SAMPLES_PER_CLASS, SEED)
         titles = [classes[label] for label in index["label"].iloc[rows]]
         columns = SAMPLES_PER_CLASS * max(1, min(6, -(-len(classes) // 5)))
-        style.save(
-            galleries.grid(images[rows], titles, columns=columns, title=f"Samples of {which}"),
-            folder / "samples.png",
-        )
+        samples = galleries.grid(images[rows], titles, columns=columns, title=f"Samples of {which}")
+        style.save(samples, folder / "samples.png")
         means_columns = 5 if len(classes) <= 50 else 12
-        style.save(
-            galleries.grid(means[:shown], classes[:shown], columns=means_columns, title=f"Mean image of {which}"),
-            folder / "means.png",
-        )
+        grid = galleries.grid(means[:shown], classes[:shown], columns=means_columns, title=f"Mean image of {which}")
+        style.save(grid, folder / "means.png")
         counts = audit.class_counts(index, len(classes))
         style.save(charts.class_balance(counts, classes, "Labelled images of each class"), folder / "balance.png")
         stored = (images.shape[1], images.shape[2])

@@ -135,10 +135,10 @@ class Layout:
         # 1. The subset: a row with another word than those for train, val and test is none of them.
         elsewhere = next((match.reason for table, match in rows if table.has_subsets and match.reason), None)
         if elsewhere and divided is None:
-            return Place(None, problem=elsewhere, rows=place.rows)
+            return Place(None, problem=elsewhere, rows=(*place.rows, *rows))
         subset = cast(Subset, divided[1].subset) if divided else place.subset
         if subset == "unlabeled":
-            return Place(subset, rows=place.rows)
+            return Place(subset, rows=(*place.rows, divided) if divided else place.rows)
         # 2. The label.
         label = labelled[1].label if labelled else place.label
         if label is None:

@@ -5,11 +5,13 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from darkroom.intake import packing
+from darkroom.intake import decoding_pool
+from darkroom.intake import scratch as scratch_file
 from darkroom.intake.archive import File, Limits, files
 from darkroom.intake.layout import Layout, Place
 from darkroom.intake.packing import pack
 from darkroom.intake.zip_reader import failing
+from darkroom.pictures.decoding import Target
 from tests import make
 
 ENTRY = {"train": "train", "val": "val", "test": "test", "unlabeled": "more"}
@@ -29,7 +31,8 @@ def placed(source, **entry):
 def packed(folder, contents, shape=(8, 8, 1), threads=1, max_pixels=10_000):
     """The images, the index as a list of rows, and the rejected files."""
     source = contents if isinstance(contents, list) and isinstance(contents[0], File) else as_files(contents)
-    index, rejected = pack(placed(source), shape, folder, max_pixels=max_pixels, threads=threads)
+    found = pack(placed(source), Target(shape, max_pixels=max_pixels), folder, threads=threads)
+    index, rejected = found.index, found.rejected
     assert [path.name for path in folder.iterdir()] == ["images.npy"], "the scratch file is gone"
     images = np.load(folder / "images.npy", mmap_mode="r")
     assert images.dtype == np.uint8
@@ -77,20 +80,20 @@ def test_the_index_tells_of_each_image_what_was_found(tmp_path):
 def test_groups_and_labels_are_those_of_the_places(tmp_path):
     files = as_files({"x/2.png": make.picture(1), "x/1.png": make.picture(2)})
     places = [Place("train", "cat", "p7"), Place("train", "dog")]
-    index, rejected = pack(zip(files, places, strict=True), (8, 8, 1), tmp_path, max_pixels=100, threads=1)
-    assert [(row["path"], row["label"], row["group"]) for row in index.to_pylist()] == [
+    found = pack(zip(files, places, strict=True), Target((8, 8, 1)), tmp_path, threads=1)
+    assert [(row["path"], row["label"], row["group"]) for row in found.index.to_pylist()] == [
         ("x/1.png", "dog", None),
         ("x/2.png", "cat", "p7"),
     ]
-    assert rejected == []
+    assert found.rejected == []
 
 
 @pytest.mark.parametrize("small", [0, 2**13, 2**30])
 @pytest.mark.parametrize("threads", [1, 2, 7])
 def test_neither_order_nor_threads_change_a_byte(tmp_path, monkeypatch, small, threads):
     """`small` decides whether chunks are decoded in the pool or in the reading thread."""
-    monkeypatch.setattr(packing, "SMALL", small)
-    monkeypatch.setattr(packing, "CHUNK_FILES", 7)
+    monkeypatch.setattr(decoding_pool, "SMALL", small)
+    monkeypatch.setattr(decoding_pool, "CHUNK_FILES", 7)
     contents = make.pictures(each=40)
     reference, shuffled = tmp_path / "reference", tmp_path / "shuffled"
     for folder in (reference, shuffled):
@@ -106,8 +109,8 @@ def test_neither_order_nor_threads_change_a_byte(tmp_path, monkeypatch, small, t
 @pytest.mark.parametrize("scratch", [1, 64, 640, 6400, 10**6])
 @pytest.mark.parametrize("copy", [1, 200, 10**6])
 def test_images_that_wait_in_a_file_are_the_same(tmp_path, monkeypatch, scratch, copy):
-    monkeypatch.setattr(packing, "SCRATCH", scratch)
-    monkeypatch.setattr(packing, "COPY_BYTES", copy)
+    monkeypatch.setattr(scratch_file, "SCRATCH", scratch)
+    monkeypatch.setattr(scratch_file, "COPY_BYTES", copy)
     contents = [(f"train/{number % 3}/{number:02}.png", make.picture(number)) for number in range(50)]
     images, index, _ = packed(tmp_path, contents)
     assert len(index) == 50
@@ -115,31 +118,10 @@ def test_images_that_wait_in_a_file_are_the_same(tmp_path, monkeypatch, scratch,
         assert np.array_equal(image, make.pixels(seed=int(row["path"][-6:-4])))
 
 
-def test_a_write_that_takes_a_part_goes_on_with_the_rest():
-    class Reluctant(io.BytesIO):
-        def write(self, content):
-            return super().write(memoryview(content).cast("B")[:5])
-
-        def read(self, size):
-            return super().read(min(size, 7))
-
-    file, images = Reluctant(), np.arange(24, dtype=np.uint8).reshape(4, 6)
-    scratch = packing._Scratch(file, 6)
-    scratch.append(list(images))
-    scratch._spill()
-    assert file.getvalue() == images.tobytes()
-    target = io.BytesIO()
-    scratch.copy(np.array([2, 3, 0]), target)
-    assert target.getvalue() == images[[2, 3, 0]].tobytes()
-    file.truncate(20)
-    with pytest.raises(OSError, match="shorter than what was written"):
-        scratch.copy(np.array([3]), target)
-
-
 @pytest.mark.parametrize("scratch", [64, 10**6])
 def test_of_equal_paths_the_last_stands(tmp_path, monkeypatch, scratch):
-    monkeypatch.setattr(packing, "SCRATCH", scratch)
-    monkeypatch.setattr(packing, "CHUNK_FILES", 2)
+    monkeypatch.setattr(scratch_file, "SCRATCH", scratch)
+    monkeypatch.setattr(decoding_pool, "CHUNK_FILES", 2)
     contents = [("train/a/1.png", make.picture(seed)) for seed in range(5)]
     contents[2:2] = [("train/a/0.png", make.picture(10)), ("train/b/1.png", make.picture(11))]
     images, index, _ = packed(tmp_path, contents)
@@ -180,7 +162,7 @@ def test_an_error_of_the_archive_comes_out_and_ends_the_threads(tmp_path):
         raise KeyError("broken archive")
 
     with pytest.raises(KeyError, match="broken archive"):
-        pack(placed(broken()), (8, 8, 1), tmp_path, max_pixels=100, threads=3)
+        pack(placed(broken()), Target((8, 8, 1), max_pixels=100), tmp_path, threads=3)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -193,8 +175,8 @@ def test_the_array_is_height_width_channels(tmp_path, channels):
 
 def test_memory_does_not_grow_with_the_number_of_images(tmp_path, monkeypatch):
     """100 MB of pixels go through with a tenth of that in memory."""
-    for name in ("SCRATCH", "CHUNK_BYTES", "COPY_BYTES"):
-        monkeypatch.setattr(packing, name, 2**20)
+    for room, name in ((scratch_file, "SCRATCH"), (decoding_pool, "CHUNK_BYTES"), (scratch_file, "COPY_BYTES")):
+        monkeypatch.setattr(room, name, 2**20)
     contents = [make.encode(np.full((256, 256, 3), value, np.uint8)) for value in range(8)]
     source = tmp_path / "archive.zip"
     source.write_bytes(make.zip_of((f"train/{at % 2}/{at}.png", contents[at % 8]) for at in range(512)))
@@ -203,7 +185,7 @@ def test_memory_does_not_grow_with_the_number_of_images(tmp_path, monkeypatch):
     stream = files(source, wanted=lambda _: True, may_hold=lambda _: True, limits=Limits())
     tracemalloc.start()
     try:
-        pack(placed(stream), (256, 256, 3), folder, max_pixels=10**6, threads=2)
+        pack(placed(stream), Target((256, 256, 3)), folder, threads=2)
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
