@@ -94,7 +94,10 @@ def test_another_machine_gets_the_same_bytes(repository, tmp_path):
     other = make_repository(tmp_path)
     shutil.rmtree(other / ".dvc" / "cache", ignore_errors=True)
     run(other, "dvc", "repro", MLFLOW_TRACKING_URI="http://127.0.0.1:9")
-    assert outputs(other) == outputs(repository)
+    mine, theirs = outputs(repository), outputs(other)
+    for place in (mine, theirs):
+        del place["data/entry/source.json"]  # it names the archive, which lies elsewhere
+    assert theirs == mine
     assert not list(other.rglob("*.partial"))
 
 

@@ -8,6 +8,7 @@ import pytest
 from darkroom.base import paths
 from darkroom.base.console import bar, done, progress, run, silent_libraries
 from darkroom.base.errors import UserError, without_password
+from stages import entry
 from tests import make
 from tests.conftest import ROOT
 
@@ -75,6 +76,7 @@ def test_a_terminal_that_lacks_letters_gets_others_instead(kind, shown):
 def test_a_stage_there_ends_well(project, kind):
     (project.folder / "gr\u00f6\u00dfe \u2192.zip").write_bytes(make.zip_of(make.pictures(["a"], each=1)))
     project.add(path="gr\u00f6\u00dfe \u2192.zip")
+    entry.main()
     answer = in_terminal(kind, "-m", "stages.fetch")
     assert answer.returncode == 0, answer.stderr
     assert b" ?.zip (" in answer.stdout
@@ -82,6 +84,7 @@ def test_a_stage_there_ends_well(project, kind):
 
 def test_a_file_that_the_locale_cannot_name_is_told_in_one_sentence(project):
     project.add(path="gr\u00f6\u00dfe.zip")
+    entry.main()
     answer = in_terminal("C", "-m", "stages.fetch")
     assert answer.returncode == 1
     assert make.is_one_line(answer.stderr.decode())

@@ -106,15 +106,6 @@ def test_a_near_miss_in_the_name_of_the_data_set_is_told(project, tmp_path, caps
     assert printed.startswith("warning: ") or not said
 
 
-def test_a_relabel_may_ask_for_a_class_that_the_entry_names_and_no_picture_has():
-    wrong = [Correction("line 2", "set/bee/2.png", "Vespa"), Correction("line 3", "x", None)]
-    new = corrections.new_classes(wrong, {"ant": "Formica", "wasp": "Vespa", "fly": "Musca"})
-    assert new == {"wasp": "Vespa"}
-    index, done = corrections.apply(INDEX, ["x"], wrong, NAMES | new)
-    assert index["label"].to_pylist() == ["ant", "wasp", None]
-    assert done["now"].to_pylist() == ["Vespa", ""]
-
-
 def test_labels_change_and_what_was_done_is_told():
     wrong = [Correction("line 2", "gone.png", None), Correction("line 3", "set/bee/2.png", "Formica")]
     index, done = corrections.apply(INDEX, ["gone.png"], wrong, NAMES)

@@ -9,7 +9,7 @@ import pytest
 from darkroom.base import paths
 from darkroom.base.errors import UserError
 from darkroom.config.stage_tables import INDEX
-from darkroom.intake import packing
+from darkroom.intake import decoding_pool, scratch
 from stages import entry, extract, fetch
 from tests import make
 
@@ -93,7 +93,7 @@ def test_a_relabel_decodes_nothing_again(project, monkeypatch):
     project.add(path="x")
     run(project, make.zip_of(FILES))
     first = outputs()
-    monkeypatch.setattr(packing, "decode", None)
+    monkeypatch.setattr(decoding_pool, "decode", None)
     paths.CORRECTIONS.write_text("dataset,path,action,label\nmine,train/cat/1.png,relabel,dog\n", encoding="utf-8")
     _, index, _ = run(project)
     assert index.set_index("path")["label"]["train/cat/1.png"] == 1
@@ -199,7 +199,7 @@ def test_a_large_set_waits_in_a_file_and_is_the_same(project, monkeypatch):
     project.add(path="x")
     run(project, make.zip_of(FILES))
     first = outputs()
-    monkeypatch.setattr(packing, "SCRATCH", 200)
+    monkeypatch.setattr(scratch, "SCRATCH", 200)
     shutil.rmtree(".decoded")
     run(project)
     assert outputs() == first
@@ -289,7 +289,7 @@ def test_links_that_lead_to_nothing_are_rejected_a_whole_class_included(project,
     assert paths.REJECTED.read_text() == "path,reason\n" + "".join(
         f"train/{name},it is a link whose target is not there\n" for name in ("b/0.png", "b/1.png", "b/2.png", "c")
     )
-    assert "passed over (.txt 1)" in capsys.readouterr().out
+    assert "not read as a picture: .txt (1)" in capsys.readouterr().out
 
 
 def test_a_correction_finds_its_picture_in_either_form_and_may_make_a_class(project):

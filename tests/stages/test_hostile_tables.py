@@ -28,8 +28,9 @@ def test_it_is_told_or_handled(prepared, tmp_path, monkeypatch, name):
     hostile.check(name, CASES[name])
 
 
+@pytest.mark.slow
 def test_large_ones_take_little_memory():
-    """In a process of their own, whose memory is measured."""
+    """In processes of their own, whose memory is measured: to be run alone, for they begin with that of the tests."""
     with inputs.trials() as tried:
         outcomes = tried(inputs.trial_of_table, [(name,) for name in HEAVY], time.monotonic() + 600)
     assert [(arguments, problem) for arguments, problem in outcomes if problem] == []

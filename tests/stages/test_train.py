@@ -4,6 +4,7 @@ import pytest
 from safetensors.numpy import load_file
 
 from darkroom.base import paths
+from darkroom.base.files import fingerprint
 from darkroom.config.params import load
 from darkroom.config.stage_files import ModelFacts
 from darkroom.config.yaml_files import read_yaml
@@ -40,11 +41,11 @@ def test_every_file_of_those_rooms_at_any_depth_counts(here):
     assert not [file for file in files if {"drawing", "report", "tracking", "tools"} & set(file.parts)]
     for folder in (ROOT / "darkroom" / "training", ROOT / "own"):
         deep = folder / "deep" / "deeper.py"
-        before = checkpoint.fingerprint([], files)
+        before = fingerprint([], files)
         try:
             deep.parent.mkdir()
             deep.write_text("")
-            assert checkpoint.fingerprint([], checkpoint.decisive_files()) != before
+            assert fingerprint([], checkpoint.decisive_files()) != before
         finally:
             deep.unlink()
             deep.parent.rmdir()
