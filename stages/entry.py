@@ -2,7 +2,6 @@
 
 from typing import get_args
 
-from darkroom.base import paths
 from darkroom.base.console import done, run
 from darkroom.base.errors import without_password
 from darkroom.base.words import by
@@ -14,7 +13,7 @@ from darkroom.config.params import load
 def main() -> None:
     params, entry = load()
     entry_files.write(params, entry)
-    wanted = entry_files.EntrySource.read(paths.ENTRY_SOURCE)
+    wanted = entry_files.EntrySource.of(params, entry)
     subsets = {name: getattr(entry, name) for name in get_args(Subset)}
     told = ", ".join(f"{name}: {pattern}" for name, pattern in subsets.items() if pattern is not None)
     place = without_password(wanted.place)

@@ -118,6 +118,12 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
+def code_of(rooms: Iterable[str]) -> list[Path]:
+    """The modules of these rooms, at any depth."""
+    package = Path(__file__).parents[1]
+    return [file for room in rooms for file in (package / room).rglob("*.py")]
+
+
 def fingerprint(facts: Any, files: Iterable[Path]) -> str:
     """A hash of facts (JSON) and the content of files."""
     digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode())

@@ -1,5 +1,6 @@
 """Words for a sentence: a few names of many, a number of things, how long, how much, what share."""
 
+import difflib
 from collections.abc import Iterable, Sequence
 
 UNITS = (("s", 1, 99.5), ("min", 60, 99.5 * 60), ("h", 3600, float("inf")))  # name, its seconds, used below so many
@@ -10,6 +11,13 @@ def listed(names: Iterable[str], at_most: int = 4, between: str = ", ") -> str:
     known = list(names)
     more = f"{between.rstrip(', ')} and {len(known) - at_most:,} more" if len(known) > at_most else ""
     return between.join(known[:at_most]) + more
+
+
+def did_you_mean(wrong: str, known: Iterable[str], at_most: int | None = None) -> str:
+    """The known name nearest to a wrong one; if none is near, the known ones, of which `at_most` are shown."""
+    names = list(known)
+    near = difflib.get_close_matches(wrong, names, n=1)
+    return f"did you mean {near[0]}?" if near else f"known are {', '.join(names[:at_most])}"
 
 
 def counted(number: int, thing: str, several: str | None = None) -> str:

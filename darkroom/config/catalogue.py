@@ -1,6 +1,5 @@
 """The catalogue of data sets, `datasets.yaml`: what each one is and where it comes from."""
 
-import difflib
 import itertools
 import re
 from functools import cached_property
@@ -12,6 +11,7 @@ from pydantic import Field, field_validator, model_validator
 
 from darkroom.base.errors import UserError
 from darkroom.base.paths import DATASETS
+from darkroom.base.words import did_you_mean
 from darkroom.config.patterns import Pattern, column_form
 from darkroom.config.yaml_files import Section, UsersPath, check, read_yaml
 
@@ -215,8 +215,7 @@ def load(name: str, path: Path = DATASETS) -> Entry:
     """Read one entry of the catalogue and leave the others unchecked. Raises UserError if it is missing or wrong."""
     entries = read_yaml(path)
     if name not in entries:
-        near = difflib.get_close_matches(name, map(str, entries), n=1)
-        hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(map(str, entries))}"
+        hint = did_you_mean(name, map(str, entries))
         raise UserError(f"params.yaml: dataset is {name!r}, which {path} does not list: {hint}")
     return checked(name, entries[name], path)
 

@@ -3,13 +3,13 @@
 A value set by `-S` stays in params.yaml. Behind the name of its entry, an archive never serves another one.
 """
 
-import difflib
 from collections.abc import Callable, Iterable
 from typing import Any
 
 from pydantic import field_validator
 
 from darkroom.base.errors import UserError
+from darkroom.base.words import did_you_mean
 from darkroom.config.yaml_files import Section, UsersPath
 
 
@@ -39,6 +39,5 @@ def check_entries(content: dict[str, Any], dataset: str, entries: Callable[[], I
     known = list(entries()) if others else []
     for name in others:
         if name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
-            hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(known)}"
+            hint = did_you_mean(name, known)
             raise UserError(f"params.yaml: fetch.archive.{name} is for no entry that datasets.yaml lists: {hint}")

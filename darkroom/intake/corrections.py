@@ -16,12 +16,13 @@ import pyarrow.compute as pc
 
 from darkroom.base.errors import UserError
 from darkroom.base.paths import DATASETS
-from darkroom.base.words import counted, listed
+from darkroom.base.words import counted, did_you_mean, listed
 from darkroom.config.patterns import composed
 from darkroom.config.yaml_files import read_yaml
 
 COLUMNS = ("dataset", "path", "action", "label")
 ACTIONS = ("relabel", "drop")
+SHOWN = 20  # known names, where none is near a wrong one
 REMEDY = "save it as UTF-8, with commas between the fields"
 
 
@@ -111,7 +112,7 @@ def apply(
     relabels = [correction for correction in corrections if correction.label is not None]
     for correction in relabels:
         if correction.label not in labels:
-            hint = _near(str(correction.label), labels)
+            hint = did_you_mean(str(correction.label), labels, SHOWN)
             raise UserError(f"{correction.place}: there is no class {correction.label!r}: {hint}")
     for correction in corrections:
         if correction.label is None and composed(correction.path) not in gone:
@@ -169,11 +170,5 @@ def _unknown(correction: Correction, index: pa.Table) -> UserError:
     # Files of the same name are compared first, for the search for close matches is slow.
     paths, name = index["path"].to_pylist(), correction.path.rpartition("/")[2]
     same_name = [path for path in paths if path.rpartition("/")[2] == name]
-    hint = _near(correction.path, same_name or paths)
+    hint = did_you_mean(correction.path, same_name or paths, SHOWN)
     return UserError(f"{correction.place}: the data set has no usable picture {correction.path!r}: {hint}")
-
-
-def _near(wrong: str, known: Iterable[str]) -> str:
-    known = list(known)
-    near = difflib.get_close_matches(wrong, known, n=1)
-    return f"did you mean {near[0]}?" if near else f"known are {', '.join(known[:20])}"

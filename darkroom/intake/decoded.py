@@ -24,7 +24,8 @@ from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
 from darkroom.base import paths
-from darkroom.base.files import fingerprint, remove, replacing_folder
+from darkroom.base.files import code_of, fingerprint, remove, replacing_folder
+from darkroom.intake.scratch import write_head
 
 # Every file in these counts: changed code decodes anew.
 DECISIVE_ROOMS = ("base", "config", "pictures", "intake")
@@ -49,9 +50,8 @@ class Decoded:
 @contextmanager
 def kept(facts: Any, decode: Callable[[Path], Decoded]) -> Iterator[Decoded]:
     """The pictures decoded with these facts (JSON), kept from before, or made now by `decode` in an empty folder."""
-    package = Path(__file__).parents[1]
-    code = [file for room in DECISIVE_ROOMS for file in (package / room).rglob("*.py")]
-    folder = paths.root() / ".decoded" / fingerprint([facts, cv2.__version__, PIL.__version__], code)
+    versions = [cv2.__version__, PIL.__version__]
+    folder = paths.root() / ".decoded" / fingerprint([facts, *versions], code_of(DECISIVE_ROOMS))
     folder.parent.mkdir(parents=True, exist_ok=True)
     with _only_one(folder.parent / "lock"):
         found = _read(folder)
@@ -117,8 +117,7 @@ def share(pixels: Path, rows: NDArray[np.int64], target: Path) -> None:
             shutil.copyfile(pixels, target)
         return
     with target.open("wb") as copy:
-        head = {"descr": "|u1", "fortran_order": False, "shape": (len(rows), *images.shape[1:])}
-        np.lib.format.write_array_header_1_0(copy, head)
+        write_head(copy, (len(rows), *images.shape[1:]))
         step = max(1, COPY_BYTES // max(1, images[0].nbytes))
         for start in range(0, len(rows), step):
             copy.write(np.ascontiguousarray(images[rows[start : start + step]]).data)

@@ -16,6 +16,7 @@ from darkroom.base.paths import DATASETS
 from darkroom.base.processor import cores
 from darkroom.base.words import counted, listed
 from darkroom.config.catalogue import Entry
+from darkroom.config.entry_files import FOR_FETCH, FOR_NEITHER
 from darkroom.config.params import Extract
 from darkroom.config.stage_tables import PASSED_OVER, REJECTED
 from darkroom.intake import archive, class_warnings, corrections, decoded, label_files, understanding
@@ -27,8 +28,8 @@ from darkroom.intake.sieve import NO_LIST, NO_PATTERN, Sieve
 from darkroom.pictures.decoding import Target
 
 # Keys of an entry that decide neither which pictures there are nor their pixels: changed, they decode nothing again.
-NAMES_ALONE = {"title", "license", "classes", "min_images", "submission", "recipe"}
-ORIGINS = {"bundled", "kaggle", "url", "path", "sha256"}  # the archive's own hash stands for them
+# For those of its source the archive's own hash stands.
+NOT_DECODED = {*FOR_FETCH, *FOR_NEITHER, "classes", "min_images"}
 INDEX = pa.schema(
     {
         "row": pa.int64(),
@@ -65,12 +66,12 @@ def extract(
     wrong = corrections.read(paths.CORRECTIONS, dataset)
     facts = [
         digest or sha256(source),
-        entry.model_dump(mode="json", exclude=NAMES_ALONE | ORIGINS),
-        settings.model_dump(),
+        entry.model_dump(mode="json", exclude=NOT_DECODED),
+        settings.model_dump(exclude={"threads"}),
     ]
     with decoded.kept(facts, lambda place: _decode(source, entry, settings, place)) as found:
         labelled = label(found, entry, wrong, dataset)
-        _check_classes(labelled, source)
+        _check_classes(labelled, source, found.labels_from)
         decoded.share(found.pixels, labelled.rows, folder / paths.IMAGES.name)
     write_json(folder / paths.CLASSES.name, labelled.classes)
     _write_index(labelled.index, labelled.classes, folder / paths.INDEX.name)
@@ -149,7 +150,7 @@ def _seen(sieve: Sieve) -> str:
     return f"it holds no {'other ' * any(sieve.reached.values())}pictures{kinds if others else ''}"
 
 
-def _check_classes(labelled: Labelled, source: Path) -> None:
+def _check_classes(labelled: Labelled, source: Path, labels_from: str) -> None:
     """Raise UserError if the pictures to learn from are of fewer than two classes."""
     train = labelled.index.filter(pc.equal(labelled.index["subset"], "train"))
     found = pc.unique(train["label"]).to_pylist()
@@ -169,7 +170,7 @@ def _check_classes(labelled: Labelled, source: Path) -> None:
     elsewhere = f"; {listed(others)} {verb} in other subsets alone" if others else ""
     raise UserError(
         f"{source} has training pictures of {classes}{elsewhere}, "
-        f"and at least two are needed to learn to tell them apart (labels from {labelled.labels_from}): correct "
+        f"and at least two are needed to learn to tell them apart (labels from {labels_from}): correct "
         f"`train` or `labels` in {DATASETS}; finding what is unlike one class alone is not what Darkroom does"
     )
 

@@ -31,16 +31,14 @@ def read(source: Path, entry: Entry, limits: archive.Limits) -> tuple[list[Label
     asked = [table.file for table in entry.tables] + [file for files in entry.lists.values() for file in files]
     if not asked:
         return [], {}
-    found = _contents(source, {_file_and_part(file)[0] for file in asked}, limits)
+    found = _contents(source, set(asked), limits)
     names: list[str] = []
     if entry.patterns and (any(entry.lists.values()) or any(_is_to_guess(table) for table in entry.tables)):
         names = _picture_names(source, entry, limits)
     lists: dict[Subset, list[Labels]] = {
-        subset: [_list(file, found[_file_and_part(file)[0]], names) for file in files]
-        for subset, files in entry.lists.items()
-        if files
+        subset: [_list(file, found[file], names) for file in files] for subset, files in entry.lists.items() if files
     }
-    return [_labels(table, found[_file_and_part(table.file)[0]], names) for table in entry.tables], lists
+    return [_labels(table, found[table.file], names) for table in entry.tables], lists
 
 
 def _file_and_part(text: str) -> tuple[str, str | None]:
@@ -59,8 +57,8 @@ def _wants_label(table: LabelTable) -> bool:
 
 
 def _contents(source: Path, files: set[str], limits: archive.Limits) -> dict[str, tuple[str, bytes]]:
-    """The path and the content of each file by the name that the entry gives it: its path, or the end of its path."""
-    wanted = {file: plain(file) for file in files}
+    """The path and the content of each file by how the entry names it: its path, or the end of its path."""
+    wanted = {file: plain(_file_and_part(file)[0]) for file in files}
     others: set[str] = set()
 
     def named(path: str) -> bool:
@@ -80,13 +78,13 @@ def _contents(source: Path, files: set[str], limits: archive.Limits) -> dict[str
         content = _read(archive.files(source, wanted=named, may_hold=lambda _: True, limits=limits), wanted.values())
     found = {}
     for file, name in wanted.items():
-        paths = _matching(name, content)
+        paths, shown = _matching(name, content), _file_and_part(file)[0]
         if not paths:
             raise UserError(
-                f"{DATASETS} names the table or list {file!r}, but {source} holds no such file: {_hint(name, others)}"
+                f"{DATASETS} names the table or list {shown!r}, but {source} holds no such file: {_hint(name, others)}"
             )
         if len(paths) > 1:
-            raise UserError(f"{DATASETS} names {file!r}, which may be {' or '.join(paths[:5])}: give the whole path")
+            raise UserError(f"{DATASETS} names {shown!r}, which may be {' or '.join(paths[:5])}: give the whole path")
         found[file] = (paths[0], content[paths[0]])
     return found
 

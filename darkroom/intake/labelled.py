@@ -29,7 +29,6 @@ class Labelled:
     rejected: list[tuple[str, str]]
     left_out: list[LeftOut]
     applied: pa.Table  # corrections
-    labels_from: str
 
 
 def label(found: Decoded, entry: Entry, wrong: Sequence[Correction], dataset: str) -> Labelled:
@@ -60,7 +59,7 @@ def label(found: Decoded, entry: Entry, wrong: Sequence[Correction], dataset: st
     rows = np.flatnonzero(~(dropped | unnamed | small))
     index = named.take(pa.array(rows))
     classes = class_names.classes(names, set(pc.unique(index["label"]).drop_null().to_pylist()))
-    return Labelled(index, rows, classes, rejected, left_out, applied, found.labels_from)
+    return Labelled(index, rows, classes, rejected, left_out, applied)
 
 
 def _for_people(marked: Mapping[str, str]) -> dict[str, str]:

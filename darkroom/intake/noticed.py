@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from darkroom.base.words import counted, listed
+from darkroom.base.words import counted
 from darkroom.pictures.notes import Notes
 
 FULL = 2**16 - 1
@@ -48,4 +48,4 @@ class Noticed:
                 f"{FULL:,}, so that they become dark: to spread them, write range: [0, {2**bits - 1}]"
             )
         for what, count in sorted(self.counts.items()):
-            yield f"{counted(count, 'picture')} {what}, the first being {listed([self.first[what]])}"
+            yield f"{counted(count, 'picture')} {what}, the first being {self.first[what]}"

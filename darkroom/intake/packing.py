@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from darkroom.config.catalogue import SUBSETS
 from darkroom.intake.decoding_pool import Chunk, Placed, decoded
 from darkroom.intake.noticed import Noticed
-from darkroom.intake.scratch import Scratch
+from darkroom.intake.scratch import Scratch, write_head
 from darkroom.pictures.decoding import Target
 
 JOINED_BATCHES = 256
@@ -56,8 +56,7 @@ def pack(files: Iterable[Placed], target: Target, folder: Path, *, threads: int)
         table = columns.table()
         order = _final_order(table)
         with (folder / "images.npy").open("wb") as array:
-            head = {"descr": "|u1", "fortran_order": False, "shape": (len(order), *target.shape)}
-            np.lib.format.write_array_header_1_0(array, head)
+            write_head(array, (len(order), *target.shape))
             scratch.copy(order, array)
     # 3. Bring the index into that order, a column at a time: each old column is freed, so that memory holds the index
     #    once.

@@ -2,11 +2,12 @@
 
 import posixpath
 import re
-import unicodedata
 from typing import cast
 
 import pyarrow as pa
 import pyarrow.compute as pc
+
+from darkroom.config.patterns import composed
 
 LAST_NUMBER = re.compile(r"([0-9]+)[^0-9]*\Z")
 
@@ -47,9 +48,7 @@ class Names:
 
     def find(self, path: str) -> tuple[int, int] | None:
         """The row that names a picture, and the rank: 0 to 3, as in `labelling.Match`."""
-        if not path.isascii():
-            path = unicodedata.normalize("NFC", path)
-        rows = self.rows
+        path, rows = composed(path), self.rows
         # Rank 0: the whole path, from the archive's root or from the table's folder.
         row = rows.get(path)
         if row is None and self.folder and path.startswith(self.folder):

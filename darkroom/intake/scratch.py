@@ -12,6 +12,11 @@ SCRATCH = 2**26  # bytes of pixels that wait in memory for their order; more wai
 COPY_BYTES = 2**24
 
 
+def write_head(file: IO[bytes], shape: tuple[int, ...]) -> None:
+    """Write what a .npy file of uint8 begins with; the pixels follow."""
+    np.lib.format.write_array_header_1_0(file, {"descr": "|u1", "fortran_order": False, "shape": shape})
+
+
 class Scratch:
     """Pictures in the order in which they came: in memory while they are few, else in a file."""
 

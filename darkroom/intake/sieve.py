@@ -141,14 +141,6 @@ class Sieve:
         self.heads[file.path] = [column.slice(0, HEAD).to_pylist() for column in found.columns.values()]
 
 
-def by_reason(passed: dict[tuple[str, str], Passed]) -> dict[str, int]:
-    """How many files are passed over for each reason, most first."""
-    counts: dict[str, int] = {}
-    for (_, reason), found in passed.items():
-        counts[reason] = counts.get(reason, 0) + found.files
-    return dict(sorted(counts.items(), key=lambda item: -item[1]))
-
-
 def _remedy(pattern: Pattern, path: str) -> str:
     """The pattern to write instead of one of the first version, so that it reaches a path."""
     for one in (without_old_wildcards(str(pattern)), of_first_version(str(pattern))):

@@ -3,13 +3,13 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
-from unicodedata import normalize
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from darkroom.base.errors import UserError
 from darkroom.base.words import counted, listed
+from darkroom.config.patterns import composed
 
 Key = str | int  # a column's name, or its number where the table has no header
 MAX_BYTES = 2_000_000_000  # of a table's file, and of its text in memory
@@ -65,7 +65,7 @@ def named(value: object) -> str:
 
 def tidied(name: str) -> str:
     """A name stripped and in Unicode's composed form, as the texts of columns are."""
-    return normalize("NFC", name.strip())
+    return composed(name.strip())
 
 
 def in_words(names: Iterable[Key]) -> str:
@@ -105,8 +105,8 @@ def tidy(column: pa.ChunkedArray) -> pa.ChunkedArray:
         # In Python, each different text once: pyarrow's utf8_normalize (25.0) takes é apart when asked for NFC.
         encoded = column.dictionary_encode().unify_dictionaries()
         texts = encoded.chunk(0).dictionary.to_pylist()
-        composed = pa.array([normalize("NFC", text) for text in texts], pa.string())
-        column = pa.chunked_array([composed.take(part.indices) for part in encoded.chunks], pa.string())
+        tidy_texts = pa.array([composed(text) for text in texts], pa.string())
+        column = pa.chunked_array([tidy_texts.take(part.indices) for part in encoded.chunks], pa.string())
     return pc.if_else(pc.equal(column, ""), pa.scalar(None, pa.string()), column)
 
 

@@ -95,8 +95,8 @@ def _with_those_above(folder: str) -> list[str]:
 
 
 def _of_table(table: Labels) -> Iterator[str]:
-    if table.table.note:
-        yield f"{table.path} {table.table.note}"
+    if table.note:
+        yield f"{table.path} {table.note}"
     count, first = table.unused()
     if count:
         verb = "names" if count == 1 else "name"

@@ -18,12 +18,13 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from darkroom.base.errors import UserError
+from darkroom.config.catalogue import Resize
 from darkroom.pictures.colour_profiles import Conversion, in_srgb, profile_of_jpeg
 from darkroom.pictures.depth import ValueRange, to_8_bits
 from darkroom.pictures.notes import NOTHING, Notes
 from darkroom.pictures.notes import BadImage as BadImage  # for its callers, which know no other module of this room
 from darkroom.pictures.pillow_decoding import FORMATS, decode_with_pillow, profile_of_png
-from darkroom.pictures.resizing import Resize, resize
+from darkroom.pictures.resizing import resize
 
 Pixels = NDArray[np.uint8]  # height, width, channels
 

@@ -1,12 +1,10 @@
 """Brings pixels to the size of the training images, in one of three ways."""
 
-from typing import Literal
-
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-Resize = Literal["squash", "crop", "pad"]
+from darkroom.config.catalogue import Resize
 
 
 def resize(pixels: NDArray[np.uint8], shape: tuple[int, int, int], how: Resize = "squash") -> NDArray[np.uint8]:

@@ -1,6 +1,5 @@
 """Read the experiments of the present commit from DVC, and their training times from MLflow."""
 
-import difflib
 import json
 import shutil
 import subprocess
@@ -12,6 +11,7 @@ from typing import Any
 
 from darkroom.base import paths
 from darkroom.base.errors import UserError
+from darkroom.base.words import did_you_mean
 from darkroom.tracking import store
 
 SHORTEST_REVISION = 4  # characters, as in Git
@@ -112,9 +112,7 @@ def choose(experiments: Sequence[Experiment], names: Sequence[str]) -> list[Expe
         if not fitting and len(name) >= SHORTEST_REVISION:
             fitting = {place for place, item in enumerate(experiments) if item.revision.startswith(name)}
         if not fitting:
-            known = [item.name for item in experiments]
-            near = difflib.get_close_matches(name, known, n=1)
-            hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(known)}"
+            hint = did_you_mean(name, [item.name for item in experiments])
             raise UserError(f"there is no experiment {name!r} on this commit: {hint}")
         chosen |= fitting
     return [experiments[place] for place in sorted(chosen)]

@@ -16,7 +16,7 @@ import torch
 from filelock import FileLock, Timeout
 
 from darkroom.base import paths
-from darkroom.base.files import remove, replacing
+from darkroom.base.files import code_of, remove, replacing
 from darkroom.config import own_code
 
 KEPT = 8  # checkpoints of other trainings that were killed and never resumed
@@ -26,11 +26,7 @@ DECISIVE_ROOMS = ("base", "config", "dataset", "augment", "network", "training")
 
 def decisive_files() -> list[Path]:
     """The files of data and code that, besides the parameters, decide the result of a training."""
-    files = [paths.INDEX, paths.CLASSES, paths.SPLIT, paths.STATS]
-    package = Path(__file__).parents[1]
-    for room in DECISIVE_ROOMS:
-        files += (package / room).rglob("*.py")
-    return files + own_code.files()
+    return [paths.INDEX, paths.CLASSES, paths.SPLIT, paths.STATS, *code_of(DECISIVE_ROOMS), *own_code.files()]
 
 
 class Checkpoint:

@@ -57,3 +57,9 @@ def test_shares_close_to_all_keep_their_digits(share, said):
 
 def test_a_shape():
     assert words.by((28, 28, 1)) == "28x28x1"
+
+
+def test_a_wrong_name_is_answered_by_the_nearest_or_by_those_that_are_known():
+    assert words.did_you_mean("flowres", ["mnist", "flowers"]) == "did you mean flowers?"
+    assert words.did_you_mean("x", iter(["mnist", "flowers"])) == "known are mnist, flowers"
+    assert words.did_you_mean("x", ["mnist", "flowers"], 1) == "known are mnist"

@@ -154,6 +154,7 @@ def test_the_number_of_threads_changes_nothing(project, threads):
     run(project, make.zip_of(FILES))
     first = outputs()
     project.set(extract__threads=threads)
+    shutil.rmtree(".decoded")
     run(project)
     assert outputs() == first
 
