@@ -127,6 +127,26 @@ def progress(items: Iterable[T], *, what: str, unit: str, total: int | None = No
     return shown
 
 
+@contextmanager
+def share_read(what: str, size: int, unit: str) -> Iterator[Callable[[int], None]]:
+    """A progress bar over the `size` bytes of a file, for things of it whose number is unknown until its end.
+
+    Yields a function to be called once for each thing, with the number of bytes read so far.
+    """
+    with bar(what=what, unit="B", total=size, unit_scale=True) as shown:
+        things = furthest = 0
+
+        def reached(place: int) -> None:
+            nonlocal things, furthest
+            things += 1
+            if place > furthest:
+                shown.set_postfix_str(f"{things:,} {unit}", refresh=False)
+                shown.update(place - furthest)
+                furthest = place
+
+        yield reached
+
+
 def bar(*, what: str, unit: str, total: int | None = None, items: Iterable[T] | None = None, **options: Any) -> Any:
     """A progress bar (tqdm) on standard error, shown only if that is a terminal."""
     return tqdm(items, desc=what, unit=unit, total=total, disable=None, dynamic_ncols=True, leave=False, **options)

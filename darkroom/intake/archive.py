@@ -66,18 +66,27 @@ def problem(archive: Path) -> str | None:
 
 
 def files(
-    archive: Path, *, wanted: Callable[[str], bool], may_hold: Callable[[str], bool], limits: Limits
+    archive: Path,
+    *,
+    wanted: Callable[[str], bool],
+    may_hold: Callable[[str], bool],
+    limits: Limits,
+    reached: Callable[[int], object] = lambda place: None,
 ) -> Iterator[File]:
     """Yield the wanted files of an archive and of the archives inside it, in the archive's own order.
 
     `wanted` decides by path; a link is yielded in any case, for it may stand for a folder. `may_hold` says whether a
-    nested archive, given as a folder, is worth opening.
+    nested archive, given as a folder, is worth opening. `reached` is told before each file how many bytes of the
+    archive are read.
     Raises UserError where the archive as a whole is damaged, encrypted or beyond the limits.
     """
     budget = _Budget(archive, limits)
     try:
         with archive.open("rb") as stream:
-            yield from _walk(stream, "", wanted, may_hold, budget, depth=0)
+            budget.place = stream.tell
+            for file in _walk(stream, "", wanted, may_hold, budget, depth=0):
+                reached(budget.place())
+                yield file
     except DAMAGE as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise
@@ -93,12 +102,16 @@ def files(
 
 
 class _Budget:
-    """Counts members and unpacked bytes against the limits; `inside` is the path of the nested archive being read."""
+    """Counts members and unpacked bytes against the limits.
+
+    `inside` is the path of the nested archive being read, `place` how many bytes of the outermost one are read.
+    """
 
     def __init__(self, archive: Path, limits: Limits) -> None:
         self.archive, self.limits = archive, limits
         self.members = self.bytes = 0
         self.inside = ""
+        self.place: Callable[[], int] = lambda: 0
 
     def count(self, size: int) -> None:
         self.members += 1
@@ -137,10 +150,11 @@ def _walk(
         if nested:
             inner = path[: nested.start()]
             if may_hold(inner):
-                outside, budget.inside = budget.inside, path
+                outside, place = budget.inside, budget.place
+                budget.inside = path
                 content = _buffered(member.pieces(), budget)
                 yield from _walk(content, inner + "/", wanted, may_hold, budget, depth + 1)
-                budget.inside = outside
+                budget.inside, budget.place = outside, place
         elif member.link or wanted(path):
             budget.count(member.size)
             yield File(path, member.size, _content(member), member.link)
@@ -160,7 +174,7 @@ def _members(stream: IO[bytes], budget: "_Budget") -> "Iterator[zip_reader.Membe
     named = (budget.inside or budget.archive.name).lower().endswith(".zip")
     other = head.startswith((b"\0", b"<", *COMPRESSED)) or head[257:262] == b"ustar"
     if head.startswith(b"PK") or (named and not other):
-        return zip_reader.members(stream if stream.seekable() else _spooled(stream))
+        return zip_reader.members(stream if stream.seekable() else _spooled(stream, budget))
     for magic, unpacked in COMPRESSED.items():
         if head.startswith(magic):
             return tar_reader.members(_buffered(unpacked(stream), budget))
@@ -199,14 +213,18 @@ COMPRESSED: dict[bytes, Callable[[IO[bytes]], Iterator[bytes]]] = {
 }
 
 
-def _spooled(stream: IO[bytes]) -> IO[bytes]:
+def _spooled(stream: IO[bytes], budget: "_Budget") -> IO[bytes]:
     """The rest of a stream as a seekable one: in memory up to SPOOL bytes, else in a temporary file."""
+    first = budget.place()
     start = stream.read(SPOOL)
-    if len(start) < SPOOL:
-        return io.BytesIO(start)
-    spool = tempfile.TemporaryFile()  # noqa: SIM115, it lives as long as the walk
-    spool.write(start)
-    shutil.copyfileobj(stream, spool, PIECE)
+    spool: IO[bytes] = io.BytesIO(start)
+    if len(start) == SPOOL:
+        spool = tempfile.TemporaryFile()  # noqa: SIM115, it lives as long as the walk
+        spool.write(start)
+        shutil.copyfileobj(stream, spool, PIECE)
+    # The outer archive stands still while the spool is read: its place is as far between as the spool's.
+    size, length = max(1, spool.seek(0, io.SEEK_END)), budget.place() - first
+    budget.place = lambda: first + length * spool.tell() // size
     return spool
 
 

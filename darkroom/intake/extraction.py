@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from darkroom.base import paths
-from darkroom.base.console import progress
+from darkroom.base.console import share_read
 from darkroom.base.errors import UserError
 from darkroom.base.files import sha256, write_csv, write_json
 from darkroom.base.paths import DATASETS
@@ -98,11 +98,11 @@ def _decode(source: Path, entry: Entry, settings: Extract, folder: Path) -> Deco
     named = [*tables, *(one for own in lists.values() for one in own)]
     sieve = Sieve(layout, frozenset(table.path for table in named))
     # 2. Decode them.
-    files = archive.files(source, wanted=sieve, may_hold=sieve.may_hold, limits=limits)
-    shown = progress(sieve.pictures(files), what="decode", unit="image")
     value_range = (entry.range[0], entry.range[1]) if entry.range else None
     target = Target(entry.shape, entry.resize, value_range, settings.max_pixels)
-    packed = pack(shown, target, folder, threads=settings.threads or cores())
+    with share_read("decode", source.stat().st_size, "files") as reached:
+        files = archive.files(source, wanted=sieve, may_hold=sieve.may_hold, limits=limits, reached=reached)
+        packed = pack(sieve.pictures(files), target, folder, threads=settings.threads or cores())
     # 3. Say what is odd.
     if before := sieve.before():
         raise UserError(f"{DATASETS}: {before}")

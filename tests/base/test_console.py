@@ -1,12 +1,14 @@
 import errno
+import io
 import os
 import subprocess
 import sys
 
 import pytest
+from tqdm import tqdm
 
-from darkroom.base import paths
-from darkroom.base.console import bar, done, progress, run, silent_libraries
+from darkroom.base import console, paths
+from darkroom.base.console import bar, done, progress, run, share_read, silent_libraries
 from darkroom.base.errors import UserError, without_password
 from stages import entry
 from tests import make
@@ -189,6 +191,21 @@ def test_progress_passes_everything_on_and_is_silent_without_a_terminal(capfd):
     with bar(what="count", unit="B", total=10) as shown:
         shown.update(5)
     assert capfd.readouterr() == ("", "")
+
+
+def test_a_share_that_is_read_is_shown_with_the_things_found_in_it(monkeypatch):
+    shown = io.StringIO()
+    monkeypatch.setattr(
+        console,
+        "tqdm",
+        lambda *args, **options: tqdm(*args, **options | {"disable": False, "file": shown, "mininterval": 0}),
+    )
+    with share_read("decode", 1000, "files") as reached:
+        for place in (100, 50, 1000):  # members may stand in another order than their directory
+            reached(place)
+    assert "decode:  10%" in shown.getvalue()
+    assert "decode: 100%" in shown.getvalue()
+    assert "3 files" in shown.getvalue()
 
 
 def test_libraries_are_silent_and_python_is_not(capfd):

@@ -9,6 +9,7 @@ import unicodedata
 import zipfile
 import zlib
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -401,6 +402,28 @@ def test_names_are_given_as_they_are_spelled(tmp_path):
 )
 def test_an_archive_is_known_by_its_ending(name, is_one):
     assert archive.is_archive(name) is is_one
+
+
+@pytest.mark.parametrize("outer", ["zip", ""])
+@pytest.mark.parametrize("inner", ["zip", "gz", None])
+def test_how_far_an_archive_is_read_grows_to_its_size(tmp_path, monkeypatch, outer, inner):
+    monkeypatch.setattr(archive.zip_reader, "PIECE", 1000)  # bytes read ahead, which count as read
+    monkeypatch.setattr(archive.tar_reader, "PIECE", 1000)
+    monkeypatch.setattr(archive, "PIECE", 1000)
+    pictures = {f"a/{number:03}.png": make.picture(number, 64, 64) for number in range(40)}
+    files = pictures
+    if inner:
+        files = {"set.zip": make.zip_of(pictures) if inner == "zip" else make.tar_of(pictures, inner)}
+    path = stored(tmp_path, make.zip_of(files, zipfile.ZIP_STORED) if outer == "zip" else make.tar_of(files))
+    places = []
+    found = archive.files(
+        path, wanted=lambda path: True, may_hold=lambda folder: True, limits=Limits(), reached=places.append
+    )
+    assert len(list(found)) == len(places) == 40
+    assert places == sorted(places)
+    size = path.stat().st_size
+    steps = np.diff([0, *places, size])
+    assert steps.max() < 0.15 * size, "the bar of a long extraction leaps"
 
 
 def test_reading_is_a_stream(tmp_path):
