@@ -128,17 +128,16 @@ def progress(items: Iterable[T], *, what: str, unit: str, total: int | None = No
 
 
 @contextmanager
-def share_read(what: str, size: int, unit: str) -> Iterator[Callable[[int], None]]:
+def share_read(what: str, size: int, unit: str) -> Iterator[Callable[[int, int], None]]:
     """A progress bar over the `size` bytes of a file, for things of it whose number is unknown until its end.
 
-    Yields a function to be called once for each thing, with the number of bytes read so far.
+    Yields a function to be called now and then, with the numbers of things found and of bytes read so far.
     """
     with bar(what=what, unit="B", total=size, unit_scale=True) as shown:
-        things = furthest = 0
+        furthest = 0
 
-        def reached(place: int) -> None:
-            nonlocal things, furthest
-            things += 1
+        def reached(things: int, place: int) -> None:
+            nonlocal furthest
             if place > furthest:
                 shown.set_postfix_str(f"{things:,} {unit}", refresh=False)
                 shown.update(place - furthest)

@@ -27,6 +27,7 @@ PIECE = 2**20
 DAMAGE = (zip_reader.BadZip, tar_reader.BadTar, EOFError, OSError, zlib.error, lzma.LZMAError)
 XZ_MEMORY = 2**28  # bytes; `xz -9` asks for a quarter of it, an archive that was made to do harm for gigabytes
 MAX_DEPTH = 4
+TOLD = 64  # files between two messages on how far an archive is read
 MAX_FILE = 2**29  # bytes of one picture file; what is larger is no picture
 SPOOL = 2**26  # a nested zip larger than this waits in a temporary file, for it must be seekable
 
@@ -71,21 +72,22 @@ def files(
     wanted: Callable[[str], bool],
     may_hold: Callable[[str], bool],
     limits: Limits,
-    reached: Callable[[int], object] = lambda place: None,
+    reached: Callable[[int, int], object] = lambda files, place: None,
 ) -> Iterator[File]:
     """Yield the wanted files of an archive and of the archives inside it, in the archive's own order.
 
     `wanted` decides by path; a link is yielded in any case, for it may stand for a folder. `may_hold` says whether a
-    nested archive, given as a folder, is worth opening. `reached` is told before each file how many bytes of the
-    archive are read.
+    nested archive, given as a folder, is worth opening. `reached` is told now and then how many files were
+    yielded, and how many bytes of the archive are read.
     Raises UserError where the archive as a whole is damaged, encrypted or beyond the limits.
     """
     budget = _Budget(archive, limits)
     try:
         with archive.open("rb") as stream:
             budget.place = stream.tell
-            for file in _walk(stream, "", wanted, may_hold, budget, depth=0):
-                reached(budget.place())
+            for number, file in enumerate(_walk(stream, "", wanted, may_hold, budget, depth=0)):
+                if not number % TOLD:
+                    reached(number, budget.place())
                 yield file
     except DAMAGE as error:
         if isinstance(error, OSError) and error.errno is not None:

@@ -59,12 +59,13 @@ def _wants_label(table: LabelTable) -> bool:
 def _contents(source: Path, files: set[str], limits: archive.Limits) -> dict[str, tuple[str, bytes]]:
     """The path and the content of each file by how the entry names it: its path, or the end of its path."""
     wanted = {file: plain(_file_and_part(file)[0]) for file in files}
+    last_parts = {name.rpartition("/")[2] for name in wanted.values()}
     others: set[str] = set()
 
     def named(path: str) -> bool:
         path = composed(path)
-        if any(_matching(name, [path]) for name in wanted.values()):
-            return True
+        if path[path.rfind("/") + 1 :] in last_parts:  # quick, for there may be a million files
+            return any(_matching(name, [path]) for name in wanted.values())
         if tables.may_be_table(path) and len(others) < OTHERS:
             others.add(path)
         return False
@@ -110,6 +111,8 @@ def _read(files: Iterable[archive.File], names: Collection[str]) -> dict[str, by
             content[composed(file.path)] = file.read()
         except BadMember as error:
             raise UserError(f"the table or list {file.path} cannot be read: {error}") from None
+        if all(name in content for name in names):
+            break  # all are found by their whole paths, which count for more than ends of paths
     return content
 
 

@@ -2,6 +2,7 @@
 
 import posixpath
 import re
+from collections.abc import Sequence
 from typing import cast
 
 import pyarrow as pa
@@ -56,21 +57,22 @@ class Names:
         if row is not None:
             return row, 0
         # Rank 1: the ends of the path, the longest first.
-        ends = self._ends(path) if self.deepest else [path[path.rfind("/") + 1 :]]
+        slash = path.rfind("/") + 1
+        ends = self._ends(path) if self.deepest else (path[slash:],)
         for end in ends:
             row = rows.get(end)
             if row is not None:
                 return row, 1
         # Rank 2: the same without the file's ending.
         dot = path.rfind(".")
-        if dot > path.rfind("/") + 1:
+        if dot > slash:
             for end in ends:
                 row = rows.get(end[: dot - len(path)])
                 if row is not None:
                     return row, 2
         return self._by_number(path) if self.numbered else None
 
-    def _ends(self, path: str) -> list[str]:
+    def _ends(self, path: str) -> Sequence[str]:
         """The ends of a path that have as many folders as some text, the longest first."""
         ends, slash = [], len(path)
         for depth in range(self.deepest + 1):

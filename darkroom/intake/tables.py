@@ -35,7 +35,7 @@ FORMATS = "CSV, TSV, TXT, JSON, JSON lines, Parquet and .mat"
 
 def may_be_table(path: str) -> bool:
     """Whether a file that nobody named may be a table, by its ending."""
-    return PurePosixPath(path).suffix.lower() in READ
+    return path[path.rfind(".") :].lower() in READ
 
 
 def read(data: bytes, path: str, *, header: bool = True, part: str | None = None) -> Table:

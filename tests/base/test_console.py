@@ -201,8 +201,8 @@ def test_a_share_that_is_read_is_shown_with_the_things_found_in_it(monkeypatch):
         lambda *args, **options: tqdm(*args, **options | {"disable": False, "file": shown, "mininterval": 0}),
     )
     with share_read("decode", 1000, "files") as reached:
-        for place in (100, 50, 1000):  # members may stand in another order than their directory
-            reached(place)
+        for things, place in ((1, 100), (2, 50), (3, 1000)):  # members may stand in another order than their directory
+            reached(things, place)
     assert "decode:  10%" in shown.getvalue()
     assert "decode: 100%" in shown.getvalue()
     assert "3 files" in shown.getvalue()
