@@ -1,6 +1,8 @@
 """YAML files checked against pydantic models: a mistake becomes one sentence that names the key and the remedy."""
 
+import copy
 import difflib
+import functools
 import io
 import re
 import warnings
@@ -76,8 +78,6 @@ def _yaml() -> YAML:
 
 def read_yaml(path: Path) -> dict[str, Any]:
     """Read a YAML file, as DVC does; its top level is a mapping. Raises UserError, one sentence with the place."""
-    yaml = _yaml()
-    yaml.Composer, yaml.Constructor = _Composer, _Constructor
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
@@ -85,10 +85,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
     except UnicodeDecodeError as error:
         raise UserError(f"{path} is not UTF-8 text (byte {error.start}): save it as UTF-8") from None
     try:
-        with warnings.catch_warnings(action="ignore"):  # an anchor may be used again
-            yaml.load(text)
-            # The parser in C reads a few odd texts differently. DVC uses it, so its result counts.
-            content = YAML(typ="safe").load(text)
+        content = copy.deepcopy(_read(text))
     except MarkedYAMLError as error:
         mark = error.problem_mark
         where = f"{path}, line {mark.line + 1}, column {mark.column + 1}" if mark else str(path)
@@ -101,6 +98,17 @@ def read_yaml(path: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise UserError(f"{path} must hold `key: value` lines at its top level")
     return content
+
+
+@functools.lru_cache(maxsize=4)  # a stage reads the same text several times, at 30 ms each
+def _read(text: str) -> Any:
+    """What a YAML text says. Raises ruamel.yaml's errors, and others."""
+    yaml = _yaml()
+    yaml.Composer, yaml.Constructor = _Composer, _Constructor
+    with warnings.catch_warnings(action="ignore"):  # an anchor may be used again
+        yaml.load(text)
+        # The parser in C reads a few odd texts differently. DVC uses it, so its result counts.
+        return YAML(typ="safe").load(text)
 
 
 def _first_line(text: str | None) -> str:
