@@ -9,6 +9,7 @@ import hashlib
 import os
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import quote, urljoin, urlsplit
@@ -150,8 +151,13 @@ def _session() -> requests.Session:
         token = get_token()
     except Exception as error:
         raise UserError(f"the token of Hugging Face cannot be had ({reason(error)}): set HF_TOKEN") from None
+
+    def sign(request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.headers["Authorization"] = f"Bearer {token}"
+        return request
+
     if token:
-        session.headers["Authorization"] = f"Bearer {token}"
+        session.auth = sign  # a header alone would give way to the password of a .netrc
     return session
 
 
@@ -181,8 +187,6 @@ def _files(session: requests.Session, name: str, commit: str) -> list[_Listed]:
     found: dict[str, _Listed] = {}
     pages = 0
     while address:
-        if urlsplit(address)[:2] != urlsplit(_server())[:2]:  # it would be shown the token
-            raise UserError(f"{_server()} lists the files of {name} on another server: {BY_HAND[3:]}")
         body, following = _asked(session, address, f"{name}@{commit}")
         try:
             entries = listing.validate_json(body)
@@ -201,10 +205,19 @@ def _files(session: requests.Session, name: str, commit: str) -> list[_Listed]:
         pages += 1
         if len(found) > FILES or pages > PAGES:
             raise UserError(f"{name} has more than {FILES:,} files, or its listing has no end: {BY_HAND[3:]}")
-        address = urljoin(address, following) if following else None
+        address = _next(address, following, name) if following else None
     shown = [found[path] for path in sorted(found) if not HIDDEN.search(path)]
     _check_data(shown, name)
     return shown
+
+
+def _next(address: str, following: str, name: str) -> str:
+    """The address of the next page. Raises UserError if it lies on another server, which would be shown the token."""
+    with suppress(ValueError):
+        found = urljoin(address, following)
+        if urlsplit(found)[:2] == urlsplit(_server())[:2]:
+            return found
+    raise UserError(f"{_server()} lists the files of {name} on another server: {BY_HAND[3:]}")
 
 
 def _check_path(path: str, name: str) -> None:

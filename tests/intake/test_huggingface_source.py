@@ -87,6 +87,15 @@ def test_the_token_goes_to_hugging_face_alone(project, folder, start, monkeypatc
     assert TOKEN.encode() not in brought.read_bytes()
 
 
+def test_a_netrc_does_not_take_the_place_of_the_token(project, folder, start, monkeypatch):
+    monkeypatch.setenv("HF_TOKEN", TOKEN)
+    monkeypatch.setenv("NETRC", str(project.folder / "netrc"))
+    (project.folder / "netrc").write_text("machine 127.0.0.1 login me password secret\n")
+    server = start(hub({"a/1.png": b"1"}))
+    data_set(PLACE, folder)
+    assert {request.headers["Authorization"] for request in server.requests} == {f"Bearer {TOKEN}"}
+
+
 def test_a_download_goes_on_in_the_next_run(folder, start, pauses, small_pieces):
     server = start(hub(FILES, large=LARGE, cuts=[1000] + [0] * 4))
     assert "run again to go on where it stopped" in refusal(lambda: data_set(PLACE, folder))
@@ -255,7 +264,7 @@ def test_a_listing_without_an_end_is_left(folder, start, monkeypatch, page):
     assert len(server.requests) < 8
 
 
-@pytest.mark.parametrize("link", ["http://localhost:1/x", "//example.com/x", "file:///etc/passwd"])
+@pytest.mark.parametrize("link", ["http://localhost:1/x", "//example.com/x", "file:///etc/passwd", "http://[/x"])
 def test_a_listing_that_goes_on_elsewhere_is_left_before_the_token_is_shown(folder, start, monkeypatch, link):
     monkeypatch.setenv("HF_TOKEN", TOKEN)
     server = start(lambda _: Answer(200, b"[]", {"Link": f'<{link}>; rel="next"'}))

@@ -110,3 +110,22 @@ def test_the_room_that_a_download_needs_is_that_of_its_rest(folder, pauses, smal
         monkeypatch.setattr("shutil.disk_usage", lambda folder: usage._replace(free=free.pop(0)))
         assert from_url(f"{server.url}/a.zip", folder).read_bytes() == ARCHIVE
     assert free == []
+
+
+def test_the_password_of_an_address_is_not_shown_to_the_server_it_leads_to(folder):
+    def answer(request):
+        there = f"http://localhost:{request.headers['Host'].rpartition(':')[2]}/a.zip"
+        return (
+            file(ARCHIVE)(request) if "localhost" in request.headers["Host"] else Answer(302, b"", {"Location": there})
+        )
+
+    with serve(answer) as server:
+        from_url(f"{server.url.replace('://', '://me:secret@')}/a.zip", folder)
+        assert [request.headers.get("Authorization") is None for request in server.requests] == [False, True]
+
+
+def test_a_password_is_in_no_sentence(folder):
+    with serve(lambda _: Answer(404)) as server:
+        sentence = refusal(lambda: from_url(f"{server.url.replace('://', '://me:secret@')}/a.zip", folder))
+    assert "://...@" in sentence
+    assert "secret" not in sentence
