@@ -20,7 +20,6 @@ def main() -> None:
         for name, value in given.items()
         if value is not None
     ]
-    # Written as in the entry, but for quotes and brackets.
     source = f"{wanted.source}: {', '.join(map(without_password, places))}"
     said = f"{params.dataset}: from {source}; {'; '.join(told)}; stored as {by(entry.shape)}"
     done(printable(said), "dvc repro fetch")
