@@ -41,6 +41,12 @@ def test_a_token_is_found_but_never_shown(home, project, monkeypatch):
     assert machine_findings.kaggle(*params.load()).text == "a token in KAGGLE_API_TOKEN"
 
 
+@pytest.mark.parametrize(("source", "state"), [("competition", "warning"), ("huggingface", "ok")])
+def test_a_competition_wants_a_token_of_kaggle_too(home, project, source, state):
+    project.add(**{source: "dogs" if source == "competition" else "owner/name"})
+    assert machine_findings.kaggle(*params.load()).state == state
+
+
 def test_a_home_that_is_not_this_users_holds_no_token(home, project, monkeypatch):
     def refuse(path):
         raise PermissionError(13, "Permission denied", str(path))
@@ -48,6 +54,17 @@ def test_a_home_that_is_not_this_users_holds_no_token(home, project, monkeypatch
     monkeypatch.setattr(Path, "stat", refuse)
     monkeypatch.setattr(Path, "home", lambda: pytest.fail("it may not be known"))
     assert machine_findings.kaggle(*params.load()).text == "no token, and digits needs none"
+
+
+def test_a_first_run_takes_twice_its_archives(home, project):
+    for name in ("a.zip", "b.zip"):
+        (project.folder / name).write_bytes(bytes(1_000_000))
+    project.add(path="a.zip")
+    assert machine_findings._need(*params.load()) == (2_000_000, "at least, twice the archive")
+    project.add(path=["a.zip", "b.zip"])
+    assert machine_findings._need(*params.load())[0] == 4_000_000
+    project.add(path=["a.zip", "missing.zip"])
+    assert machine_findings._need(*params.load())[0] == 0
 
 
 def test_disk_is_held_against_the_last_run(home, project, tmp_path):

@@ -260,6 +260,16 @@ def test_a_download_is_taken_from_the_cache_and_a_source_at_hand_is_read_again(f
     assert fetched("gone") == ["entry", "fetch"]
 
 
+def test_several_archives_at_hand_are_read_again_and_else_taken_from_the_cache(fetched, project, tmp_path):
+    for name in ("a.zip", "b.zip"):
+        write_text(tmp_path / "sets" / name, name)
+    project.add(path=["sets/a.zip", "sets/b.zip"])
+    assert fetched("here") == []
+    assert [(tmp_path / "here/sets" / name).read_text() for name in ("a.zip", "b.zip")] == ["a.zip", "b.zip"]
+    (tmp_path / "sets" / "b.zip").unlink()
+    assert fetched("half") == ["entry", "fetch"]
+
+
 def test_an_archive_in_the_cache_of_another_source_is_not_taken(fetched, project, tmp_path):
     project.add(kaggle="owner/name")
     assert fetched("stale", stale=True) == []
