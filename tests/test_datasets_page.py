@@ -1,4 +1,4 @@
-"""Every entry on the page of data sets reads an archive as the page says."""
+"""Every entry on the pages of data sets reads an archive as the page says."""
 
 import re
 
@@ -8,10 +8,8 @@ from darkroom.config import catalogue
 from darkroom.config.params import load
 from darkroom.config.yaml_files import dump, read_yaml
 from darkroom.intake import extraction
-from tests import make
+from tests import make, public_sets
 from tests.conftest import ROOT
-
-PAGE = (ROOT / "docs" / "datasets.md").read_text(encoding="utf-8")
 
 
 def each(*paths):
@@ -110,25 +108,31 @@ ARCHIVES = {
 }  # fmt: skip
 
 
-def entries(tmp_path):
-    blocks = re.findall(r"^```yaml\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
+PAGES = {"datasets.md": ARCHIVES, "public-sets.md": public_sets.SETS}
+COMMIT = "0123456789" * 4  # in the place of a commit of Hugging Face
+
+
+def entries(page, tmp_path):
+    text = (ROOT / "docs" / page).read_text(encoding="utf-8")
+    blocks = re.findall(r"^```yaml\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
     path = tmp_path / "page.yaml"
-    path.write_text("\n".join(blocks), encoding="utf-8")
+    path.write_text("\n".join(blocks).replace("@COMMIT", f"@{COMMIT}"), encoding="utf-8")
     return read_yaml(path)
 
 
-def test_the_page_has_entries_for_these_archives(tmp_path):
-    assert set(entries(tmp_path)) == set(ARCHIVES)
+@pytest.mark.parametrize("page", PAGES)
+def test_the_page_has_entries_for_these_archives(page, tmp_path):
+    assert set(entries(page, tmp_path)) == set(PAGES[page])
 
 
-@pytest.mark.parametrize("name", ARCHIVES)
-def test_an_entry_reads_an_archive_as_the_page_says(project, name, tmp_path):
-    files, expected = ARCHIVES[name]
+@pytest.mark.parametrize(("page", "name"), [(page, name) for page, archives in PAGES.items() for name in archives])
+def test_an_entry_reads_an_archive_as_the_page_says(project, page, name, tmp_path):
+    files, expected = PAGES[page][name]
     source = project.folder / f"{name}.zip"
     source.write_bytes(make.zip_of(files))
     settings = load()[0].extract
     catalogue_file = tmp_path / "datasets.yaml"
-    catalogue_file.write_text(dump(entries(tmp_path)), encoding="utf-8")
+    catalogue_file.write_text(dump(entries(page, tmp_path)), encoding="utf-8")
     entry = catalogue.load(name, catalogue_file)
     out = project.folder / "out"
     out.mkdir()
