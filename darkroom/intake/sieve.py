@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 from darkroom.config.patterns import Pattern, composed, of_first_version, without_old_wildcards
 from darkroom.config.stage_tables import HIDDEN
 from darkroom.intake import tables
-from darkroom.intake.archive import File
+from darkroom.intake.archive import File, foreign
 from darkroom.intake.decoding_pool import Placed
 from darkroom.intake.layout import Layout, Place
 from darkroom.pictures.decoding import is_hidden, looks_like_image
@@ -101,7 +101,7 @@ class Sieve:
             self._pass_over(path, HIDDEN)
             return False
         ending = PurePosixPath(path).suffix.lower()[:10]
-        self._pass_over(path, f"{OTHER_KIND}: {ending or 'no ending'}")
+        self._pass_over(path, f"{OTHER_KIND}: {foreign(path) or ending or 'no ending'}")
         if ending not in TEXTS:
             place, _ = self.layout.place(path)
             if place is not None and place.label is not None:

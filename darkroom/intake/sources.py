@@ -21,7 +21,7 @@ from darkroom.base.files import remove, replacing
 from darkroom.base.paths import root
 from darkroom.base.words import counted, listed
 from darkroom.intake import download
-from darkroom.intake.archive import is_archive, problem
+from darkroom.intake.archive import ALLOWED, foreign, is_archive, problem
 from darkroom.intake.download import BY_HAND
 from darkroom.intake.zip_reader import UNIX
 
@@ -62,8 +62,10 @@ def from_path(path: Path, folder: Path) -> Path:
         return _pack_folder(path, folder / f"{path.resolve().name}.zip")
     if not path.is_file():
         raise UserError(f"there is no file or folder {path}: give an absolute path to a zip, a tar or a folder")
+    if what := foreign(path.name):
+        raise UserError(f"{path} is {what}")
     if not is_archive(path.name):
-        raise UserError(f"{path} is no archive: allowed are .zip, .tar, .tar.gz, .tar.bz2, .tar.xz, or a folder")
+        raise UserError(f"{path} is no archive: allowed are a folder, {ALLOWED}")
     target = folder / path.name
     with (
         replacing(target) as partial,
@@ -147,8 +149,10 @@ def _downloads(source: str) -> Iterator[Path]:
 def from_url(url: str, folder: Path) -> Path:
     """Download a file, resuming what an interrupted run left, with growing pauses between attempts."""
     name = Path(unquote(urlsplit(url).path)).name
+    if what := foreign(name):
+        raise UserError(f"{url} is {what}")
     if not is_archive(name):
-        raise UserError(f"{url} names no archive: its last part must end in .zip, .tar, .tar.gz, .tar.bz2 or .tar.xz")
+        raise UserError(f"{url} names no archive: its last part must end in {ALLOWED}")
     target = folder / name
     with _downloads(url) as waiting:
         pause = 0.0
