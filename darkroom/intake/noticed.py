@@ -26,6 +26,8 @@ class Noticed:
             if notes.bits == 16:
                 self.deep += 1
                 self.highest = max(self.highest, notes.highest)
+            if notes.shown:
+                self._count(path, notes.shown)
             if notes.clear:
                 self._count(path, "wholly transparent: the colours are taken as they stand")
             if notes.profile:
