@@ -20,7 +20,7 @@ Resize = Literal["squash", "crop", "pad"]
 Column = Annotated[str, Field(min_length=1)] | Annotated[int, Field(ge=0)]  # by name, or by number without a header
 Columns = Annotated[list[Column], Field(min_length=1)]
 ClassName = Annotated[str, Field(min_length=1, pattern=r"^[^\x00]*$")]
-Level = Annotated[int, Field(ge=0, le=65535)]
+Level = Annotated[int, Field(ge=-65536, le=65535)]  # below zero in DICOM alone: Hounsfield units
 Side = Annotated[int, Field(ge=1, le=4096)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
@@ -115,7 +115,7 @@ class Entry(Section):
     channels: Literal[1, 3]
     image_size: Side | list[Side]  # not `size`: DVC's run cache is blind to keys of that name
     resize: Resize = "squash"
-    range: list[Level] | None = None  # lowest and highest of stored values, where these have 16 bits
+    range: list[Level] | None = None  # lowest and highest of stored values of 16 bits; in DICOM, of rescaled ones
     submission: Submission | None = None
     recipe: dict[str, Any] = Field(default_factory=dict)
 

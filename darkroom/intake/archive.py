@@ -1,4 +1,4 @@
-"""Reads the files inside an archive as a stream: zip in zip, tar.gz in zip, and so on. Nothing is unpacked to disk.
+"""Reads the files inside an archive as a stream: zip in zip, tar.gz in 7z, and so on. Nothing is unpacked to disk.
 
 A file's path is the same whether Kaggle served it inside a nested archive or unpacked: the archive's name without
 its ending counts as a folder, so `trainingSet.tar.gz` holding `trainingSet/0/img_3.jpg` and the plain file
@@ -22,12 +22,16 @@ from typing import IO, Any, NamedTuple
 from numpy.typing import NDArray
 
 from darkroom.base.errors import UserError
-from darkroom.intake import tar_reader, zip_reader
+from darkroom.intake import sevenzip_reader, tar_reader, zip_reader
+from darkroom.intake.sevenzip_streams import BadSevenZip
 
-ENDINGS = re.compile(r"\.(zip|tar|tar\.gz|tgz|tar\.bz2|tbz2|tar\.xz|txz)$", re.IGNORECASE)
+ENDINGS = re.compile(r"\.(zip|7z|tar|tar\.gz|tgz|tar\.bz2|tbz2|tar\.xz|txz)$", re.IGNORECASE)
 PIECE = 2**20
-DAMAGE = (zip_reader.BadZip, tar_reader.BadTar, EOFError, OSError, zlib.error, lzma.LZMAError)
+RAR = re.compile(r"\.(rar|r\d\d)$", re.IGNORECASE)
+PART = re.compile(r"\.(7z|zip|tar(\.\w+)?)\.\d{3}$|\.z\d\d$", re.IGNORECASE)
+DAMAGE = (zip_reader.BadZip, tar_reader.BadTar, BadSevenZip, EOFError, OSError, zlib.error, lzma.LZMAError)
 XZ_MEMORY = 2**28  # bytes; `xz -9` asks for a quarter of it, an archive that was made to do harm for gigabytes
+Member = zip_reader.Member | tar_reader.Member | sevenzip_reader.Member
 MAX_DEPTH = 4
 TOLD = 64  # files between two messages on how far an archive is read
 MAX_FILE = 2**29  # bytes of one picture file; what is larger is no picture
@@ -62,12 +66,21 @@ def is_archive(name: str) -> bool:
     return ENDINGS.search(name) is not None
 
 
+def foreign(name: str) -> str | None:
+    """What a file is whose name says that it is an archive, or a part of one, which is not read; None for others."""
+    if RAR.search(name):
+        return "a RAR archive, which is not read: unpack it with `7z x` or `unar`, and give the folder"
+    if PART.search(name):
+        return "one part of an archive: unpack the first part with `7z x`, which finds the others, and give the folder"
+    return None
+
+
 def problem(archive: Path) -> str | None:
     """Why a file is not an archive, judged by its beginning or a zip's directory; None if it may be one."""
     try:
         with archive.open("rb") as stream:
             return None if next(iter(_members(stream, Budget(archive, Limits()))), None) else "it holds no file"
-    except DAMAGE as error:
+    except (zip_reader.Unreadable, *DAMAGE) as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise
         return str(error)
@@ -97,6 +110,9 @@ def files(
                 if not number % TOLD:
                     reached(number, budget.place())
                 yield file
+    except zip_reader.Unreadable as error:
+        inside = f", in {budget.inside}" if budget.inside else ""
+        raise UserError(f"{archive}{inside} cannot be read: {error}") from None
     except DAMAGE as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise
@@ -177,20 +193,24 @@ def _walk(
             yield File(path, member.size, _content(member), member.link)
 
 
-def _content(member: "zip_reader.Member | tar_reader.Member") -> Callable[[], bytes]:
+def _content(member: "Member") -> Callable[[], bytes]:
     if member.size > MAX_FILE:
         return zip_reader.failing(f"it has {member.size:,} bytes, and no picture has more than {MAX_FILE:,}")
     return member.content()
 
 
-def _members(stream: IO[bytes], budget: "Budget") -> "Iterator[zip_reader.Member] | Iterator[tar_reader.Member]":
+def _members(stream: IO[bytes], budget: "Budget") -> "Iterator[Member]":
     """The members of an archive. Its first bytes decide the format, and its name only if they do not."""
     head = stream.peek(tar_reader.BLOCK)  # type: ignore[attr-defined]
     # A file named .zip may begin with a program that unpacks it. It is no zip if it begins as a web page, as another
     # format, or with zeros, as a tar without files does.
-    named = (budget.inside or budget.archive.name).lower().endswith(".zip")
+    name = (budget.inside or budget.archive.name).lower()
     other = head.startswith((b"\0", b"<", *COMPRESSED)) or head[257:262] == b"ustar"
-    if head.startswith(b"PK") or (named and not other):
+    if head.startswith(b"Rar!"):
+        raise zip_reader.Unreadable(f"it is {foreign('.rar')}")
+    if head.startswith(sevenzip_reader.MAGIC) or (name.endswith(".7z") and not (other or head.startswith(b"PK"))):
+        return sevenzip_reader.members(stream if stream.seekable() else spooled(stream, budget), budget.spend)
+    if head.startswith(b"PK") or (name.endswith(".zip") and not other):
         return zip_reader.members(stream if stream.seekable() else spooled(stream, budget))
     for magic, unpacked in COMPRESSED.items():
         if head.startswith(magic):

@@ -8,7 +8,7 @@ from darkroom.intake.archive import is_archive, problem
 # Files that hold pictures as rows or arrays; idx also as MNIST's makers name it: train-images-idx3-ubyte.gz.
 PICTURES = re.compile(r"(\.(csv|tsv|parquet|npz|npy|idx)|[.-]idx\d-ubyte)(\.gz)?$", re.IGNORECASE)
 LABELS = re.compile(r"\.(txt|json|jsonl|mat)$", re.IGNORECASE)  # of use beside archives alone
-ARCHIVES = ".zip, .tar, .tar.gz, .tar.bz2, .tar.xz"
+ARCHIVES = ".zip, .7z, .tar, .tar.gz, .tar.bz2, .tar.xz"
 CONTAINERS = ".csv, .parquet, .npz, .npy, idx"
 HEADS = {
     ".gz": b"\x1f\x8b",

@@ -12,6 +12,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ from darkroom.intake.scratch import write_head
 
 # Every file in these counts: changed code decodes anew.
 DECISIVE_ROOMS = ("base", "config", "pictures", "intake")
+OPTIONAL = ("pydicom", "pillow_heif")  # readers without which pictures are rejected
 COPY_BYTES = 2**24
 PIXELS, TABLE, REST = "images.npy", "index.arrow", "rest.json"
 RESTORED = ("rejected", "passed_over", "labels_from", "labels_are_folders", "warnings")  # what REST holds of a result
@@ -50,7 +52,7 @@ class Decoded:
 @contextmanager
 def kept(facts: Any, decode: Callable[[Path], Decoded]) -> Iterator[Decoded]:
     """The pictures decoded with these facts (JSON), kept from before, or made now by `decode` in an empty folder."""
-    versions = [cv2.__version__, PIL.__version__]
+    versions = [cv2.__version__, PIL.__version__, *(name for name in OPTIONAL if find_spec(name))]
     folder = paths.root() / ".decoded" / fingerprint([facts, *versions], code_of(DECISIVE_ROOMS))
     folder.parent.mkdir(parents=True, exist_ok=True)
     with _only_one(folder.parent / "lock"):

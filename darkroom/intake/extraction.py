@@ -1,6 +1,7 @@
 """Turns an archive into the packed data set: array, index, classes, rejected and passed-over files, corrections."""
 
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import pandas as pd
@@ -136,7 +137,10 @@ def _check_enough(packed: Packed, max_rejected: float, source: Path, sieve: Siev
             f"{source} has no {picture} under {sieve.layout}; {_seen(sieve)}: correct the patterns in {DATASETS}"
         )
     if len(rejected) > max_rejected * count:
-        examples = "; ".join(f"{path}: {reason}" for path, reason in rejected[:3])
+        first: dict[str, str] = {}  # file of each reason: that a package lacks is said once
+        for path, reason in rejected:
+            first.setdefault(reason, path)
+        examples = "; ".join(f"{path}: {reason}" for reason, path in islice(first.items(), 3))
         raise UserError(
             f"{len(rejected):,} of {count:,} files in {source} cannot be used, more than extract.max_rejected "
             f"({max_rejected:.2%}) allows. {examples}. Mend the archive, or raise extract.max_rejected"

@@ -32,6 +32,8 @@ class Noticed:
             elif notes.bits == 0:
                 self.plain += 1
                 self.highest_plain = max(self.highest_plain, notes.highest)
+            if notes.shown:
+                self._count(path, notes.shown)
             if notes.clear:
                 self._count(path, "wholly transparent: the colours are taken as they stand")
             if notes.profile:

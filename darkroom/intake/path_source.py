@@ -9,7 +9,7 @@ from darkroom.base.errors import UserError, printable
 from darkroom.base.files import replacing
 from darkroom.base.words import counted, listed
 from darkroom.intake import stored_zip
-from darkroom.intake.archive import is_archive
+from darkroom.intake.archive import foreign, is_archive
 from darkroom.intake.brought import ARCHIVES, CONTAINERS, holds_pictures
 from darkroom.intake.disk import check_room
 from darkroom.intake.several import check_names, pack_several
@@ -25,6 +25,8 @@ def from_path(path: Path, folder: Path) -> Path:
         return _pack_folder(path, folder / f"{path.resolve().name}.zip")
     if not path.is_file():
         raise UserError(f"there is no file or folder {path}: give an absolute path to a zip, a tar or a folder")
+    if what := foreign(path.name):
+        raise UserError(f"{path} is {what}")
     if holds_pictures(path.name):
         target = folder / f"{path.name}.zip"
         stored_zip.pack([(path.name, path)], target, path.name)

@@ -6,7 +6,7 @@ from pathlib import Path
 from darkroom.base.errors import UserError, printable
 from darkroom.base.words import listed
 from darkroom.intake import stored_zip
-from darkroom.intake.archive import ENDINGS, is_archive
+from darkroom.intake.archive import ENDINGS, foreign, is_archive
 from darkroom.intake.brought import ARCHIVES, CONTAINERS, may_stand_in_list
 
 TARGET = "archives.zip"
@@ -15,6 +15,8 @@ TARGET = "archives.zip"
 def check_names(names: Sequence[str]) -> None:
     """Raise UserError if one of the files is of no use, or if the paths of two would mix."""
     for name in names:
+        if what := foreign(name):
+            raise UserError(f"{name} is {what}")
         if not may_stand_in_list(name):
             raise UserError(
                 f"{name or 'an address without a file'} cannot be one of several archives: allowed are {ARCHIVES}, "

@@ -12,7 +12,7 @@ from darkroom.base.errors import UserError
 from darkroom.config.patterns import Pattern, composed, of_first_version, without_old_wildcards
 from darkroom.config.stage_tables import HIDDEN
 from darkroom.intake import tables
-from darkroom.intake.archive import Budget, File, Inside
+from darkroom.intake.archive import Budget, File, Inside, foreign
 from darkroom.intake.containers import kind_of
 from darkroom.intake.decoding_pool import Placed
 from darkroom.intake.layout import Layout, Place
@@ -138,7 +138,7 @@ class Sieve:
             self._pass_over(path, HIDDEN)
             return False
         ending = PurePosixPath(path).suffix.lower()[:10]
-        self._pass_over(path, f"{OTHER_KIND}: {ending or 'no ending'}")
+        self._pass_over(path, f"{OTHER_KIND}: {foreign(path) or ending or 'no ending'}")
         if ending not in TEXTS:
             place, _ = self.layout.place(path)
             if place is not None and place.label is not None:

@@ -7,7 +7,7 @@ from urllib.parse import unquote, urlsplit
 
 from darkroom.base.errors import UserError
 from darkroom.intake import stored_zip
-from darkroom.intake.archive import is_archive
+from darkroom.intake.archive import foreign, is_archive
 from darkroom.intake.brought import ARCHIVES, CONTAINERS, holds_pictures
 from darkroom.intake.download import check_sent, download, waiting_for
 from darkroom.intake.several import check_names, pack_several
@@ -21,6 +21,8 @@ def file_name(url: str) -> str:
 def from_url(url: str, folder: Path) -> Path:
     """Download an archive; a file of pictures is packed into a zip."""
     name = file_name(url)
+    if what := foreign(name):
+        raise UserError(f"{url} is {what}")
     if not is_archive(name) and not holds_pictures(name):
         raise UserError(f"{url} names no archive: its last part must end in {ARCHIVES}, or in {CONTAINERS}")
     with waiting_for(url) as waiting:

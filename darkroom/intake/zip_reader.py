@@ -42,6 +42,10 @@ class BadZip(Exception):
     """The zip as a whole is damaged, cut short, or of a kind that cannot be read."""
 
 
+class Unreadable(Exception):
+    """The archive is sound, but of a kind that is not read; the message says of which, and what to do."""
+
+
 class BadMember(Exception):
     """One member cannot be read; the message says why."""
 

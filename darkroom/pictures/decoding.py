@@ -5,7 +5,6 @@ formats, and files that OpenCV would misread without an error (transparency, CMY
 what was made of it, is noted.
 """
 
-import io
 import struct
 from contextlib import suppress
 from dataclasses import dataclass
@@ -15,21 +14,23 @@ from typing import Any, NamedTuple
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import UnidentifiedImageError
 
 from darkroom.base.errors import UserError
 from darkroom.config.catalogue import Resize
 from darkroom.pictures.colour_profiles import Conversion, in_srgb, profile_of_jpeg
 from darkroom.pictures.depth import ValueRange, to_8_bits
-from darkroom.pictures.notes import NOTHING, Notes
+from darkroom.pictures.dicom import decode_dicom, is_dicom, probe_dicom
+from darkroom.pictures.notes import NOTHING, Notes, said
 from darkroom.pictures.notes import BadImage as BadImage  # for its callers, which know no other module of this room
-from darkroom.pictures.pillow_decoding import FORMATS, decode_with_pillow, profile_of_png
+from darkroom.pictures.pillow_decoding import decode_with_pillow, opened_by_pillow, profile_of_png
 from darkroom.pictures.resizing import resize
 
 Pixels = NDArray[np.uint8]  # height, width, channels
 
 JPEG = (".jpg", ".jpeg", ".jpe", ".jfif", ".pjpeg", ".pjp")
 SUFFIXES = frozenset({*JPEG, ".png", ".bmp", ".webp", ".gif", ".tif", ".tiff", ".ppm", ".pgm", ".pbm", ".pnm"})
+SUFFIXES |= {".heic", ".heif", ".avif", ".dcm", ".dicom"}
 MAX_PIXELS = 50_000_000
 
 # `intake.packing` decodes many files at once; OpenCV's own threads would compete with its pool.
@@ -78,7 +79,8 @@ def decode(data: bytes, target: Target) -> tuple[Pixels, Header, Notes]:
     """Decode a picture file to pixels of `target.shape` (uint8); also give its header, upright, and what was noted.
 
     16 bits become 8, a transparent background becomes white, a colour profile is converted to sRGB where colours are
-    wanted, an animation gives its first frame, EXIF orientation is applied. Raises BadImage.
+    wanted, an animation gives its first frame, EXIF orientation is applied, DICOM is shown as its viewers show it
+    (`dicom`). Raises BadImage.
     """
     pixels, header, notes, conversion = read(data, target.shape[2], target.max_pixels, target.range)
     pixels = resize(pixels, target.shape, target.resize)
@@ -183,14 +185,18 @@ def _check_chunks(data: bytes) -> None:
 
 
 def _probe_other(data: bytes) -> Header:
+    if is_dicom(data):
+        return _sized(*probe_dicom(data), plain=False)
     try:
-        with Image.open(io.BytesIO(data), formats=FORMATS) as picture:
+        with opened_by_pillow(data) as picture:
             bands = "RGB" if picture.mode == "P" else picture.getbands()  # a palette holds colours
             return _sized(*picture.size, channels=len(bands), plain=False)
     except UnidentifiedImageError:
         raise BadImage("it is empty" if not data else "it is no picture of a known format") from None
+    except BadImage:
+        raise
     except Exception as error:  # Pillow's readers may raise anything on a damaged file
-        raise BadImage(f"its head is damaged ({error})") from None
+        raise BadImage(f"its head is damaged ({said(error)})") from None
 
 
 def _sized(width: int, height: int, channels: int, *, plain: bool) -> Header:
@@ -220,6 +226,8 @@ def _decode_unusual(
         # Pillow is silent about data that end early; OpenCV says it where `decoder_warnings` listens.
         with suppress(BadImage):
             _decode_with_opencv(data, cv2.IMREAD_REDUCED_GRAYSCALE_8)
+    if not (jpeg or png) and is_dicom(data):
+        return *decode_dicom(data, 1 if kind == cv2.IMREAD_GRAYSCALE else 3, value_range), None
     if cmyk or (png and _has_alpha(data)) or not (jpeg or png):
         return decode_with_pillow(data, 1 if kind == cv2.IMREAD_GRAYSCALE else 3, value_range)
     pixels, notes = _decode_with_opencv(data, cv2.IMREAD_ANYDEPTH | kind), NOTHING

@@ -1,10 +1,16 @@
 """What the owner of a picture file hears about it: why it cannot be used, or what was noticed while it was decoded."""
 
+import re
 from typing import NamedTuple
 
 
 class BadImage(Exception):
     """The file is not a usable picture; the message says why."""
+
+
+def said(error: Exception) -> str:
+    """A decoder's message in one line, without the places of objects in memory, which differ from run to run."""
+    return re.sub(r" object at 0x\w+", "", " ".join(str(error).split()))
 
 
 class Notes(NamedTuple):
@@ -15,6 +21,7 @@ class Notes(NamedTuple):
     clear: bool = False  # its alpha is 0 everywhere, so that its colours were taken as they stand
     profile: str = ""  # the name of the colour profile from which it was converted to sRGB
     damaged_profile: bool = False  # its colour profile cannot be used, and was ignored
+    shown: str = ""  # how values became grey where the file has a say in it
 
 
 NOTHING = Notes()

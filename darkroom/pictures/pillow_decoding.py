@@ -3,6 +3,7 @@
 import io
 import logging
 import warnings
+from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -11,13 +12,32 @@ from PIL import Image, ImageFile, ImageOps
 
 from darkroom.pictures.colour_profiles import Conversion, Profile, read_profile
 from darkroom.pictures.depth import ValueRange, to_8_bits
-from darkroom.pictures.notes import NOTHING, BadImage, Notes
+from darkroom.pictures.notes import NOTHING, BadImage, Notes, said
 
-FORMATS = ("JPEG", "PNG", "BMP", "WEBP", "GIF", "TIFF", "PPM")
+FORMATS = ("JPEG", "PNG", "BMP", "WEBP", "GIF", "TIFF", "PPM", "AVIF")
+HEIC = "it is HEIC, for which the package pillow-heif is needed: pip install pillow-heif"
 
 warnings.filterwarnings("ignore", module=r"PIL\.")
 logging.getLogger("PIL").setLevel(logging.CRITICAL)
 Image.MAX_IMAGE_PIXELS = None  # `decoding.read` has its own limit, which it checks before decoding
+
+
+def opened_by_pillow(data: bytes) -> ImageFile.ImageFile:
+    """A picture file, of which the head alone is read. Raises BadImage for HEIC without its package, else as Pillow."""
+    # A file of ISO's base media format: both HEIC and AVIF name their kind in its first box (ISO/IEC 23008-12).
+    if data[4:8] != b"ftyp" or b"avi" in data[8 : min(int.from_bytes(data[:4], "big"), 256)]:
+        return Image.open(io.BytesIO(data), formats=FORMATS)
+    _register_heic()
+    return Image.open(io.BytesIO(data), formats=("HEIF",))
+
+
+@lru_cache(maxsize=1)
+def _register_heic() -> None:
+    try:
+        import pillow_heif
+    except ImportError:
+        raise BadImage(HEIC) from None
+    pillow_heif.register_heif_opener(decode_threads=1, thumbnails=False)
 
 
 def decode_with_pillow(
@@ -28,7 +48,7 @@ def decode_with_pillow(
     Inks (CMYK) with a profile are converted here. Raises BadImage.
     """
     try:
-        with Image.open(io.BytesIO(data), formats=FORMATS) as opened:
+        with opened_by_pillow(data) as opened:
             picture, notes = _of_8_bits(opened, data, value_range)
             # Lay it on white, unless there would be nothing else to see.
             if picture.has_transparency_data:
@@ -48,7 +68,7 @@ def decode_with_pillow(
     except BadImage:
         raise
     except Exception as error:  # Pillow's readers may raise anything on a damaged file
-        raise BadImage(f"it does not decode ({error})") from None
+        raise BadImage(f"it does not decode ({said(error)})") from None
 
 
 def profile_of_png(data: bytes) -> Profile:

@@ -211,3 +211,4 @@ def test_classes_may_be_merged_and_dropped():
 
 def test_a_range_of_stored_values_is_two_ascending_levels():
     assert make.entry(range=[0, 4095]).range == [0, 4095]
+    assert make.entry(range=[-600, 400]).range == [-600, 400]  # Hounsfield units

@@ -18,7 +18,8 @@ from darkroom.base.errors import UserError
 from darkroom.intake import archive
 from darkroom.intake.archive import Limits
 from darkroom.intake.zip_reader import BadMember
-from tests import make
+from tests import make, sevenzips
+from tests.sevenzips import coder, sevenzip_of
 
 
 def read(path, wanted=lambda path: True, may_hold=lambda folder: True, **limits):
@@ -68,18 +69,21 @@ def test_a_zip_is_read_by_its_content_not_its_name(tmp_path):
     assert read(stored(tmp_path, nested)) == FLAT
 
 
-@pytest.mark.parametrize("outer", ["zip", "", "gz"])
-@pytest.mark.parametrize("inner", ["zip", "", "gz", "bz2", "xz"])
+def packed(kind, files):
+    return {"zip": make.zip_of, "7z": sevenzip_of}.get(kind, lambda files: make.tar_of(files, kind))(files)
+
+
+@pytest.mark.parametrize("outer", ["zip", "7z", "", "gz"])
+@pytest.mark.parametrize("inner", ["zip", "7z", "", "gz", "bz2", "xz"])
 def test_any_archive_in_any_other(tmp_path, outer, inner):
-    data = make.zip_of(FILES) if inner == "zip" else make.tar_of(FILES, inner)
-    files = {"before.txt": b"1", "set.zip": data, "z/after.txt": b"2"}
-    data = make.zip_of(files) if outer == "zip" else make.tar_of(files, outer)
+    data = packed(outer, {"before.txt": b"1", "set.zip": packed(inner, FILES), "z/after.txt": b"2"})
     assert read(stored(tmp_path, data)) == [("before.txt", b"1"), *FLAT, ("z/after.txt", b"2")]
 
 
-def test_a_nested_zip_too_large_for_memory_waits_in_a_file(tmp_path, monkeypatch):
+@pytest.mark.parametrize("kind", ["zip", "7z"])
+def test_a_nested_archive_too_large_for_memory_waits_in_a_file(tmp_path, monkeypatch, kind):
     monkeypatch.setattr(archive, "SPOOL", 100)
-    assert read(stored(tmp_path, make.zip_of({"set.zip": make.zip_of(FILES)}))) == FLAT
+    assert read(stored(tmp_path, make.zip_of({f"set.{kind}": packed(kind, FILES)}))) == FLAT
 
 
 def test_archives_stand_in_archives_only_so_deep(tmp_path):
@@ -124,7 +128,7 @@ def test_a_nested_archive_that_holds_no_data_is_not_opened(tmp_path):
         ("a b/ü.png", "a b/ü.png"),
     ],
 )
-@pytest.mark.parametrize("pack", [make.zip_of, make.tar_of])
+@pytest.mark.parametrize("pack", [make.zip_of, make.tar_of, sevenzip_of])
 def test_a_path_is_cleaned(tmp_path, pack, name, path):
     assert read(stored(tmp_path, pack({name: b"1"}))) == [(path, b"1")]
 
@@ -204,9 +208,10 @@ def test_the_limit_of_bytes_stops_a_compressed_bomb_that_holds_no_pictures(tmp_p
     assert "unpacks to more than 2,000,000 bytes" in refusal(path, wanted=lambda path: False, bytes=2_000_000)
 
 
-@pytest.mark.parametrize("name", ["archive.zip", "archive.tar", "archive.tar.gz"])
+@pytest.mark.parametrize("name", ["archive.zip", "archive.7z", "archive.tar", "archive.tar.gz"])
 @pytest.mark.parametrize(
-    "content", [b"", b"this is a text file\n" * 100, b"PK", b"PK\3\4", b"\x1f\x8b", b"BZh", b"\0" * 9]
+    "content",
+    [b"", b"this is a text file\n" * 100, b"PK", b"PK\3\4", b"7z\xbc\xaf\x27\x1c", b"\x1f\x8b", b"BZh", b"\0" * 9],
 )
 def test_what_is_no_archive_is_told(tmp_path, name, content):
     path = stored(tmp_path, content, name)
@@ -217,6 +222,8 @@ def whole_archives():
     flat, tar = make.zip_of(FILES), make.tar_of(FILES)
     yield "zip", flat
     yield "zip in zip", make.zip_of({"set.zip": flat})
+    yield "7z", sevenzip_of(FILES, pack_header=True)
+    yield "7z in zip", make.zip_of({"set.7z": sevenzip_of(FILES, blocks=2)})
     for compression in ("gz", "bz2", "xz"):
         yield compression, make.tar_of(FILES, compression)
         yield f"{compression} in zip", make.zip_of({"set.tar": make.tar_of(FILES, compression)}, zipfile.ZIP_STORED)
@@ -397,6 +404,8 @@ def test_names_are_given_as_they_are_spelled(tmp_path):
         ("a.gz", False),
         ("zip", False),
         ("a.zip.png", False),
+        ("a.7z", True),
+        ("a.7z.001", False),
         ("a.rar", False),
     ],
 )
@@ -440,3 +449,45 @@ def test_reading_is_a_stream(tmp_path):
         stream.truncate(5_000_000)
     with pytest.raises(UserError, match=re.escape(str(path))):
         list(files)
+
+
+def test_an_encrypted_list_of_files_is_told(tmp_path):
+    whole = sevenzip_of({"a.png": b"1"}, pack_header=True)
+    head, about = whole.split(b"\x17\6", 1)
+    about = about.replace(coder(), coder(b"\6\xf1\7\1", b""))
+    data = sevenzips.around(head[32:], b"\x17\6" + about)
+    for content, inside in ((data, ""), (make.zip_of({"x/set.7z": data}), ", in x/set.7z")):
+        path = stored(tmp_path, content, "a.7z")
+        sentence = refusal(path)
+        assert sentence.startswith(f"{path}{inside} cannot be read: the list of its files does not unpack, for it is ")
+        assert "encrypted: unpack it with its password" in sentence
+        assert archive.problem(path) in (None, sentence.partition(": ")[2])
+
+
+def test_a_nested_7z_beyond_the_limit_of_bytes_is_told_before_it_is_unpacked(tmp_path):
+    data = sevenzip_of({"a.txt": b"1", "b.txt": b"2"}, sizes=[[5, 10**13]])
+    for content in (data, make.zip_of({"set.7z": data})):
+        sentence = refusal(stored(tmp_path, content), wanted=lambda path: False)
+        assert "unpacks to more than 1,000,000,000,000 bytes" in sentence
+
+
+def test_a_member_of_a_7z_that_is_too_large_for_a_picture_is_not_unpacked(tmp_path):
+    path = stored(tmp_path, sevenzip_of({"a.png": b"1"}, sizes=[[10**10]], method=b"\0"))
+    with pytest.raises(BadMember, match="it has 10,000,000,000 bytes, and no picture has more than 536,870,912"):
+        read(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [("a.rar", "a RAR archive"), ("a.R01", "a RAR archive"), ("x/a.7z.001", "one part"), ("a.tar.gz.002", "one part"),
+     ("a.z01", "one part"), ("a.zip", None), ("a.001", None), ("a.png", None)],
+)  # fmt: skip
+def test_archives_that_are_not_read_are_known_by_their_endings(name, says):
+    what = archive.foreign(name)
+    assert what is None if says is None else what.startswith(says)
+
+
+def test_a_rar_of_another_name_is_told(tmp_path):
+    path = stored(tmp_path, b"Rar!\x1a\7\1\0" + bytes(99))
+    assert refusal(path).startswith(f"{path} cannot be read: it is a RAR archive, which is not read: unpack it with")
+    assert archive.problem(path).startswith("it is a RAR archive")

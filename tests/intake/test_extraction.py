@@ -285,6 +285,7 @@ def test_too_many_rejected_files_are_refused_with_examples(extract, project):
     assert said.startswith(f"2 of 14 files in {project.folder / 'archive.zip'} cannot be used, more than")
     assert "extract.max_rejected (10.0" in said
     assert "train/cat/bad.png: it is no picture of a known format" in said
+    assert "train/dog/bad.png" not in said  # of each reason one
 
 
 def test_no_rejected_file_is_too_many_where_none_is_allowed(extract, project):

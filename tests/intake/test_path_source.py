@@ -111,12 +111,15 @@ def test_a_file_name_that_is_no_text_is_told(tmp_path, folder):
     ("name", "says"),
     [
         ("nowhere.zip", "there is no file or folder"),
-        ("picture.png", "is no archive: allowed are .zip, .tar, .tar.gz"),
+        ("picture.png", "is no archive: allowed are .zip, .7z, .tar, .tar.gz"),
+        ("set.7z.001", "is one part of an archive: unpack the first part with `7z x`"),
+        ("set.rar", "is a RAR archive, which is not read: unpack it"),
         ("empty", "holds no files"),
     ],
 )
 def test_what_cannot_be_fetched_is_told(tmp_path, folder, name, says):
-    (tmp_path / "picture.png").touch()
+    for one in ("picture.png", "set.7z.001", "set.rar"):
+        (tmp_path / one).touch()
     (tmp_path / "empty" / "deep").mkdir(parents=True)
     sentence = refusal(lambda: from_path(tmp_path / name, folder))
     assert says in sentence

@@ -630,6 +630,11 @@ def test_equal_heads_do_not_share_what_differs():
         ("a/._b.jpg", False),
         ("a/b.jpg/c", False),
         ("a/Thumbs.db", False),
+        ("a/IMG_1.HEIC", True),
+        ("a/b.heif", True),
+        ("a/b.avif", True),
+        ("a/b.dcm", True),
+        ("a/b.DICOM", True),
     ],
 )
 def test_a_picture_is_known_by_its_path(path, looks):
