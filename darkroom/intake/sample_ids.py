@@ -45,8 +45,8 @@ def find(text: SampleText, pictures: Sequence[str]) -> Ids:
     """
     # 1. A sample has no more rows than pictures; of one that has, the first rows show which ids are wrong.
     first = next(text.rows())
-    count, width = sum(1 for _ in text.rows()), len(first.cells)
-    read = min(count, len(pictures) + 2)
+    width, read = len(first.cells), sum(1 for _ in islice(text.rows(), len(pictures) + 2))
+    count = read if read < len(pictures) + 2 else text.count()
     # 2. The most exact way in which all ids of a column name a picture; the first row may be a header.
     best: tuple[int, str, int, NDArray[np.int64]] | None = None
     for way, name in WAYS.items():

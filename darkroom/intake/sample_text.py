@@ -62,6 +62,10 @@ class SampleText:
         """All lines but blank ones; the first may be a header."""
         return (line for line in self.lines() if line.cells)
 
+    def count(self) -> int:
+        """The number of lines that are not blank, whatever is in them."""
+        return sum(1 for text, _ in _lines(self.data, self.mark, self.encoding) if text.strip())
+
     def column(self, place: int, at_most: int | None = None) -> list[str]:
         """The values of a column, that of the first line too."""
         return [value(line.cells[place]) for line in islice(self.rows(), at_most)]

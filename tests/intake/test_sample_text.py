@@ -31,6 +31,7 @@ def test_blank_lines_and_space_stay_and_are_no_rows():
     assert [line.number for line in text.rows()] == [1, 3, 5]
     assert [line.blank for line in text.lines()] == ["", "", "", "  ", "", ""]
     assert text.column(1) == ["x", "a", "b"]
+    assert text.count() == 3
 
 
 def test_a_tsv_is_separated_by_tabs_though_each_line_has_a_comma():
