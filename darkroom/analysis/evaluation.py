@@ -1,23 +1,17 @@
 """Measure the model on one split, and compare it with the baselines."""
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from darkroom.analysis import metrics, voting
-from darkroom.augment import pipeline
-from darkroom.base.console import bar
-from darkroom.base.errors import UserError
+from darkroom.analysis import metrics
+from darkroom.classifier import voting
 from darkroom.classifier.trained_network import TrainedNetwork
 from darkroom.config.params import Evaluate
 from darkroom.config.stage_files import Baselines, Comparison, Figures, McNemar, ModelFacts
 from darkroom.dataset.packed import Images, Labels, Rows, SplitName, labels_of, load_split
-from darkroom.network.normalisation import to_bytes_scale
-
-READ_BYTES = 2**26  # images are read in parts of about this size
 
 
 @dataclass(frozen=True)
@@ -67,22 +61,6 @@ class Measured:
         return before.merge(after, on=["low", "high"], suffixes=("_uncalibrated", "")).round(4)
 
 
-def vote_of(facts: ModelFacts, settings: Evaluate, classifier: TrainedNetwork) -> voting.Vote:
-    """The settings of test-time augmentation: changes from `evaluate.tta.changes`, else those of the training.
-
-    Raises UserError where copies are wanted, but both lists of changes are empty.
-    """
-    changes = facts.augment if settings.tta.changes is None else settings.tta.changes
-    if settings.tta.copies and not changes:
-        raise UserError(
-            f"evaluate.tta.copies is {settings.tta.copies}, but there is nothing to change the copies by: training had "
-            "no augment. List changes in evaluate.tta.changes"
-        )
-    border = to_bytes_scale(facts.border).flatten().to(classifier.mean.device)
-    change = pipeline.build(changes, border, classifier.mean.flatten())
-    return voting.Vote(change, settings.tta.copies, facts.train.seed, settings.batch_size)
-
-
 def measure(
     classifier: TrainedNetwork,
     images: Images,
@@ -91,18 +69,11 @@ def measure(
     facts: ModelFacts,
     settings: Evaluate,
 ) -> Measured:
-    """Classify the images of one split. Raises UserError as `vote_of` does."""
+    """Classify the images of one split. Raises UserError as `voting.vote_of` does."""
     rows = load_split(split)
     labels = labels_of(index, rows)
-    vote = vote_of(facts, settings, classifier)
-    # Parts are whole blocks, so that an image's random changes do not depend on the size of a part.
-    step = voting.BLOCK * math.ceil(max(settings.batch_size, READ_BYTES // images[0].nbytes) / voting.BLOCK)
-    votes = np.concatenate(
-        [
-            voting.mean_probabilities(classifier, images[rows[start : start + step]], rows[start : start + step], vote)
-            for start in bar(what=split, unit="part", items=range(0, len(rows), step))
-        ]
-    )
+    vote = voting.vote_of(facts, settings, classifier)
+    votes = np.concatenate(list(voting.by_parts(classifier, images, rows, vote, split)))
     probabilities = voting.tempered(votes, classifier.temperature)
     return Measured(rows, labels, votes, probabilities, metrics.ranking(labels, probabilities))
 

@@ -23,6 +23,7 @@ CLASSES = DATA / "classes.json"
 REJECTED = DATA / "rejected.csv"
 PASSED_OVER = DATA / "passed_over.csv"
 CORRECTED = DATA / "corrected.csv"
+SAMPLE = DATA / "sample_submission.csv"
 
 AUDIT = Path("metrics/audit.json")
 DUPLICATES = Path("metrics/duplicates.csv")

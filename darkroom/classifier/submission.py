@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from pathlib import PurePosixPath
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -10,9 +11,19 @@ from numpy.typing import NDArray
 
 from darkroom.base.errors import UserError
 from darkroom.base.paths import DATASETS
-from darkroom.config.catalogue import Entry, Submission
+from darkroom.config.catalogue import Entry
+from darkroom.config.submissions import Submission
+from darkroom.dataset.packed import Labels
 
 PLAIN = Submission(id="path", label="label", id_from="path")  # where the entry says nothing
+
+
+class Predictions(NamedTuple):
+    """What the model says of each picture without label."""
+
+    best: Labels = np.zeros(0, np.int64)  # the number of the most probable class
+    confidence: NDArray[np.float32] = np.zeros(0, np.float32)  # its calibrated probability
+    probabilities: NDArray[np.float32] = np.zeros((0, 0), np.float32)  # of the classes that a sample wants
 
 
 def ids(paths: Sequence[str], form: Submission | None) -> list[int] | list[str]:

@@ -1,22 +1,27 @@
 """Classify the images of the data set that have no label."""
 
+from collections.abc import Sequence
+
 import numpy as np
-from numpy.typing import NDArray
 
-from darkroom.base.console import bar
+from darkroom.classifier import voting
+from darkroom.classifier.submission import Predictions
 from darkroom.classifier.trained_network import TrainedNetwork
-from darkroom.dataset.packed import Images, Labels, Rows, chunks
+from darkroom.classifier.voting import Vote
+from darkroom.dataset.packed import Images, Rows
 
 
-def classify(classifier: TrainedNetwork, images: Images, rows: Rows) -> tuple[Labels, NDArray[np.float32]]:
-    """For the images at `rows`: the number of the most probable class (int64), and its calibrated probability."""
+def classify(
+    classifier: TrainedNetwork, images: Images, rows: Rows, vote: Vote, wanted: Sequence[int] = ()
+) -> Predictions:
+    """Classify the images at `rows` by the vote; `wanted` are the classes whose probabilities are kept."""
     best, confidence = np.zeros(len(rows), np.int64), np.zeros(len(rows), np.float32)
+    kept = np.zeros((len(rows), len(wanted)), np.float32)
     at = 0
-    with bar(what="predict", unit="image", total=len(rows)) as shown:
-        for part, pictures in chunks(images, rows):
-            probabilities = classifier.probabilities(pictures)
-            best[at : at + len(part)] = probabilities.argmax(axis=1)
-            confidence[at : at + len(part)] = probabilities.max(axis=1)
-            at += len(part)
-            shown.update(len(part))
-    return best, confidence
+    for votes in voting.by_parts(classifier, images, rows, vote, "predict"):
+        probabilities = voting.tempered(votes, classifier.temperature)
+        part = slice(at, at + len(votes))
+        best[part], confidence[part] = probabilities.argmax(axis=1), probabilities.max(axis=1)
+        kept[part] = probabilities[:, list(wanted)]
+        at += len(votes)
+    return Predictions(best, confidence, kept)

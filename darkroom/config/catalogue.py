@@ -12,6 +12,7 @@ from darkroom.base.paths import DATASETS
 from darkroom.base.words import did_you_mean
 from darkroom.config.patterns import Pattern, column_form
 from darkroom.config.source_text import Address, Competition, HuggingFaceSet, KaggleSet
+from darkroom.config.submissions import AnySubmission, Sample, Submission
 from darkroom.config.yaml_files import Section, UsersPath, check, read_yaml
 
 Subset = Literal["train", "val", "test", "unlabeled"]
@@ -25,20 +26,6 @@ Side = Annotated[int, Field(ge=1, le=4096)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 SOURCES = ("bundled", "kaggle", "competition", "huggingface", "url", "path")
-
-
-class Submission(Section):
-    """The columns of the file that a competition wants: predictions for the unlabelled images."""
-
-    id: Annotated[str, Field(min_length=1)]
-    label: Annotated[str, Field(min_length=1)]
-    id_from: Literal["number", "name", "path"] = "name"
-
-    @model_validator(mode="after")
-    def _two_columns(self) -> "Submission":
-        if self.id == self.label:
-            raise ValueError(f"id and label are both {self.id!r}, but must name two columns")
-        return self
 
 
 class PartOfColumn(Section):
@@ -116,7 +103,7 @@ class Entry(Section):
     image_size: Side | list[Side]  # not `size`: DVC's run cache is blind to keys of that name
     resize: Resize = "squash"
     range: list[Level] | None = None  # lowest and highest of stored values of 16 bits; in DICOM, of rescaled ones
-    submission: Submission | None = None
+    submission: AnySubmission | None = None
     recipe: dict[str, Any] = Field(default_factory=dict)
 
     @field_validator("url", "path")
@@ -198,6 +185,18 @@ class Entry(Section):
         """The tables of labels, in their order."""
         given = self.labels if isinstance(self.labels, list) else [self.labels]
         return [LabelTable(file=one) if isinstance(one, str) else one for one in given if one is not None]
+
+    @property
+    def sample(self) -> Sample | None:
+        """The sample in the archive whose form the table of predictions takes."""
+        if isinstance(self.submission, str):
+            return Sample(sample=self.submission)
+        return self.submission if isinstance(self.submission, Sample) else None
+
+    @property
+    def two_columns(self) -> Submission | None:
+        """The two columns of the table of predictions, where the entry names them."""
+        return self.submission if isinstance(self.submission, Submission) else None
 
     @property
     def shape(self) -> tuple[int, int, int]:

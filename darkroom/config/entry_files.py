@@ -15,7 +15,7 @@ from darkroom.config.params import Params
 from darkroom.config.stage_files import StageFile
 
 FOR_FETCH = (*SOURCES, "sha256")
-FOR_NEITHER = ("title", "license", "submission", "recipe")  # later stages read them from the catalogue
+FOR_NEITHER = ("title", "license", "recipe")  # later stages read them from the catalogue
 
 
 class EntrySource(StageFile):
@@ -52,7 +52,8 @@ class EntryLayout(StageFile):
     @classmethod
     def of(cls, entry: Entry) -> "EntryLayout":
         """All of `entry` that is neither for fetch alone nor for later stages alone."""
-        settings = entry.model_dump(exclude_unset=True, exclude={*FOR_FETCH, *FOR_NEITHER})
+        others = {"submission"} if entry.sample is None else set()  # a sample lies in the archive
+        settings = entry.model_dump(exclude_unset=True, exclude={*FOR_FETCH, *FOR_NEITHER, *others})
         return cls(entry=Entry.model_validate({"path": paths.RAW.as_posix()} | settings))
 
     @field_serializer("entry")

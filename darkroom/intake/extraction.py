@@ -20,7 +20,7 @@ from darkroom.config.catalogue import Entry
 from darkroom.config.entry_files import FOR_FETCH, FOR_NEITHER
 from darkroom.config.params import Extract
 from darkroom.config.stage_tables import PASSED_OVER, REJECTED
-from darkroom.intake import archive, class_warnings, corrections, decoded, label_files, understanding
+from darkroom.intake import archive, class_warnings, corrections, decoded, label_files, sample_file, understanding
 from darkroom.intake.decoded import Decoded
 from darkroom.intake.labelled import Labelled, label
 from darkroom.intake.layout import Layout
@@ -31,7 +31,7 @@ from darkroom.pictures.decoding import Target
 
 # Keys of an entry that decide neither which pictures there are nor their pixels: changed, they decode nothing again.
 # For those of its source the archive's own hash stands.
-NOT_DECODED = {*FOR_FETCH, *FOR_NEITHER, "classes", "min_images"}
+NOT_DECODED = {*FOR_FETCH, *FOR_NEITHER, "classes", "min_images", "submission"}
 INDEX = pa.schema(
     {
         "row": pa.int64(),
@@ -60,12 +60,13 @@ class Extracted:
 def extract(
     source: Path, entry: Entry, settings: Extract, folder: Path, dataset: str, digest: str | None = None
 ) -> Extracted:
-    """Write the array, the index, the classes, rejected files and corrections of an archive to `folder`.
+    """Write the array, the index, the classes, rejected files, corrections and the sample of an archive to `folder`.
 
     `digest` is the archive's sha256, if it is known. Raises UserError if the archive gives too little data, and if
-    names or corrections are wrong.
+    names, corrections or the sample are wrong.
     """
     wrong = corrections.read(paths.CORRECTIONS, dataset)
+    sample_path, sample = sample_file.read(source, entry, archive.Limits(settings.max_members, settings.max_bytes))
     facts = [
         digest or sha256(source),
         entry.model_dump(mode="json", exclude=NOT_DECODED),
@@ -74,21 +75,25 @@ def extract(
     with decoded.kept(facts, lambda place: _decode(source, entry, settings, place)) as found:
         labelled = label(found, entry, wrong, dataset)
         _check_classes(labelled, source, found.labels_from)
+        submission, warnings = sample_file.in_words(sample, entry, labelled.classes, labelled.index)
         decoded.share(found.pixels, labelled.rows, folder / paths.IMAGES.name)
     write_json(folder / paths.CLASSES.name, labelled.classes)
     _write_index(labelled.index, labelled.classes, folder / paths.INDEX.name)
     write_csv(folder / paths.REJECTED.name, pd.DataFrame(labelled.rejected, columns=list(REJECTED.columns)))
-    passed_over = sorted([*found.passed_over, *labelled.left_out])
+    (folder / paths.SAMPLE.name).write_bytes(sample)
+    others, told = sample_file.without(sample_path, found.passed_over, found.warnings)
+    passed_over = sorted([*others, *labelled.left_out])
     write_csv(folder / paths.PASSED_OVER.name, pd.DataFrame(passed_over, columns=list(PASSED_OVER.columns)))
     write_csv(folder / paths.CORRECTED.name, labelled.applied.to_pandas())
     lines = [
         *understanding.data(labelled.index, labelled.classes, found.labels_from),
+        *submission,
         *understanding.left_out(labelled.rejected, passed_over),
     ]
     if len(labelled.applied):
         lines.append(f"{corrections.in_words(labelled.applied)}, see {paths.CORRECTED}")
     odd = class_warnings.warnings(labelled.index, from_folders=found.labels_are_folders)
-    return Extracted(labelled.index, lines, [*found.warnings, *odd])
+    return Extracted(labelled.index, lines, [*told, *warnings, *odd])
 
 
 def _decode(source: Path, entry: Entry, settings: Extract, folder: Path) -> Decoded:

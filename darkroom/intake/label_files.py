@@ -34,7 +34,7 @@ def read(source: Path, entry: Entry, limits: archive.Limits) -> tuple[list[Label
     asked = [table.file for table in read_here] + [file for files in entry.lists.values() for file in files]
     if not asked:
         return [], {}
-    found = _contents(source, set(asked), limits)
+    found = contents(source, set(asked), limits)
     names: list[str] = []
     if entry.patterns and (any(entry.lists.values()) or any(_is_to_guess(table) for table in read_here)):
         names = _picture_names(source, entry, limits)
@@ -59,7 +59,7 @@ def _wants_label(table: LabelTable) -> bool:
     return table.label is None and table.group is None and table.split is None
 
 
-def _contents(source: Path, files: set[str], limits: archive.Limits) -> dict[str, tuple[str, bytes]]:
+def contents(source: Path, files: set[str], limits: archive.Limits) -> dict[str, tuple[str, bytes]]:
     """The path and the content of each file by how the entry names it: its path, or the end of its path."""
     wanted = {file: plain(_file_and_part(file)[0]) for file in files}
     last_parts = {name.rpartition("/")[2] for name in wanted.values()}

@@ -16,6 +16,7 @@ from darkroom.intake.sieve import NO_PATTERN, Sieve
 
 CLASSES_SHOWN = 12
 REASONS_SHOWN = 5
+UNUSED = "names the pictures and is not used"  # said of a table
 ENOUGH = 0.5  # of the first rows of a table: so many names of pictures say that it names the pictures
 
 
@@ -121,10 +122,10 @@ def _tables_not_used(sieve: Sieve, index: pa.Table) -> Iterator[str]:
         if _given(said) < ENOUGH * max(1, len(said)):
             continue
         if not known_already:
-            yield f"{table} names the pictures and is not used: if it holds their labels, write labels: {table}"
+            yield f"{table} {UNUSED}: if it holds their labels, write labels: {table}"
         elif len(columns) > 2:
             yield (
-                f"{table} names the pictures and is not used: if it says which of them belong together, as those of "
+                f"{table} {UNUSED}: if it says which of them belong together, as those of "
                 f"one patient do, write labels: {{file: {table}, group: COLUMN}}"
             )
 

@@ -55,7 +55,7 @@ def content(params: Params, entry: Entry) -> dict[str, Any]:
     """All content of the templates, by the names that they use; each section of the report has a key."""
     facts, figures = ModelFacts.read(paths.MODEL), Evaluation.read(paths.EVALUATE)
     errors = ErrorFigures.read(paths.ERRORS)
-    index, classes = load_index("label"), load_classes()
+    index, classes = load_index("label", "subset"), load_classes()
     labels = labels_of(index, np.arange(len(index)))
     predictions = PREDICTIONS.read("split", "label", "predicted")
     tested = predictions[predictions["split"] == "test"]
@@ -71,7 +71,7 @@ def content(params: Params, entry: Entry) -> dict[str, Any]:
         ),
         "mistakes": sections.mistakes(errors, MISTAKES.read(), load_images(), labels, classes),
         "inside": sections.inside(InsideFigures.read(paths.INSIDE)),
-        "predict": sections.predict(pd.read_csv(paths.SUBMISSION, dtype=str)),
+        "predict": sections.predict(int((index["subset"] == "unlabeled").sum()), entry),
         "made": made(params),
     }
     return found | {"sections": [(name, text) for name, text in sections.SECTIONS if found[name]]}

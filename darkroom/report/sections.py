@@ -240,10 +240,16 @@ def inside(found: InsideFigures) -> dict[str, Any]:
     }
 
 
-def predict(submission: pd.DataFrame) -> str:
-    """One sentence on the unlabelled images, empty where there are none. `submission` is data/submission.csv."""
-    count = len(submission)
-    return f"{count:,} unlabelled images were classified, into data/submission.csv." if count else ""
+def predict(unlabelled: int, entry: Entry) -> str:
+    """One sentence on the unlabelled images, of which there are so many; empty where there are none."""
+    if not unlabelled:
+        return ""
+    if entry.sample is None:
+        return f"{unlabelled:,} unlabelled images were classified, into data/submission.csv."
+    return (
+        f"{unlabelled:,} unlabelled images; data/submission.csv holds the predictions that {entry.sample.sample} asks "
+        "for, in its form."
+    )
 
 
 def _names(found: Iterable[str]) -> list[str]:

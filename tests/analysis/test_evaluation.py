@@ -41,20 +41,6 @@ def test_equal_probabilities_are_as_reliable_before_and_after(measured):
         pd.testing.assert_series_equal(table[name], table[f"{name}_uncalibrated"], check_names=False)
 
 
-def test_copies_need_something_to_change_them_by(project):
-    said = make.refusal(lambda: evaluation.vote_of(FACTS, settings(project, copies=3), models.classifier()))
-    assert said.startswith("evaluate.tta.copies is 3, but there is nothing to change the copies by")
-
-
-def test_the_list_of_the_settings_goes_before_that_of_the_training(project):
-    ours = models.classifier()
-    facts = ModelFacts.model_validate(models.facts(augment=[{"flip": {"probability": 1.0}}]))
-    for changes in (None, [{"flip": {"probability": 1.0}}]):
-        vote = evaluation.vote_of(facts, settings(project, copies=2, changes=changes), ours)
-        assert (vote.copies, vote.seed) == (2, facts.train.seed)
-    assert evaluation.vote_of(FACTS, settings(project, copies=0), ours).copies == 0
-
-
 def test_a_split_is_measured_as_the_classifier_sees_it(project):
     images, labels = models.blobs(30)
     make.packed(images, labels.tolist(), ["val"] * 10 + ["test"] * 20, ["a", "b", "c"])

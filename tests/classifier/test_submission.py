@@ -4,7 +4,7 @@ import pytest
 from darkroom.base.errors import UserError
 from darkroom.classifier import submission
 from darkroom.config import catalogue
-from darkroom.config.catalogue import Submission
+from darkroom.config.submissions import Submission
 from tests import make
 from tests.conftest import ROOT
 

@@ -7,6 +7,7 @@ from darkroom.config import entry_files
 from darkroom.config.catalogue import SOURCES, Entry
 from darkroom.config.entry_files import FOR_FETCH, FOR_NEITHER, EntryLayout, EntrySource
 from darkroom.config.params import load
+from darkroom.config.submissions import Sample
 from darkroom.config.yaml_files import read_yaml
 from tests import make
 from tests.conftest import ROOT
@@ -34,7 +35,7 @@ OTHER = {
     "channels": 3,
     "image_size": [8, 9],
     "classes": {"0": "zero"},
-    "submission": {"id": "Id", "label": "Label"},
+    "submission": "sample.csv",
     "recipe": {"train.epochs": 3},
 }
 
@@ -60,13 +61,20 @@ def test_a_key_reaches_one_of_the_files_or_is_known_to_decide_neither(files, key
     assert changed == ([] if key in FOR_NEITHER else ["source"] if key in FOR_FETCH else ["layout"])
 
 
+def test_of_a_submission_extract_reads_a_sample_alone(files):
+    before = files(BEFORE)
+    assert files(BEFORE | {"submission": {"id": "Id", "label": "Label"}}) == before
+    assert files(BEFORE | {"submission": {"sample": "s.csv", "probability": 1}}) != before
+    assert EntryLayout.read(paths.ENTRY_LAYOUT).entry.sample == Sample(sample="s.csv", probability=1)
+
+
 def test_extract_reads_the_entry_of_the_catalogue_but_for_what_is_not_its_business(project):
     for name in read_yaml(ROOT / "datasets.yaml"):
         project.set(dataset=name)
         params, entry = load()
         entry_files.write(params, entry)
         read = EntryLayout.read(paths.ENTRY_LAYOUT).entry
-        other = {*FOR_FETCH, *FOR_NEITHER}
+        other = {*FOR_FETCH, *FOR_NEITHER, *({"submission"} if entry.sample is None else ())}
         assert read.model_dump(exclude=other) == entry.model_dump(exclude=other)
         assert EntrySource.read(paths.ENTRY_SOURCE) == EntrySource.of(params, entry)
     assert "recipe" not in paths.ENTRY_LAYOUT.read_text(encoding="utf-8")

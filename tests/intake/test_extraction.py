@@ -1,5 +1,6 @@
 """What the files of an archive become: which are taken, what is said of the others, how they are numbered."""
 
+import functools
 import hashlib
 from pathlib import Path
 
@@ -66,6 +67,7 @@ def test_the_files_that_are_written(extract, project):
     found = extract(FILES, unlabeled="more")
     assert names(project.folder / "out") == [
         "classes.json", "corrected.csv", "images.npy", "index.parquet", "passed_over.csv", "rejected.csv",
+        "sample_submission.csv",
     ]  # fmt: skip
     assert len(found.index) == len(index()) == 13
     assert found.understood == [
@@ -398,3 +400,32 @@ def test_classes_that_the_entry_leaves_out_until_one_is_left_are_refused(extract
 def test_a_wrong_correction_is_refused(extract, line, named):
     correct(line)
     assert named in refusal(lambda: extract(FILES))
+
+
+# The sample of a submission.
+
+SAMPLE = {"sample.csv": b"id,label\n1,cat\n"}
+
+
+def test_a_sample_is_kept_as_it_is_and_decodes_nothing_again(extract):
+    files = FILES | SAMPLE | {"other.csv": b"id,p\n1,0.5\n"}
+    plain = extract(files, unlabeled="more")
+    assert outputs()["sample_submission.csv"] == b""
+    assert plain.understood[-1].startswith("2 files passed over")
+    found = extract(files, unlabeled="more", submission="sample.csv")
+    assert outputs()["sample_submission.csv"] == SAMPLE["sample.csv"]
+    assert found.understood[2].startswith("submission as sample.csv: 1 row; one label a picture; its ids are")
+    assert found.understood[3].startswith("1 file passed over")
+    extract(files, unlabeled="more", submission={"sample": "other.csv", "probability": "dog"})
+    assert outputs()["sample_submission.csv"] == b"id,p\n1,0.5\n"
+    assert extract.decoded == 1
+
+
+def test_a_sample_that_does_not_fit_is_told_before_any_training(extract):
+    for asked, more, says in (
+        ("sample.csv", {"unlabeled": None}, "no picture is without a label"),
+        ("other.csv", {}, "sample.csv"),
+        ({"sample": "sample.csv", "probability": "cow"}, {}, "'cow', which is no class"),
+    ):
+        settings = {"unlabeled": "more", "submission": asked} | more
+        assert says in refusal(functools.partial(extract, FILES | SAMPLE, **settings))

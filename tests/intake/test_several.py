@@ -12,7 +12,7 @@ from tests.intake.fetched import ARCHIVE, refusal
         (["a.zip", "a.zip"], "two archives are called a.zip: the paths inside them would mix, so rename one"),
         (["a.zip", "A.ZIP"], "a.zip and A.ZIP: the paths inside them would mix, so rename one"),
         (["a.zip", "b.zip", "a.tar.gz"], "a.zip and a.tar.gz: the paths inside them would mix"),
-        (["a.zip", "page.html"], "page.html cannot be one of several archives: allowed are .zip, .tar, .tar.gz"),
+        (["a.zip", "page.html"], "page.html cannot be one of several archives: allowed are .zip, .7z, .tar, .tar.gz"),
         (["a.zip", ""], "an address without a file cannot be one of several archives"),
     ],
 )

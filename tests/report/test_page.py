@@ -9,7 +9,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from darkroom.base import paths
-from darkroom.base.files import sha256, write_csv, write_text
+from darkroom.base.files import sha256, write_text
 from darkroom.config.params import load
 from darkroom.config.stage_files import Curves, ModelFacts, TrainingFigures
 from darkroom.config.stage_tables import HISTORY, MISTAKES, PER_CLASS, PREDICTIONS, SPLIT_TABLE
@@ -55,12 +55,14 @@ def finished(project):
     predictions["row"], predictions["confidence"], predictions["loss"] = range(7), 0.5, 0.5
     predictions["probabilities"] = [[0.5, 0.25, 0.25]] * 7
     PREDICTIONS.write(predictions[list(PREDICTIONS.columns)])
-    submit(["new/1.png"])
+    subset_of_last("unlabeled")
     return project
 
 
-def submit(found):
-    write_csv(paths.SUBMISSION, pd.DataFrame({"path": found, "label": ["bee"] * len(found)}))
+def subset_of_last(subset):
+    index = pd.read_parquet(paths.INDEX)
+    index.loc[6, "subset"] = subset
+    index.to_parquet(paths.INDEX)
 
 
 def content():
@@ -89,7 +91,7 @@ def test_the_matrix_counts_images_of_the_test_split_alone(finished):
 
 def test_a_set_without_unlabelled_images_has_no_section_of_them(finished):
     assert ">Unlabelled images</h2>" in text()
-    submit([])
+    subset_of_last("train")
     assert "predict" not in [name for name, _ in content()["sections"]]
     assert "Unlabelled images" not in text()
 

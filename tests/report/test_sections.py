@@ -98,6 +98,22 @@ def evaluation(classes=NAMES, predictions=PREDICTIONS, figures=FIGURES):
     return sections.evaluation(figures, PER_CLASS, predictions, classes, 0.5, ERRORS.most_confused)
 
 
+@pytest.mark.parametrize(
+    ("submission", "said"),
+    [
+        (None, "1,200 unlabelled images were classified, into data/submission.csv."),
+        ({"id": "Id", "label": "Label"}, "1,200 unlabelled images were classified, into data/submission.csv."),
+        (
+            "sample.csv",
+            "1,200 unlabelled images; data/submission.csv holds the predictions that sample.csv asks for, in its form.",
+        ),
+    ],
+)
+def test_what_is_said_of_the_unlabelled_images(submission, said):
+    assert sections.predict(1200, make.entry(submission=submission)) == said
+    assert sections.predict(0, make.entry(submission=submission)) == ""
+
+
 def content(shown=None):
     training = {
         "words": "w", "layers": "<layer>", "history": sections.table(pd.DataFrame({"epoch": [1], "lr": [0.1]})),

@@ -44,11 +44,12 @@ def outputs():
 FILES = make.pictures(("cat", "dog"), each=6) | {"more/1.png": make.picture(99)}
 
 
-def test_the_six_files_are_written(project, capsys):
+def test_the_seven_files_are_written(project, capsys):
     project.add(path="x", unlabeled="more")
     images, index, classes = run(project, make.zip_of(FILES))
     assert sorted(outputs()) == [
         "classes.json", "corrected.csv", "images.npy", "index.parquet", "passed_over.csv", "rejected.csv",
+        "sample_submission.csv",
     ]  # fmt: skip
     assert images.shape == (13, 8, 8, 1)
     assert tuple(index) == INDEX.columns

@@ -3,6 +3,8 @@
 Krizhevsky et al. 2012 (section 4.1, ten crops); here with any list of changes that training knows.
 """
 
+import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,13 +12,19 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from darkroom.augment import pipeline
 from darkroom.augment.pipeline import Augment
 from darkroom.augment.randomness import Draw, seed_of
+from darkroom.base.console import bar
+from darkroom.base.errors import UserError
 from darkroom.classifier.trained_network import TrainedNetwork
+from darkroom.config.params import Evaluate
+from darkroom.config.stage_files import ModelFacts
 from darkroom.dataset.packed import Images, Rows
-from darkroom.network.normalisation import normalise
+from darkroom.network.normalisation import normalise, to_bytes_scale
 
 BLOCK = 512  # images whose random changes are drawn together, whatever the batch size
+READ_BYTES = 2**26  # images are read in parts of about this size
 
 
 def tempered(probabilities: NDArray[np.float32], temperature: float) -> NDArray[np.float32]:
@@ -40,6 +48,33 @@ class Vote:
     copies: int
     seed: int
     batch_size: int
+
+
+def vote_of(facts: ModelFacts, settings: Evaluate, classifier: TrainedNetwork) -> Vote:
+    """The settings of test-time augmentation: changes from `evaluate.tta.changes`, else those of the training.
+
+    Raises UserError where copies are wanted, but both lists of changes are empty.
+    """
+    changes = facts.augment if settings.tta.changes is None else settings.tta.changes
+    if settings.tta.copies and not changes:
+        raise UserError(
+            f"evaluate.tta.copies is {settings.tta.copies}, but there is nothing to change the copies by: training had "
+            "no augment. List changes in evaluate.tta.changes"
+        )
+    border = to_bytes_scale(facts.border).flatten().to(classifier.mean.device)
+    change = pipeline.build(changes, border, classifier.mean.flatten())
+    return Vote(change, settings.tta.copies, facts.train.seed, settings.batch_size)
+
+
+def by_parts(
+    classifier: TrainedNetwork, images: Images, rows: Rows, vote: Vote, what: str
+) -> Iterator[NDArray[np.float32]]:
+    """The mean probabilities of the images at `rows`, a part at a time, with a progress bar called `what`."""
+    # Parts are whole blocks, so that an image's random changes do not depend on the size of a part.
+    step = BLOCK * math.ceil(max(vote.batch_size, READ_BYTES // images[0].nbytes) / BLOCK)
+    for start in bar(what=what, unit="part", items=range(0, len(rows), step)):
+        part = rows[start : start + step]
+        yield mean_probabilities(classifier, images[part], part, vote)
 
 
 @torch.inference_mode()

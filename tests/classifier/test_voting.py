@@ -4,12 +4,15 @@ import numpy as np
 import pytest
 import torch
 
-from darkroom.analysis import voting
 from darkroom.augment import pipeline
+from darkroom.classifier import voting
 from darkroom.classifier.inference import Classifier
 from darkroom.config.augmentations import Augmentation
+from darkroom.config.params import load
+from darkroom.config.stage_files import ModelFacts
 from darkroom.network import architectures
 from darkroom.network.normalisation import to_bytes_scale
+from tests import make, models
 from tests.network.test_architectures import settings
 
 
@@ -80,3 +83,37 @@ def test_equal_seeds_vote_alike_and_copies_differ(classifier):
     assert not np.array_equal(first, vote(classifier, change, copies=2, seed=2))
     same = np.repeat(IMAGES[:1], 4, axis=0)
     assert len(np.unique(vote(classifier, change, copies=1, images=same, rows=ROWS[:4])[:, 0])) == 4
+
+
+FACTS = ModelFacts.model_validate(models.facts())
+
+
+def settings_of(project, **tta):
+    project.set(**{f"evaluate__tta__{key}": value for key, value in tta.items()})
+    return load()[0].evaluate
+
+
+def test_copies_need_something_to_change_them_by(project):
+    said = make.refusal(lambda: voting.vote_of(FACTS, settings_of(project, copies=3), models.classifier()))
+    assert said.startswith("evaluate.tta.copies is 3, but there is nothing to change the copies by")
+
+
+def test_the_list_of_the_settings_goes_before_that_of_the_training(project):
+    ours = models.classifier()
+    facts = ModelFacts.model_validate(models.facts(augment=[{"flip": {"probability": 1.0}}]))
+    for changes in (None, [{"flip": {"probability": 1.0}}]):
+        vote = voting.vote_of(facts, settings_of(project, copies=2, changes=changes), ours)
+        assert (vote.copies, vote.seed) == (2, facts.train.seed)
+    assert voting.vote_of(FACTS, settings_of(project, copies=0), ours).copies == 0
+
+
+def test_parts_are_whole_blocks_and_change_no_vote(classifier, monkeypatch):
+    images, rows = np.repeat(IMAGES, 3, axis=0), np.array([20, 3, 5, 7, 11, 2, 9, 8, 1, 0, 6])
+    change = pipeline.build([Augmentation.model_validate({"salt_and_pepper": {"share": 0.5}})], *[torch.zeros(1)] * 2)
+    own = voting.Vote(change, 2, 1, 2)
+    monkeypatch.setattr(voting, "BLOCK", 4)
+    whole = voting.mean_probabilities(classifier, images[rows], rows, own)
+    monkeypatch.setattr(voting, "READ_BYTES", 1)
+    parts = list(voting.by_parts(classifier, images, rows, own, "val"))
+    assert [len(part) for part in parts] == [4, 4, 3]
+    np.testing.assert_allclose(np.concatenate(parts), whole, atol=1e-6)
