@@ -12,6 +12,8 @@ from darkroom.dataset.packed import load_classes, load_images, load_index
 from darkroom.drawing import contact_sheet, style
 from darkroom.intake.sample_submission import understand
 
+SHEET = "contact_sheet.png"
+
 
 def main() -> None:
     params, entry = load()
@@ -40,15 +42,12 @@ def main() -> None:
     else:
         filled_sample.write(paths.SUBMISSION, sample, found)
     with replacing_folder(paths.PREDICT_PICTURES) as folder:
-        sheet = contact_sheet.figure(images, rows, found.best, found.confidence, classes)
-        style.save(sheet, folder / "contact_sheet.png")
+        style.save(contact_sheet.figure(images, rows, found.best, found.confidence, classes), folder / SHEET)
     if not len(rows):
-        done(
-            f"{params.dataset} has no images without labels: {paths.SUBMISSION} has a header alone",
-            "python -m darkroom predict PICTURE",
-        )
+        told = f"{params.dataset} has no images without labels: {paths.SUBMISSION} has a header alone"
+        done(told, "python -m darkroom predict PICTURE")
         return
-    picture = f"{paths.PREDICT_PICTURES}/contact_sheet.png"
+    picture = f"{paths.PREDICT_PICTURES}/{SHEET}"
     done(
         f"wrote {paths.SUBMISSION} ({len(rows):,} images) and {picture}"
         if sample is None

@@ -81,7 +81,7 @@ def cifar10_competition():
     files = nested(expected, "train.7z", seven_zip) | nested(expected, "test.7z", seven_zip)
     tables = {
         "trainLabels.csv": csv("id,label", "1,frog", "2,truck"),
-        "sampleSubmission.csv": csv("id,label", "1,cat"),
+        "sampleSubmission.csv": csv("id,label", "1,frog"),
     }
     return files | tables, expected
 
@@ -129,9 +129,14 @@ def beans():
 
 
 def digit_recognizer():
-    files = {"train.csv": rows_of_pixels([7, 3]), "test.csv": rows_of_pixels([None])}
+    files = {"train.csv": rows_of_pixels([7, 3, 0]), "test.csv": rows_of_pixels([None])}
     sample = {"sample_submission.csv": csv("ImageId,Label", "1,0")}
-    return files | sample, {"train.csv#0": "7 train", "train.csv#1": "3 train", "test.csv#0": " unlabeled"}
+    return files | sample, {
+        "train.csv#0": "7 train",
+        "train.csv#1": "3 train",
+        "train.csv#2": "0 train",
+        "test.csv#0": " unlabeled",
+    }
 
 
 def sign_language_mnist():
@@ -177,7 +182,7 @@ SETS = {
         {"train_images/10.jpg": "0 train", "train_images/11.jpg": "3 train", "test_images/22.jpg": " unlabeled"},
         **{
             "train.csv": csv("image_id,label", "10.jpg,0", "11.jpg,3"),
-            "sample_submission.csv": csv("image_id,label", "22.jpg,4"),
+            "sample_submission.csv": csv("image_id,label", "22.jpg,3"),
             "label_num_to_disease_map.json": json.dumps({"0": "blight", "3": "mosaic"}).encode(),
             "train_tfrecords/ld_train00-1338.tfrec": bytes(100),
         },
