@@ -1,0 +1,113 @@
+"""A catalogue entry as a person would have written it: plain words where YAML allows, short lists in one line.
+
+Values are written by hand, not by a YAML library's writer, which would fold long lines and put lists over many. Each
+word is quoted only where a reader would else take it for something else; `scalar` tries that with both readers.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from functools import lru_cache
+from typing import Any
+
+from ruamel.yaml import YAML
+
+from darkroom.base.errors import UserError, printable
+
+WIDTH = 110  # columns of a line with its comment
+COMMENT = 72  # characters of a comment
+LONGEST_KEY = 1000  # characters; YAML reads a key of more than 1,024 only after a question mark
+# Words that YAML 1.1, which other tools still read, takes for true and false.
+TRUE_OR_FALSE = ("y", "n", "yes", "no", "on", "off")
+
+
+def text(name: str, entry: Mapping[str, Any], comments: Mapping[str, str]) -> str:
+    """The lines of an entry; `comments` has a few words for some of its keys.
+
+    A comment stands at the end of its line, else above it, and those at the ends of lines begin in one column. Raises
+    UserError if a value holds half of a character, which no file can hold.
+    """
+    blocks = [(key, _item(key, value, "  ")) for key, value in entry.items()]
+    beside = {key for key, lines in blocks if comments.get(key) and len(lines) == 1 and len(lines[0]) < WIDTH - COMMENT}
+    column = max((len(lines[0]) for key, lines in blocks if key in beside), default=0) + 2
+    written = [f"{scalar(name)}:"]
+    for key, lines in blocks:
+        comment = _comment(comments.get(key, ""))
+        if comment and key not in beside:
+            written.append(f"  {comment}")
+        written += [f"{lines[0]:{column}}{comment}"] if key in beside else lines
+    return "\n".join(written) + "\n"
+
+
+def _comment(words: str) -> str:
+    plain = printable(words)
+    return "" if not plain else f"# {plain if len(plain) <= COMMENT else plain[: COMMENT - 1].rstrip() + '…'}"
+
+
+def _item(key: object, value: object, indent: str) -> list[str]:
+    """The lines of `key: value`; a list or mapping stands in one line if that is short."""
+    start = f"{indent}{scalar(key)}:"
+    if len(start) > LONGEST_KEY:
+        return [f"{indent}? {scalar(key)}", f"{indent}: {flow(value)}"]
+    line = f"{start} {flow(value)}"
+    if not value or not isinstance(value, list | dict) or (len(line) <= WIDTH and key != "recipe"):
+        return [line]
+    if isinstance(value, dict):
+        return [start, *(part for item in value.items() for part in _item(*item, f"{indent}  "))]
+    return [start, *(f"{indent}  - {flow(one)}" for one in value)]
+
+
+def flow(value: object) -> str:
+    """A value in one line: `[a, b]`, `{file: labels.csv, label: dx}`."""
+    if isinstance(value, Mapping):
+        return f"{{{', '.join(f'{_flow_key(key)}: {flow(one)}' for key, one in value.items())}}}"
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return f"[{', '.join(map(flow, value))}]"
+    return scalar(value)
+
+
+def _flow_key(key: object) -> str:
+    written = scalar(key)
+    return written if len(written) <= LONGEST_KEY else f"? {written} "
+
+
+def scalar(value: object) -> str:
+    """A word, number, true, false or null, in the plainest form that reads back as the same value."""
+    if not isinstance(value, str):
+        return "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+    return _word(value)
+
+
+@lru_cache(2**14)
+def _word(value: str) -> str:
+    if not re.search("[\ud800-\udfff]", value):
+        for form in _forms(value):
+            if _reads_back(form, value):
+                return form
+    raise UserError(f"{value!r} holds half of a character, which no file can hold: rename it")
+
+
+def _forms(value: str) -> list[str]:
+    """The ways of writing a word, the plainest first."""
+    escaped = '"' + "".join(one if one.isprintable() and one not in '"\\' else _escape(one) for one in value) + '"'
+    if not value.isprintable():
+        return [escaped]
+    plain = [] if value.lower() in TRUE_OR_FALSE else [value]
+    return [*plain, *([] if re.search(r'["\\]', value) else [f'"{value}"']), f"'{value.replace(chr(39), 2 * chr(39))}'"]
+
+
+def _escape(character: str) -> str:
+    code = ord(character)
+    if character in '"\\':
+        return f"\\{character}"
+    return {"\n": "\\n", "\t": "\\t"}.get(character) or (f"\\u{code:04x}" if code < 2**16 else f"\\U{code:08x}")
+
+
+def _reads_back(form: str, value: str) -> bool:
+    """Whether both readers take `form` for `value`: in a list, as a value, and, unless it is too long, as a key."""
+    as_key = len(form) <= LONGEST_KEY
+    document = f"- [{form}]\n- {form}\n" + (f"- {form}: 1\n" if as_key else "")
+    wanted = [[value], value, *([{value: 1}] if as_key else [])]
+    with suppress(Exception):  # whatever a reader raises, it does not take this form
+        return all(YAML(typ="safe", pure=pure).load(document) == wanted for pure in (False, True))
+    return False
