@@ -106,19 +106,20 @@ def file(body, etag='"1"', *, ranges=True, honours_if_range=True, cuts=()):
 
 # Kaggle: what its client asks for, and the address that it is sent on to.
 DOWNLOAD, INTROSPECT = "/v1/datasets.DatasetApiService/DownloadDataset", "/v1/security.OAuthService/IntrospectToken"
+COMPETITION = "/v1/competitions.CompetitionApiService/DownloadDataFiles"
 STORAGE = "/storage/set.zip?signature=1"
 
 
-def kaggle(storage, refusal=lambda _: None, *, active=True):
+def kaggle(storage, refusal=lambda _: None, *, active=True, place=STORAGE):
     """An answer function in Kaggle's place. `storage` answers for its storage, `refusal` may bar the way there."""
 
     def answer(request):
         if request.path == INTROSPECT:
             return json_answer(200, {"active": active, "username": "me" if active else ""})
-        if request.path == DOWNLOAD:
+        if request.path in (DOWNLOAD, COMPETITION):
             # Another name of the same machine: as in life, the token must not go there.
             host = request.headers["Host"].replace("127.0.0.1", "localhost")
-            return refusal(request) or Answer(302, b"", {"Location": f"http://{host}{STORAGE}"})
+            return refusal(request) or Answer(302, b"", {"Location": f"http://{host}{place}"})
         reply = storage(request)
         return reply._replace(headers={**reply.headers, "Accept-Ranges": "bytes", "Content-Type": "application/zip"})
 

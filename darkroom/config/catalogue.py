@@ -1,11 +1,9 @@
 """The catalogue of data sets, `datasets.yaml`: what each one is and where it comes from."""
 
 import itertools
-import re
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator, model_validator
 
@@ -13,6 +11,7 @@ from darkroom.base.errors import UserError
 from darkroom.base.paths import DATASETS
 from darkroom.base.words import did_you_mean
 from darkroom.config.patterns import Pattern, column_form
+from darkroom.config.source_text import Address, Competition, HuggingFaceSet, KaggleSet
 from darkroom.config.yaml_files import Section, UsersPath, check, read_yaml
 
 Subset = Literal["train", "val", "test", "unlabeled"]
@@ -25,7 +24,7 @@ Level = Annotated[int, Field(ge=0, le=65535)]
 Side = Annotated[int, Field(ge=1, le=4096)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
-SOURCES = ("bundled", "kaggle", "url", "path")
+SOURCES = ("bundled", "kaggle", "competition", "huggingface", "url", "path")
 
 
 class Submission(Section):
@@ -95,9 +94,13 @@ class Entry(Section):
     license: str = ""
 
     bundled: Literal["digits"] | None = None
-    kaggle: str | None = None
-    url: str | None = None
-    path: UsersPath | None = None
+    kaggle: KaggleSet | None = None
+    competition: Competition | None = None
+    huggingface: HuggingFaceSet | None = None
+    # Several archives become one that holds them, and an archive in an archive reads as a folder: the files of
+    # train.zip are train/... for patterns and tables.
+    url: Address | list[Address] | None = None
+    path: UsersPath | list[UsersPath] | None = None
     sha256: Sha256 | None = None
 
     # Of each subset: a pattern, several, or @file, a list of names inside the archive.
@@ -116,20 +119,12 @@ class Entry(Section):
     submission: Submission | None = None
     recipe: dict[str, Any] = Field(default_factory=dict)
 
-    @field_validator("kaggle")
+    @field_validator("url", "path")
     @classmethod
-    def _slug(cls, slug: str | None) -> str | None:
-        if slug is not None and not re.fullmatch(r"[\w.-]+/[\w.-]+(/\d+)?", slug):
-            raise ValueError(f"{slug!r} must have the form owner/slug or owner/slug/version")
-        return slug
-
-    @field_validator("url")
-    @classmethod
-    def _url(cls, url: str | None) -> str | None:
-        if url is not None and not re.match(r"https?://[^/]+/.", url):
-            raise ValueError(f"{url!r} must begin with http:// or https:// and name a file")
-        urlsplit(url or "")  # raises ValueError, for instance for http://[/a.zip
-        return url
+    def _some(cls, given: str | list[str] | None) -> str | list[str] | None:
+        if given == []:
+            raise ValueError("an empty list names no archive: name one, or leave the key out")
+        return given
 
     @field_validator("image_size")
     @classmethod

@@ -19,11 +19,20 @@ FOR_NEITHER = ("title", "license", "submission", "recipe")  # later stages read 
 
 
 class EntrySource(StageFile):
-    """data/entry/source.json: the archive that fetch brings. `source` is a key of the entry, `place` its value."""
+    """data/entry/source.json: the archive, or the archives, that fetch brings.
+
+    `source` is a key of the entry, `place` its value.
+    """
 
     source: str
-    place: str
+    place: str | list[str]
     sha256: str | None
+
+    @property
+    def files(self) -> list[str]:
+        """The files or folders that are brought from this machine; none where the source is elsewhere."""
+        places = [self.place] if isinstance(self.place, str) else self.place
+        return places if self.source == "path" else []
 
     @classmethod
     def of(cls, params: Params, entry: Entry) -> "EntrySource":

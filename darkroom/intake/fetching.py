@@ -6,7 +6,14 @@ from darkroom.base.errors import UserError, without_password
 from darkroom.base.files import remove, sha256
 from darkroom.config.entry_files import EntrySource
 from darkroom.config.stage_files import Source
-from darkroom.intake import kept_download, sources
+from darkroom.intake import (
+    bundled_source,
+    huggingface_source,
+    kaggle_source,
+    kept_download,
+    path_source,
+    url_source,
+)
 
 
 def fetch(wanted: EntrySource, folder: Path) -> Source:
@@ -36,11 +43,20 @@ def keep(wanted: EntrySource) -> Path:
 
 def _bring(wanted: EntrySource, folder: Path) -> tuple[Path, str]:
     """Bring the archive. Returns its path and its origin, in which no folder of this machine is named."""
-    place = wanted.place
-    if wanted.source == "kaggle":
-        return sources.from_kaggle(place, folder), f"kaggle: {place}"
-    if wanted.source == "url":
-        return sources.from_url(place, folder), f"url: {without_password(place)}"
-    if wanted.source == "path":
-        return sources.from_path(Path(place), folder), f"file: {Path(place).name}"
-    return sources.bundled_digits(folder), "bundled: scikit-learn"
+    source, place = wanted.source, wanted.place
+    if isinstance(place, list):
+        if source == "url":
+            return url_source.from_urls(place, folder), f"url: {', '.join(map(without_password, place))}"
+        paths = [Path(one) for one in place]
+        return path_source.from_paths(paths, folder), f"files: {', '.join(path.name for path in paths)}"
+    if source == "kaggle":
+        return kaggle_source.data_set(place, folder), f"kaggle: {place}"
+    if source == "competition":
+        return kaggle_source.competition(place, folder), f"competition: {place}"
+    if source == "huggingface":
+        return huggingface_source.data_set(place, folder), f"huggingface: {place}"
+    if source == "url":
+        return url_source.from_url(place, folder), f"url: {without_password(place)}"
+    if source == "path":
+        return path_source.from_path(Path(place), folder), f"file: {Path(place).name}"
+    return bundled_source.bundled_digits(folder), "bundled: scikit-learn"

@@ -15,6 +15,7 @@ from darkroom.base import paths, processor
 from darkroom.base.errors import UserError
 from darkroom.base.words import listed, size
 from darkroom.config.catalogue import Entry
+from darkroom.config.entry_files import EntrySource
 from darkroom.config.params import Params
 from darkroom.config.yaml_files import read_yaml
 from darkroom.tools import locked_packages
@@ -117,15 +118,15 @@ def _need(settings: Params, entry: Entry) -> tuple[int, str]:
         recorded = {stage["params"][paths.PARAMS.name].get("dataset") for stage in stages if "params" in stage}
         if recorded == {settings.dataset} | (recorded & {None}):
             return total, "as the last one"
-    source = Path(settings.archive or entry.path or "").expanduser()
-    if source.is_file():
-        return 2 * source.stat().st_size, "at least, twice the archive"
+    sources = [Path(one).expanduser() for one in EntrySource.of(settings, entry).files]
+    if sources and all(source.is_file() for source in sources):
+        return 2 * sum(source.stat().st_size for source in sources), "at least, twice the archive"
     return 0, "how much this data set takes is known after its first run"
 
 
 def kaggle(settings: Params, entry: Entry) -> Finding:
     """Whether Kaggle's client will find a token, which is never shown."""
-    needed = entry.kaggle is not None and settings.archive is None
+    needed = EntrySource.of(settings, entry).source in ("kaggle", "competition")
     # In containers the home folder may be unknown or another user's: it then holds no token, which is no error.
     users = Path(os.path.expanduser("~"))  # noqa: PTH111
     home = users / ".kaggle"

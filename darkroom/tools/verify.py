@@ -96,18 +96,20 @@ def take_archive(root: Path, recorded: dict[str, Stage], settings: Params, entry
     if that has it with the recorded hash; else the stage `fetch` runs, and says what is wrong with its source.
     """
     # 1. The source is on this machine: make a relative path valid in the clone.
-    source = settings.archive or entry.path
-    if source is None and entry.bundled:
+    wanted = entry_files.EntrySource.of(settings, entry)
+    here = [Path(source) for source in wanted.files if Path(source).expanduser().exists()]
+    if wanted.source == "bundled":
         return []
-    if source is not None and Path(source).expanduser().exists():
-        there = root / source
-        if not Path(source).expanduser().is_absolute() and not there.exists():
-            if not Path(os.path.normpath(there)).is_relative_to(root.parents[1]):
-                raise UserError(
-                    f"{source} leads too far up for a clone elsewhere: name the archive by an absolute path"
-                )
-            there.parent.mkdir(parents=True, exist_ok=True)
-            there.symlink_to(Path(source).absolute())
+    if here and len(here) == len(wanted.files):
+        for source in here:
+            there = root / source
+            if not source.expanduser().is_absolute() and not there.exists():
+                if not Path(os.path.normpath(there)).is_relative_to(root.parents[1]):
+                    raise UserError(
+                        f"{source} leads too far up for a clone elsewhere: name the archive by an absolute path"
+                    )
+                there.parent.mkdir(parents=True, exist_ok=True)
+                there.symlink_to(source.absolute())
         return []
     # 2. It is not: copy the archive from the cache.
     producers = {path: name for name, stage in recorded.items() for path in dvc_lock.outputs(stage)}

@@ -18,6 +18,8 @@ OTHER = {
     "license": "CC0",
     "bundled": "digits",
     "kaggle": "owner/set",
+    "competition": "dog-breed",
+    "huggingface": f"owner/set@{'0' * 40}",
     "url": "https://example.com/a.zip",
     "path": "b.zip",
     "sha256": "0" * 64,

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from darkroom.intake.sources import TRIES, from_url
+from darkroom.intake.download import TRIES
+from darkroom.intake.url_source import from_url
 from tests import make
 from tests.intake.fetched import ARCHIVE, names, no_download_waits, no_waiting_bytes, refusal
 from tests.web import Answer, file, serve

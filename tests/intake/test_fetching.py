@@ -4,7 +4,8 @@ import pytest
 
 from darkroom.base.errors import UserError
 from darkroom.config.entry_files import EntrySource
-from darkroom.intake import sources
+from darkroom.intake import huggingface_source, kaggle_source, path_source
+from darkroom.intake.archive import Limits, files
 from darkroom.intake.fetching import fetch
 from tests import make
 from tests.intake.fetched import ARCHIVE, names, refusal
@@ -45,10 +46,16 @@ def test_the_origin_names_the_source_and_no_folder_of_this_machine(project, fold
         assert str(project.folder) not in found.origin
         return found.origin
 
-    monkeypatch.setattr(sources, "from_kaggle", lambda _, folder: sources.from_path(project.folder / archive, folder))
+    brought = path_source.from_path
+    monkeypatch.setattr(kaggle_source, "data_set", lambda _, folder: brought(project.folder / archive, folder))
     assert origin("bundled", "digits") == "bundled: scikit-learn"
     assert origin("path", str(project.folder / archive)) == "file: a.zip"
     assert origin("kaggle", "owner/set/3") == "kaggle: owner/set/3"
+    monkeypatch.setattr(kaggle_source, "competition", kaggle_source.data_set)
+    assert origin("competition", "dogs") == "competition: dogs"
+    monkeypatch.setattr(huggingface_source, "data_set", kaggle_source.data_set)
+    assert origin("huggingface", "owner/set@0") == "huggingface: owner/set@0"
+    assert origin("path", [str(project.folder / archive)]) == "files: a.zip"
     with serve(file(ARCHIVE)) as server:
         assert origin("url", f"{server.url}/a.zip") == f"url: {server.url}/a.zip"
 
@@ -89,3 +96,20 @@ def test_what_was_there_stays_where_the_source_is_missing(folder):
     with pytest.raises(UserError, match="there is no file or folder"):
         fetch(wanted("path", "missing.zip"), folder)
     assert (folder / "old.zip").read_bytes() == ARCHIVE
+
+
+def test_several_archives_have_one_checksum_and_no_password(project, folder, archive):
+    with serve(file(ARCHIVE)) as server:
+        there = server.url.replace("://", "://me:secret@")
+        found = fetch(wanted("url", [f"{there}/a.zip", f"{there}/b.zip"]), folder)
+        assert found.origin == "url: {0}/a.zip, {0}/b.zip".format(server.url.replace("://", "://...@"))
+        again = fetch(wanted("url", [f"{there}/b.zip", f"{there}/a.zip"], found.sha256), folder)
+    assert again.sha256 == found.sha256 == hashlib.sha256((folder / "archives.zip").read_bytes()).hexdigest()
+    assert names(folder) == ["archives.zip"]
+
+
+def test_the_files_of_several_archives_lie_in_folders_of_their_names(project, folder, archive):
+    (project.folder / "more.tar.gz").write_bytes(make.tar_of({"x/1.png": b"1"}, "gz"))
+    fetch(wanted("path", [archive, "more.tar.gz"]), folder)
+    stream = files(folder / "archives.zip", wanted=lambda _: True, may_hold=lambda _: True, limits=Limits())
+    assert [one.path for one in stream] == ["a/train/a/1.png", "more/x/1.png"]
