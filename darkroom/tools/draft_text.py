@@ -3,10 +3,10 @@
 import shutil
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import groupby
 
 from darkroom.base.errors import printable
 from darkroom.base.words import counted
+from darkroom.config.catalogue import SUBSETS
 from darkroom.tools.entry_draft import Draft, Question, Sample
 
 NARROWEST, WIDEST = 60, 120  # columns of a line
@@ -24,14 +24,15 @@ def width() -> int:
 
 def understood(draft: Draft) -> Iterator[str]:
     """The table of what was understood, then the classes with samples, then what will not be used."""
-    yield "understood:"
+    yield "understood so far, with the first answer to what is open:" if draft.questions else "understood:"
     rows = [(one.key, one.value, one.because) for one in draft.evidence]
     yield from columns([("key", "value", "because"), *rows], at_most=(14, 30))
     labels = {one.label for one in draft.samples if one.subset != "unlabeled"}
     yield ""
     yield f"{counted(draft.pictures, 'picture')}, {counted(len(labels), 'class', 'classes')}:"
-    for subset, samples in groupby(draft.samples, key=lambda one: one.subset):
-        yield from _classes(subset, list(samples))
+    for subset in SUBSETS:
+        if samples := [one for one in draft.samples if one.subset == subset]:
+            yield from _classes(subset, samples)
     if draft.unused:
         yield ""
         yield "not used:"

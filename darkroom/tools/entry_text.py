@@ -14,11 +14,13 @@ from ruamel.yaml import YAML
 
 from darkroom.base.errors import UserError, printable
 
-WIDTH = 110  # columns of a line with its comment
-COMMENT = 72  # characters of a comment
+WIDTH = 110  # columns of a line
+WITH_COMMENT = 80  # columns of a line with a comment
+COMMENT = 74  # characters of a comment
 LONGEST_KEY = 1000  # characters; YAML reads a key of more than 1,024 only after a question mark
-# Words that YAML 1.1, which other tools still read, takes for true and false.
-TRUE_OR_FALSE = ("y", "n", "yes", "no", "on", "off")
+PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_./*-]*( [A-Za-z0-9_./*-]+)*")
+# Words that YAML 1.1, which other tools still read, takes for true and false, and those of YAML 1.2.
+VALUES = ("y", "n", "yes", "no", "on", "off", "true", "false", "null")
 
 
 def text(name: str, entry: Mapping[str, Any], comments: Mapping[str, str]) -> str:
@@ -27,15 +29,18 @@ def text(name: str, entry: Mapping[str, Any], comments: Mapping[str, str]) -> st
     A comment stands at the end of its line, else above it, and those at the ends of lines begin in one column. Raises
     UserError if a value holds half of a character, which no file can hold.
     """
-    blocks = [(key, _item(key, value, "  ")) for key, value in entry.items()]
-    beside = {key for key, lines in blocks if comments.get(key) and len(lines) == 1 and len(lines[0]) < WIDTH - COMMENT}
-    column = max((len(lines[0]) for key, lines in blocks if key in beside), default=0) + 2
+    blocks = {key: _item(key, value, "  ") for key, value in entry.items()}
+    short = {key: _comment(comments.get(key, "")) for key in blocks}
+    lengths = {key: len(lines[0]) + 2 for key, lines in blocks.items() if short[key] and len(lines) == 1}
+    lengths = {key: length for key, length in lengths.items() if length + len(short[key]) <= WITH_COMMENT}
+    column = max(lengths.values(), default=0)
     written = [f"{scalar(name)}:"]
-    for key, lines in blocks:
-        comment = _comment(comments.get(key, ""))
-        if comment and key not in beside:
-            written.append(f"  {comment}")
-        written += [f"{lines[0]:{column}}{comment}"] if key in beside else lines
+    for key, lines in blocks.items():
+        comment = short[key]
+        if key in lengths and column + len(comment) <= WITH_COMMENT:
+            written.append(f"{lines[0]:{column}}{comment}")
+        else:
+            written += [f"  {comment}"] * bool(comment) + lines
     return "\n".join(written) + "\n"
 
 
@@ -80,6 +85,10 @@ def scalar(value: object) -> str:
 
 @lru_cache(2**14)
 def _word(value: str) -> str:
+    if PLAIN.fullmatch(value) and value.lower() not in VALUES:
+        return value  # as most are: no reader need be asked, which takes milliseconds
+    if re.fullmatch("[0-9]+", value):
+        return f'"{value}"'
     if not re.search("[\ud800-\udfff]", value):
         for form in _forms(value):
             if _reads_back(form, value):
@@ -92,7 +101,7 @@ def _forms(value: str) -> list[str]:
     escaped = '"' + "".join(one if one.isprintable() and one not in '"\\' else _escape(one) for one in value) + '"'
     if not value.isprintable():
         return [escaped]
-    plain = [] if value.lower() in TRUE_OR_FALSE else [value]
+    plain = [] if value.lower() in VALUES else [value]
     return [*plain, *([] if re.search(r'["\\]', value) else [f'"{value}"']), f"'{value.replace(chr(39), 2 * chr(39))}'"]
 
 

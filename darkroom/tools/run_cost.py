@@ -1,6 +1,6 @@
 """What a run on a new entry will about cost: the room for its pixels, and the minutes on this machine's processor.
 
-Two rules, both of which measure this machine for a tenth of a second:
+Two rules, both of which measure this machine for some tenths of a second:
 - to decode: the megapixels of all pictures, at the speed at which one JPEG of a megapixel is decoded on one core;
 - to train: six operations for each multiplication of `model.name: cnn` (two forward, four backward), for each training
   image and epoch, at a quarter of the speed of numpy's matrix product. A step took between a seventh and a half of
@@ -27,7 +27,7 @@ SHARE_OF_PRODUCT = 0.25
 OPERATIONS = 6  # of a training step, for each multiplication
 PER_PICTURE = 5e-5  # seconds, to find a picture in its archive and hash it
 SIDE = 768  # of the matrices
-TRIES = 3
+TRIES = 7
 
 
 def cost(draft: Draft, name: str, entry: Entry) -> list[str]:

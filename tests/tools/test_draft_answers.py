@@ -97,14 +97,14 @@ def test_what_stays_open_is_shown_with_the_options_that_decide(capsys):
         "--choose label=type, or at a terminal without --yes to be asked"
     )
     shown = capsys.readouterr().out
-    assert shown.startswith("understood:")
+    assert shown.startswith("understood so far, with the first answer to what is open:\n")
     assert "  2  type  take type" in shown
 
 
 def test_a_person_answers_with_a_number_or_a_word(typed, capsys):
     typed("7", "", "0", "²", "driver", "2", "dx")
     assert answered(asking(GROUP, LABEL), {}, ask).entry["classes"] == {"group": "none", "label": "dx"}
-    assert capsys.readouterr().out.count("understood:") == 1
+    assert capsys.readouterr().out.count("understood so far") == 1
 
 
 def test_a_person_is_asked_only_what_choose_leaves_open(typed):

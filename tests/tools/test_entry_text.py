@@ -81,7 +81,7 @@ def test_an_entry_looks_as_a_person_would_have_written_it():
         "  train: [part_1/*, part_2/*]  # 2 folders of pictures\n"
         "  channels: 3                  # colour in 9 of 10\n"
         "  image_size: 224\n"
-        f"  # {(chr(92) + 'n').join(['a table'] * 20)[:71]}…\n"
+        f"  # {(chr(92) + 'n').join(['a table'] * 20)[:73]}…\n"
         "  labels: {file: meta.csv, image: image_id, label: dx}\n"
         "  recipe:\n"
         "    split.stable: true\n"
