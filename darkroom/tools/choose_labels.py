@@ -66,7 +66,7 @@ def for_others(part: Part, training: Source, tables: Sequence[NamingTable]) -> S
     columns = [one for one in by_tables(part, tables)[0] if _known(one, classes)]
     columns.sort(key=lambda one: (training.table is None or one.column != training.column, not says_label(one)))
     folders = of_known_classes(part, classes)
-    forms = by_names(part, training.form) if training.kind == "names" else by_names(part)
+    forms = by_names(part, training.form) if training.kind == "names" else by_names(part, known=classes)
     forms = [one for one in forms if _known(one, classes)]
     if training.kind == "table":
         return next(iter(columns), None) or folders

@@ -1,6 +1,6 @@
 """What may label the pictures of one subset: a level of their folders, a column of a table, a part of their names."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -87,10 +87,10 @@ def of_known_classes(part: Part, classes: set[str]) -> Source | None:
     return None
 
 
-def by_names(part: Part, form: str | None = None) -> list[Source]:
-    """The parts of the names of files that may be the class."""
+def by_names(part: Part, form: str | None = None, known: Collection[str] | None = None) -> list[Source]:
+    """The parts of the names of files that may be the class, or, where classes are `known`, are one of them."""
     names = [path.rpartition("/")[2] for path in part.paths]
-    forms = name_patterns.label_forms(names) if form is None else [name_patterns.apply(form, names)]
+    forms = name_patterns.label_forms(names, known) if form is None else [name_patterns.apply(form, names)]
     return [_of_form(number, one) for number, one in enumerate(forms, 1)]
 
 
@@ -140,6 +140,7 @@ def _of_columns(table: NamingTable, rows: list[int], refused: list[str]) -> Iter
         except UserError as error:
             if len(flags) > 2:
                 refused.append(str(error))
+                split |= {"flags"}
     for column in table.columns:
         if column.kind in split or column.says_group or (column in flags and "flags" in split):
             if column.kind == "unique" and (part := _first_word(table, column, rows)):

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
@@ -29,8 +29,11 @@ class NameForm:
         return Counter(value for value in self.values if value is not None)
 
 
-def label_forms(names: Sequence[str]) -> list[NameForm]:
-    """The forms in which a part of the names may be a class; the same classes are given once, by the first form."""
+def label_forms(names: Sequence[str], known: Collection[str] | None = None) -> list[NameForm]:
+    """The forms in which a part of the names may be a class; the same classes are given once, by the first form.
+
+    Where classes are `known`, only forms that give these, of however few pictures.
+    """
     ending = _ending(names)
     forms = [
         f"{{label}}_{{x:\\d+}}{ending}", f"{{label}}-{{x:\\d+}}{ending}", f"{{label}} {{x:\\d+}}{ending}",
@@ -43,7 +46,8 @@ def label_forms(names: Sequence[str]) -> list[NameForm]:
     found: list[NameForm] = []
     for form in forms:
         one = apply(form, names)
-        if _may_be_classes(one) and not any(_same(one.values, other.values) for other in found):
+        fits = _may_be_classes(one) if known is None else {*one.values} <= {*known}
+        if fits and not any(_same(one.values, other.values) for other in found):
             found.append(one)
     return [_short(one, names) for one in found]
 
