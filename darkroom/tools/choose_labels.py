@@ -66,7 +66,7 @@ def for_others(part: Part, training: Source, tables: Sequence[NamingTable]) -> S
     columns = [one for one in by_tables(part, tables)[0] if _known(one, classes)]
     columns.sort(key=lambda one: (training.table is None or one.column != training.column, not says_label(one)))
     folders = of_known_classes(part, classes)
-    forms = by_names(part, training.form) if training.kind == "names" else by_names(part)
+    forms = by_names(part, training.form) if training.kind == "names" else by_names(part, known=classes)
     forms = [one for one in forms if _known(one, classes)]
     if training.kind == "table":
         return next(iter(columns), None) or folders
@@ -97,11 +97,10 @@ def _level(part: Part, folders: Sequence[Source], asking: Asking) -> Source:
     options = [(one.word, f"{one.text}, level {(one.level or 0) + 1} of the folders, is the class") for one in folders]
     sources = list(folders)
     inner, outer = folders[-1], folders[-2]
-    assert inner.level is not None and outer.level is not None
     names = [Level(one.level, tuple(one.classes)) for one in (outer, inner) if one.level is not None]
     if folder_levels.crossed(part.folders, *names):
         what = "below several folders of the other"
-        groups = tuple(folder_levels.part(path.rpartition("/")[0], outer.level) for path in part.paths)
+        groups = tuple(folder_levels.part(path.rpartition("/")[0], names[0].place) for path in part.paths)
         grouped = Source(
             "folders", f"{inner.word}_grouped", inner.text, inner.labels, inner.level, outer.level, groups=groups
         )

@@ -102,7 +102,10 @@ def _labels(settings: Any, survey: Survey) -> Labels:
     if label is not None and not isinstance(label, str | int | list):
         label = Part(label.column, column_form(label.form))
     splits = None if settings.splits is None else {key: list(map(str, own)) for key, own in settings.splits.items()}
-    return Labels(table, Columns(settings.image, label, settings.group, settings.split, splits))
+    columns = Columns(settings.image, label, settings.group, settings.split, splits)
+    if table.numbered:  # the vector says one thing alone, which the pipeline finds by itself
+        columns = guess_columns(table, [], columns)
+    return Labels(table, columns)
 
 
 def _list(file: str, survey: Survey, entry: Entry) -> Labels:

@@ -10,13 +10,14 @@ from darkroom.base.errors import UserError
 from darkroom.base.words import counted, listed
 from darkroom.config.catalogue import SUBSETS, Subset
 from darkroom.intake.archive import Limits
-from darkroom.tools import choose_labels, folder_levels, picture_facts, subset_parts
+from darkroom.tools import choose_labels, folder_levels, name_patterns, picture_facts, subset_parts
 from darkroom.tools.asking import Asking
 from darkroom.tools.draft_check import Tried, tried
 from darkroom.tools.entry_draft import Choice, Draft, Evidence, Question
 from darkroom.tools.group_columns import group_columns, nested
-from darkroom.tools.label_sources import Source
+from darkroom.tools.label_sources import Part, Source, by_folders, by_tables
 from darkroom.tools.label_tables import SAMPLE, NamingTable, naming_tables
+from darkroom.tools.picture_copies import find_copies
 from darkroom.tools.picture_masks import NO_MASK, find_masks
 from darkroom.tools.subset_parts import Division
 from darkroom.tools.survey_archive import Survey, survey
@@ -29,7 +30,7 @@ SMALLEST = 3  # pictures of a class, which a split into three needs
 def draft(archive: Path, chosen: dict[str, str], limits: Limits) -> Draft:
     """Draft an entry for an archive, or a folder. `chosen` are answers by the name of their question.
 
-    Raises UserError where the archive is damaged, where no classifier can learn from it, and for an answer that is none.
+    Raises UserError where the archive is damaged, where no classifier can learn from it, and for a wrong answer.
     """
     seen = survey(archive, limits)
     asking = Asking(chosen)
@@ -54,6 +55,7 @@ class _Maker:
         self.evidence: list[Evidence] = []
         self.unused: list[tuple[str, str]] = []
         self.settings: dict[str, dict[str, Any]] = {}  # of tables, by file
+        self.group_forms: list[str] = []  # of names
 
     def draft(self) -> Draft:
         """The draft, its questions left out."""
@@ -67,6 +69,7 @@ class _Maker:
         paths = [path for part in division.parts.values() for path in part.paths]
         tables, others = naming_tables(seen.tables, paths)
         subset_parts.by_tables(division, seen.pictures, wanted, tables)
+        self._join_if_one_class(division, wanted, tables)
         # 3. What labels each.
         sources = self._sources(division, tables)
         self._groups(division, tables, sources)
@@ -93,7 +96,11 @@ class _Maker:
         for place, count in sorted(masks.among.items()):
             self.unused.append((pictures.folders[place], f"{counted(count, 'mask')} beside their pictures"))
         self.last = NO_MASK if masks.among else "*"
-        return [place for place in range(len(pictures.folders)) if place not in masks.folders]
+        wanted = [place for place in range(len(pictures.folders)) if place not in masks.folders]
+        copies = find_copies(self.seen, wanted, self.asking)
+        for place, why in sorted(copies.folders.items()):
+            self.unused.append((pictures.folders[place], f"{counted(int(pictures.counts[place]), 'picture')}: {why}"))
+        return [place for place in wanted if place not in copies.folders]
 
     def _sources(self, division: Division, tables: list[NamingTable]) -> dict[Subset, Source]:
         training = choose_labels.for_training(division.parts["train"], tables, self.asking)
@@ -112,10 +119,28 @@ class _Maker:
             )
         return sources
 
+    def _join_if_one_class(self, division: Division, wanted: list[int], tables: list[NamingTable]) -> None:
+        """Ask to take all subsets together where the folders of training are one class, and those of test are more."""
+        training = division.parts["train"]
+        if len(division.parts) < 2 or division.lists or by_folders(training) or by_tables(training, tables)[0]:
+            return
+        own = {folder for part in division.parts.values() if part.subset != "unlabeled" for folder in part.folders}
+        whole = subset_parts.part_of(
+            self.seen.pictures, "train", [place for place in wanted if self.seen.pictures.folders[place] in own]
+        )
+        levels = by_folders(whole)
+        if len(levels) != 1 or name_patterns.label_forms([path.rpartition("/")[2] for path in training.paths]):
+            return
+        text = f"the pictures in {training.where} are of one class, and those of the other subsets of {levels[0].text}"
+        self.asking.pick("test", text, [("together", "take all subsets together, and divide them anew")])
+        rest = {"unlabeled": division.parts["unlabeled"]} if "unlabeled" in division.parts else {}
+        division.parts = {"train": whole, **rest}  # type: ignore[dict-item]
+
     def _groups(self, division: Division, tables: list[NamingTable], sources: dict[Subset, Source]) -> None:
         part, training = division.parts["train"], sources["train"]
         found = group_columns(part, tables, training)
         if not found:
+            self._groups_in_names(part, training)
             return
         place = 0
         if not nested(found):
@@ -129,6 +154,25 @@ class _Maker:
             for one in group_columns(own, tables, sources[subset]) if own and subset in sources else ():
                 if one.key == chosen.key:
                     self._table(one.table)["group"] = one.key
+
+    def _groups_in_names(self, part: Part, training: Source) -> None:
+        """Prefixes that repeat may be patients: asked, never taken by themselves."""
+        if training.kind == "names" or training.group_level is not None or self.last != "*":
+            return
+        by_label: dict[str, list[str]] = {}
+        for path, label in zip(part.paths, training.labels, strict=True):
+            if label is not None:
+                by_label.setdefault(label, []).append(path.rpartition("/")[2])
+        forms, examples = name_patterns.group_forms(by_label)
+        if not forms:
+            return
+        text = f"several pictures begin alike ({listed(examples)}): do they show the same person or thing?"
+        options = [
+            ("none", "no: each picture stands for itself"),
+            ("prefix", f"yes: pictures that begin alike are a group, which no split tears apart ({listed(forms)})"),
+        ]
+        if self.asking.pick("group", text, options):
+            self.group_forms = forms
 
     def _table(self, table: NamingTable) -> dict[str, Any]:
         own = self.settings.setdefault(table.file, {"file": table.file})
@@ -157,6 +201,12 @@ class _Maker:
             label = source.level if source is not None and source.kind == "folders" else None
             group = source.group_level if source is not None else None
             found = folder_levels.patterns(part.folders, unwanted, label, group, last, plain_folders=not in_tables)
+            if self.group_forms and as_subset != "unlabeled":
+                found = [
+                    one
+                    for form in [*self.group_forms, last]
+                    for one in folder_levels.patterns(part.folders, unwanted, label, group, form, plain_folders=False)
+                ]
             reached.setdefault(as_subset, []).extend([*found, *division.lists.get(subset, [])])
         for subset in SUBSETS:
             if found := list(dict.fromkeys(reached.get(subset, []))):
@@ -199,21 +249,9 @@ class _Maker:
             )
 
     def _check(self, found: Tried) -> None:
-        train = {label: count for (subset, label), count in found.counts.items() if subset == "train"}
+        train = {label for subset, label in found.counts if subset == "train"}
         if len(train) < 2:
-            others = sorted(set(found.classes) - set(train))
-            if (
-                others
-                and self.asking.pick(
-                    "test",
-                    f"train holds one class ({listed(train)}), and {listed(others)} stand in other subsets alone",
-                    [("together", "take train, val and test together")],
-                )
-                == 0
-            ):
-                pass
-            elif not others:
-                raise UserError(f"the pictures to learn from are of one class ({listed(train)}), and two are needed")
+            raise UserError(f"the pictures to learn from are of one class ({listed(train)}), and two are needed")
         small = sorted(label for label, count in found.classes.items() if count < SMALLEST)
         if small:
             options = [

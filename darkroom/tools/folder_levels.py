@@ -7,8 +7,9 @@ from itertools import takewhile
 
 from darkroom.config.patterns import Pattern
 from darkroom.intake.class_warnings import MAKERS_FOLDERS
-from darkroom.tools.subset_folders import subset_in
+from darkroom.tools.subset_folders import subset_in, words
 
+PARTS = {"part", "parts", "batch", "fold", "chunk", "images", "volume", "archive", "split", "disk", "block", "section"}
 LISTED = 30  # folders that are named one by one
 STRAY = 0.02  # of the pictures may lie at another depth than the others
 
@@ -33,7 +34,7 @@ def levels(folders: Sequence[str], counts: Sequence[int]) -> list[Level]:
     for place in range(deep):
         values = [path[place] for path in paths]
         names = tuple(sorted(set(values)))
-        if len(names) < 2 or sum(_is_makers(name) for name in names) > len(names) / 2:
+        if len(names) < 2 or sum(map(_is_makers, names)) > len(names) / 2 or are_parts(names):
             continue
         if found and _same(found[-1][1], values):
             found.pop()
@@ -184,6 +185,12 @@ def _depth(folder: str) -> int:
 def _is_makers(name: str) -> bool:
     subset, rest = subset_in(name)
     return MAKERS_FOLDERS.fullmatch(name.strip()) is not None or (subset is not None and not rest)
+
+
+def are_parts(names: Collection[str]) -> bool:
+    """Whether names differ in their numbers alone and say that they are parts: images_part_1, images_part_2."""
+    bare = {tuple(word for word in words(name) if not word.isdigit()) for name in names}
+    return len(bare) == 1 and bool(PARTS.intersection(*bare))
 
 
 def _same(one: Sequence[str], other: Sequence[str]) -> bool:

@@ -1,6 +1,6 @@
 """What may label the pictures of one subset: a level of their folders, a column of a table, a part of their names."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -14,6 +14,7 @@ from darkroom.intake.table_columns import Key
 from darkroom.tools import folder_levels, name_patterns
 from darkroom.tools.folder_levels import Level
 from darkroom.tools.label_tables import Column, NamingTable, counts, same
+from darkroom.tools.subset_folders import subsets_of
 
 NEARLY_ALL = 0.9  # of the pictures of a subset have a row, or a label that is known
 FIRST_WORD = "{label} *"
@@ -28,9 +29,11 @@ class Part:
     counts: tuple[int, ...]
     paths: tuple[str, ...]
 
+    total: int = 0  # where lists name some of the pictures in the folders; else all of them belong to it
+
     @property
     def pictures(self) -> int:
-        return sum(self.counts)
+        return self.total or sum(self.counts)
 
     @property
     def where(self) -> str:
@@ -84,10 +87,10 @@ def of_known_classes(part: Part, classes: set[str]) -> Source | None:
     return None
 
 
-def by_names(part: Part, form: str | None = None) -> list[Source]:
-    """The parts of the names of files that may be the class."""
+def by_names(part: Part, form: str | None = None, known: Collection[str] | None = None) -> list[Source]:
+    """The parts of the names of files that may be the class, or, where classes are `known`, are one of them."""
     names = [path.rpartition("/")[2] for path in part.paths]
-    forms = name_patterns.label_forms(names) if form is None else [name_patterns.apply(form, names)]
+    forms = name_patterns.label_forms(names, known) if form is None else [name_patterns.apply(form, names)]
     return [_of_form(number, one) for number, one in enumerate(forms, 1)]
 
 
@@ -101,6 +104,9 @@ def rows_of(part: Part, table: NamingTable) -> list[int] | None:
     """The row of each picture of a part; None where the table does not speak for it."""
     if table.is_sample or (table.subset is not None and table.subset != part.subset):
         return None
+    beside = table.table.path.rpartition("/")[0]
+    if subsets_of([beside])[0] is not None and not any(f"{one}/".startswith(f"{beside}/") for one in part.folders):
+        return None  # it lies in the folder of another subset
     rows = table.rows(part.paths)
     named = sum(row >= 0 for row in rows)
     return rows if 2 * named > len(rows) or (named and named >= NEARLY_ALL * len(table.table)) else None
@@ -134,11 +140,14 @@ def _of_columns(table: NamingTable, rows: list[int], refused: list[str]) -> Iter
         except UserError as error:
             if len(flags) > 2:
                 refused.append(str(error))
+                split |= {"flags"}
     for column in table.columns:
         if column.kind in split or column.says_group or (column in flags and "flags" in split):
             if column.kind == "unique" and (part := _first_word(table, column, rows)):
                 yield part
             continue
+        if column.kind == "words" and (part := _first_word(table, column, rows)):
+            yield part
         if column.says_other and not column.says_label:
             continue
         values = table.values(column.key)

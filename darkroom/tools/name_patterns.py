@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
@@ -29,8 +29,11 @@ class NameForm:
         return Counter(value for value in self.values if value is not None)
 
 
-def label_forms(names: Sequence[str]) -> list[NameForm]:
-    """The forms in which a part of the names may be a class; the same classes are given once, by the first form."""
+def label_forms(names: Sequence[str], known: Collection[str] | None = None) -> list[NameForm]:
+    """The forms in which a part of the names may be a class; the same classes are given once, by the first form.
+
+    Where classes are `known`, only forms that give these, of however few pictures.
+    """
     ending = _ending(names)
     forms = [
         f"{{label}}_{{x:\\d+}}{ending}", f"{{label}}-{{x:\\d+}}{ending}", f"{{label}} {{x:\\d+}}{ending}",
@@ -43,7 +46,8 @@ def label_forms(names: Sequence[str]) -> list[NameForm]:
     found: list[NameForm] = []
     for form in forms:
         one = apply(form, names)
-        if _may_be_classes(one) and not any(_same(one.values, other.values) for other in found):
+        fits = _may_be_classes(one) if known is None else {*one.values} <= {*known}
+        if fits and not any(_same(one.values, other.values) for other in found):
             found.append(one)
     return [_short(one, names) for one in found]
 
@@ -92,40 +96,40 @@ def _may_be_classes(one: NameForm) -> bool:
     return not all(subset is not None and not rest for subset, rest in subsets)
 
 
-def group_form(names_by_label: Iterable[tuple[str, Sequence[str]]]) -> str | None:
-    """A form whose {group} repeats within the classes as patients do; None where no prefix does plausibly."""
-    rows = [(label, name) for label, names in names_by_label for name in names]
-    names = [name for _, name in rows]
-    labels = {re.sub(r"[\W_]+", "", label.lower()) for label, _ in rows}
+def group_forms(names_by_label: Mapping[str, Sequence[str]]) -> tuple[list[str], list[str]]:
+    """Forms whose {group} repeats within the classes as patients do, and examples; none where none does plausibly."""
+    bare = {re.sub(r"[\W_]+", "", label.lower()) for label in names_by_label}
+    forms: dict[str, list[str]] = {}
+    grouped = 0
+    for names in names_by_label.values():
+        found = next((one for one in (apply(form, names) for form in _group_forms(names)) if _groups(one, bare)), None)
+        if found:
+            grouped += found.counts.total()
+            forms.setdefault(found.form, [name for name, _ in found.counts.most_common(2)])
+    if 2 * grouped < sum(map(len, names_by_label.values())) or len(forms) > 4:
+        return [], []
+    return list(forms), [name for examples in forms.values() for name in examples]
+
+
+def _group_forms(names: Sequence[str]) -> list[str]:
+    """A prefix that ends at the first separator of its kind, or at the last."""
     ending = _ending(names)
-    for form in (f"{{group}}_*{ending}", f"{{group}}-*{ending}", f"{{group}}.*{ending}", f"{{group}} *{ending}"):
-        for shape in _first_and_last(form):
-            one = apply(shape, names)
-            if _may_be_groups(one, labels):
-                return shape
-    return None
+    forms = []
+    for separator, inside in (("_", "_"), ("-", "\\-"), (".", "."), (" ", " ")):
+        forms += [f"{{group:[^{inside}]+}}{separator}*{ending}", f"{{group}}{separator}*{ending}"]
+    return forms
 
 
-def _first_and_last(form: str) -> list[str]:
-    separator = form[len("{group}")]
-    return [form.replace("{group}", "{group:[^" + ("\\-" if separator == "-" else separator) + "]+}", 1), form]
-
-
-def _may_be_groups(one: NameForm, labels: set[str]) -> bool:
+def _groups(one: NameForm, labels: set[str]) -> bool:
     """Whether values repeat, are many, hold digits as numbers of patients do, and are no classes."""
     counts = one.counts
-    if counts.total() < 0.4 * len(one.values) or len(counts) < 4:
+    if counts.total() < COMMON * len(one.values) or len(counts) < 3:
         return False
     repeated = sum(count for count in counts.values() if count > 1)
     numbered = sum(any(letter.isdigit() for letter in name) for name in counts)
     known = sum(re.sub(r"[\W_]+", "", name.lower()) in labels for name in counts)
-    return (
-        repeated >= 0.5 * counts.total()
-        and numbered >= 0.9 * len(counts)
-        and not known
-        and max(counts.values()) <= 0.2 * counts.total()
-        and counts.total() >= 1.5 * len(counts)
-    )
+    many = max(counts.values()) <= max(4, 0.2 * counts.total()) and counts.total() >= 1.5 * len(counts)
+    return many and repeated >= 0.5 * counts.total() and numbered >= 0.9 * len(counts) and not known
 
 
 def _ending(names: Sequence[str]) -> str:

@@ -51,7 +51,8 @@ def facts(survey: Survey, paths: Iterable[str], max_pixels: int = 50_000_000) ->
     if not widths:
         raise UserError(f"none of the pictures that were looked at can be read: {problem or 'the archive lacks them'}")
     width, height = np.array(widths), np.array(heights)
-    evidence, keys = [], {}
+    evidence: list[Evidence] = []
+    keys: dict[str, Any] = {}
     count = len(widths)
     keys["channels"] = 3 if colour else 1
     told = (

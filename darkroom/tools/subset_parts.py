@@ -1,7 +1,7 @@
 """Divides the pictures of an archive into the makers' subsets: by folders, by lists of names, by a column."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from darkroom.base.words import counted, listed
 from darkroom.config.catalogue import SUBSETS, Subset
@@ -32,8 +32,8 @@ def by_names_of_folders(pictures: Names, folders: Sequence[int], asking: Asking)
     """The parts by the usual names of folders; all pictures are `train` where there are none."""
     told = subsets_of([pictures.folders[place] for place in folders])
     found: dict[Subset | None, list[int]] = {}
-    for place, subset in zip(folders, told, strict=True):
-        found.setdefault(subset and subset[0], []).append(place)
+    for place, said in zip(folders, told, strict=True):
+        found.setdefault(said[0] if said else None, []).append(place)
     outside = found.pop(None, [])
     division = Division({})
     if "train" not in found:
@@ -58,7 +58,9 @@ def part_of(pictures: Names, subset: Subset, folders: Sequence[int], paths: Iter
     counts = [int(pictures.counts[place]) for place in folders]
     if paths is not None:
         chosen = list(paths)
-        return Part(subset, tuple(pictures.folders[place] for place in folders), (len(chosen),), tuple(chosen))
+        return Part(
+            subset, tuple(pictures.folders[place] for place in folders), tuple(counts), tuple(chosen), len(chosen)
+        )
     step = max(1, -(-sum(counts) // PATHS))
     sample: list[str] = []
     for place in folders:
@@ -100,7 +102,8 @@ def _by_column(division: Division, whole: Part, tables: Sequence[NamingTable]) -
             settings["splits"] = {subset: list(own) for subset, own in meaning.items()}
         division.split = (table, settings)
         division.parts = {
-            subset: Part(subset, whole.folders, (len(paths),), tuple(paths)) for subset, paths in by_subset.items()
+            subset: replace(whole, subset=subset, paths=tuple(paths), total=len(paths))
+            for subset, paths in by_subset.items()
         }
         words = ", ".join(f"{subset}: {listed(own)}" for subset, own in meaning.items())
         division.evidence.append(Evidence("split", f"column {key}", f"{table.file} names the subsets ({words})"))
@@ -147,10 +150,10 @@ def _by_lists(
     if "train" not in named:
         named["train"] = rest
     for subset in SUBSETS:
-        if paths := named.get(subset):
-            division.parts[subset] = part_of(pictures, subset, folders, paths)
+        if own_paths := named.get(subset):
+            division.parts[subset] = part_of(pictures, subset, folders, own_paths)
             if subset in division.lists:
-                told = f"its name says it, and it names {counted(len(paths), 'picture')}"
+                told = f"its name says it, and it names {counted(len(own_paths), 'picture')}"
                 division.evidence.append(Evidence(subset, division.lists[subset][0], told))
 
 
