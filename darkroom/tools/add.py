@@ -1,9 +1,10 @@
 """`darkroom add SOURCE`: looks into an archive, says what it understood, asks what is open, and writes the entry."""
 
 import re
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
+from tempfile import TemporaryDirectory
 from urllib.parse import unquote, urlsplit
 
 from darkroom.base.console import done
@@ -15,7 +16,8 @@ from darkroom.config.entry_name import check_name, possible_name
 from darkroom.config.params import Extract
 from darkroom.config.source_text import source_of
 from darkroom.config.yaml_files import check, read_yaml
-from darkroom.intake.archive import ENDINGS, Limits
+from darkroom.intake import path_source
+from darkroom.intake.archive import ENDINGS, Limits, is_archive
 from darkroom.intake.fetching import keep
 from darkroom.tools import catalogue_file, draft_answers, entry_text
 from darkroom.tools.draft_answers import Ask
@@ -47,7 +49,8 @@ def run(text: str, folder: Path, name: str | None, answers: Mapping[str, str], a
     if called in known and not _is_from(known[called], key, place):
         raise UserError(f"{DATASETS} has an entry {called} of another source: choose another name with --name")
     # 2. What its archive holds.
-    found = draft_answers.answered(_drafting(_archive(key, place)), answers, ask)
+    with _archive(key, place) as archive:
+        found = draft_answers.answered(_drafting(archive), answers, ask)
     title = printable(re.sub("[-_ ]+", " ", _own_name(place))).strip()
     recipe = RECIPE | found.entry.get("recipe", {})
     entry = {key: place} | ({"title": title} if title not in ("", called) else {}) | found.entry | {"recipe": recipe}
@@ -108,14 +111,23 @@ def _is_from(entry: object, key: str, place: str) -> bool:
     return bool(known == place)
 
 
-def _archive(key: str, place: str) -> Path:
-    """The archive or folder itself where it lies on this machine, else the one that is brought here."""
+@contextmanager
+def _archive(key: str, place: str) -> Iterator[Path]:
+    """The archive or folder: itself where it lies on this machine, else the one that is brought here.
+
+    A file that is no archive, but holds pictures, is looked into as the archive that the stage fetch makes of it.
+    """
     if key != "path":
-        return keep(EntrySource(source=key, place=place, sha256=None))
+        yield keep(EntrySource(source=key, place=place, sha256=None))
+        return
     path = Path(place)
     if RAW.resolve() in (path.resolve(), *path.resolve().parents):
         raise UserError(f"{path} lies in {RAW}, which DVC empties before the stage fetch: keep archives elsewhere")
-    return path
+    if path.is_dir() or is_archive(path.name):
+        yield path
+        return
+    with TemporaryDirectory() as folder:
+        yield path_source.from_path(path, Path(folder))
 
 
 def _drafting(archive: Path) -> Callable[[Mapping[str, str]], Draft]:

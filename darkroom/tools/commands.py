@@ -63,7 +63,6 @@ def enter_project(options: argparse.Namespace) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="darkroom", description="Commands beside the pipeline.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-
     _add_command(commands)
 
     command = commands.add_parser("predict", help="classify pictures with the trained model")
@@ -120,7 +119,6 @@ def _parser() -> argparse.ArgumentParser:
     command = commands.add_parser("ui", help="serve MLflow's pages on this machine")
     command.add_argument("--port", type=_positive, default=5000, help="port of this machine to listen on (5000)")
     command.set_defaults(run=ui)
-
     return parser
 
 

@@ -1,5 +1,6 @@
 import errno
 import sys
+from zipfile import ZipFile
 
 import pytest
 
@@ -205,6 +206,21 @@ def test_a_download_is_looked_into_where_it_is_kept_for_the_stage_fetch(project,
         "@127.0.0.1" + server.url.removeprefix("http://127.0.0.1") + "/cats.zip"
     )
     assert "secret" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", ["a.txt", "a", "a.jpg", "a.pdf"])
+def test_what_is_no_archive_is_one_sentence(name, archive, project):
+    archive.rename(project.folder / name)
+    assert "is no archive: allowed are .zip" in refused(name)
+
+
+def test_a_file_of_pictures_is_looked_into_as_the_archive_that_fetch_makes_of_it(archive, project, monkeypatch):
+    seen = []
+    monkeypatch.setattr(add, "_drafting", lambda archive: seen.extend(ZipFile(archive).namelist()) or asking(GROUP))
+    (project.folder / "train.csv").write_text("label,pixel0\n")
+    run("train.csv")
+    assert seen == ["train.csv"]
+    assert entry("train", project)["path"] == str(project.folder / "train.csv")
 
 
 def test_a_broken_catalogue_is_said_before_anything_is_read(archive, project, monkeypatch):
