@@ -36,7 +36,7 @@ def understood(draft: Draft) -> Iterator[str]:
     if draft.unused:
         yield ""
         yield "not used:"
-        yield from columns(draft.unused[:UNUSED_SHOWN], at_most=(30,))
+        yield from columns(draft.unused[:UNUSED_SHOWN], at_most=(40,))
         if more := draft.unused[UNUSED_SHOWN:]:
             yield f"  and {len(more):,} more"
 
@@ -49,8 +49,7 @@ def _classes(subset: str, samples: Sequence[Sample]) -> Iterator[str]:
     ordered = sorted(samples, key=lambda one: -one.count) if len(samples) > CLASSES_SHOWN else samples
     sizes = ""
     if len(samples) > CLASSES_SHOWN:
-        biggest, smallest = ordered[0], ordered[-1]
-        sizes = f", from {smallest.count:,} to {biggest.count:,} each"
+        sizes = f", {_from_to(ordered[-1].count, ordered[0].count)} each"
     yield from _wrapped(f"{subset}: {counted(pictures, 'picture')}{classes}{sizes}", "  ", width())
     if len(samples) <= CLASSES_SHOWN:
         yield from _samples(ordered)
@@ -59,6 +58,10 @@ def _classes(subset: str, samples: Sequence[Sample]) -> Iterator[str]:
     yield from lines[:-SMALLEST_SHOWN]
     yield f"    … {counted(len(samples) - CLASSES_SHOWN, 'class', 'classes')} between them …"
     yield from lines[-SMALLEST_SHOWN:]
+
+
+def _from_to(least: int, most: int) -> str:
+    return f"{least:,}" if least == most else f"from {least:,} to {most:,}"
 
 
 def _samples(samples: Sequence[Sample]) -> Iterator[str]:

@@ -45,7 +45,10 @@ def text(name: str, entry: Mapping[str, Any], comments: Mapping[str, str]) -> st
 
 
 def _comment(words: str) -> str:
-    plain = printable(words)
+    """A comment of the first clause of what is said, for the table of `darkroom add` says it all."""
+    plain = printable(words).partition("; ")[0]
+    if len(plain) > COMMENT:
+        plain = plain.partition(": ")[0]
     return "" if not plain else f"# {plain if len(plain) <= COMMENT else plain[: COMMENT - 1].rstrip() + '…'}"
 
 

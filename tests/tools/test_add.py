@@ -306,3 +306,36 @@ def test_words_of_the_archive_come_back_from_the_catalogue(archive, project, mon
     monkeypatch.setattr(add, "_drafting", lambda archive: lambda chosen: draft(content))
     run(archive, answers={})
     assert entry("cats-and_dogs", project).items() >= content.items()
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        "yes",
+        "null",
+        "1e3",
+        "012",
+        "1:30",
+        "{a}",
+        "*x",
+        "&x",
+        "a: b",
+        "a #b",
+        "it's",
+        "a\nb",
+        "# 😀",
+        "-",
+        "<<",
+        "?",
+        "x" * 200,
+    ],
+)
+def test_odd_names_of_files_columns_and_folders_come_back_from_an_archive(word, project, monkeypatch):
+    monkeypatch.setattr(add, "_drafting", drafting)
+    rows = "".join(f"{number}.png,{'ab'[number % 2]}\n" for number in range(8))
+    files = {f"{word}/{number}.png": make.picture(number, 16, 16) for number in range(8)}
+    table = f'id,"{word}"\n{rows}'.encode()
+    (project.folder / "odd.zip").write_bytes(make.zip_of({f"{word}.csv": table, **files}))
+    run("odd.zip", answers={})
+    assert entry("odd", project)["train"] == word
+    assert entry("odd", project)["labels"] == {"file": f"{word}.csv", "image": "id", "label": word}

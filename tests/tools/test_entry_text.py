@@ -70,7 +70,7 @@ def test_an_entry_looks_as_a_person_would_have_written_it():
     }  # fmt: skip
     comments = {
         "train": "2 folders of pictures",
-        "channels": "colour in 9 of 10",
+        "channels": "colour in 9 of 10; as most",
         "labels": "a table\n" * 20,
         "other": "x",
     }

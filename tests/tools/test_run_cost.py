@@ -11,7 +11,8 @@ from tests.tools.drafts import ENTRY, draft
 def machine(monkeypatch):
     """A machine of known speed."""
     monkeypatch.setattr(run_cost, "seconds_a_megapixel", lambda: 0.01)
-    monkeypatch.setattr(run_cost, "operations_a_second", lambda: 4e9)
+    monkeypatch.setattr(run_cost, "operations_a_second", lambda: 0.75e9)
+    monkeypatch.setattr("os.cpu_count", lambda: 2)
 
 
 def lines(found, **settings):
@@ -26,7 +27,7 @@ def test_the_cost_is_said_as_an_estimate(project):
     # 9 x (64 x 64 x 3 x 8 + 32 x 32 x 8 x 16) multiplications, 6 operations each, 10,000 times, 1e9 a second
     assert said == (
         "a run: 1,000 images, 12.3 MB in data/images/images.npy\n"
-        "  estimated for this processor: about 20 s to decode,\n"
+        "  estimated for this processor: about 10 s to decode,\n"
         "  about 2.1 min to train (10 epochs of 1,000 images)"
     )
 
@@ -47,7 +48,7 @@ def test_another_network_has_no_estimate(project):
 
 def test_values_of_another_data_set_leave_the_estimate_out(project):
     project.set(model__layers="8P-8P-8P-8P-8P-8P-8P-8P")
-    assert lines(draft()).endswith("about 0.0033 s to decode")
+    assert lines(draft()).endswith("about 0.0017 s to decode")
 
 
 def test_multiplications_of_the_default_network(project):
