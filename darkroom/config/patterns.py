@@ -5,12 +5,12 @@ crosses folders, `{label}` and `{group}` name a part of one folder's or file's n
 its own, a regular expression. Other names are free and mean nothing. All other characters stand for themselves.
 """
 
-import functools
 import re
 import time
 import unicodedata
 from collections.abc import Callable, Iterator
 from fnmatch import translate
+from functools import cached_property, lru_cache
 from itertools import count
 from posixpath import normpath
 from typing import Literal, NamedTuple
@@ -33,6 +33,11 @@ class Token(NamedTuple):
     kind: Literal["text", "star", "stars", "name"]
     text: str = ""
     form: str = ""
+
+    def __str__(self) -> str:
+        if self.kind == "name":
+            return f"{{{self.text}:{self.form}}}" if self.form else f"{{{self.text}}}"
+        return {"text": self.text, "star": "*", "stars": "**"}[self.kind]
 
 
 class Pattern:
@@ -65,14 +70,28 @@ class Pattern:
         parts = [part for part in self._shape.split("/") if part not in ("", ".")]
         return -sum("*" not in part for part in parts), -len(self._shape.replace("*", ""))
 
-    def match(self, path: str) -> dict[str, str] | None:
+    def match(self, path: str, container: str = "") -> dict[str, str] | None:
         """The parts of a path that the pattern names; None if it does not reach the path (in composed Unicode).
 
-        Raises UserError if the search does not come to an end.
+        What reaches a container, a file that holds pictures, reaches its pictures too: `*.csv` train.csv#17. Raises
+        UserError if the search does not come to an end.
         """
         is_quick = self._is_quick and len(path) <= SHORT  # a watch costs more than such a match
         found = self._expression.fullmatch(path) if is_quick else self._watched(path)
+        if found is None and container:
+            return self.match(container)
         return found.groupdict() if found else None
+
+    @cached_property
+    def of_container(self) -> "Pattern | None":
+        """The pattern before its first `#`, if it has one: `data/x.npz` of data/x.npz#train/*."""
+        written = ""
+        for token in self._tokens:
+            text, mark, _ = token.text.partition("#") if token.kind == "text" else (str(token), "", "")
+            written += text
+            if mark:
+                return Pattern(written) if written else None
+        return None
 
     def _watched(self, path: str, *, partial: bool = False) -> "regex.Match[str] | None":
         begun = time.thread_time()
@@ -248,7 +267,7 @@ def _compiled(
     return _checked("".join(_expressions(tokens, name, star)), text)
 
 
-@functools.lru_cache(10_000)  # an entry's patterns are compiled to be checked, and to be used; regex itself keeps 500
+@lru_cache(10_000)  # an entry's patterns are compiled to be checked, and to be used; regex itself keeps 500
 def _checked(expression: str, text: str) -> "regex.Pattern[str]":
     try:
         return regex.compile(expression, regex.DOTALL)

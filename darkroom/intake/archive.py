@@ -17,7 +17,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import IO, Any, NamedTuple
+
+from numpy.typing import NDArray
 
 from darkroom.base.errors import UserError
 from darkroom.intake import tar_reader, zip_reader
@@ -47,6 +49,11 @@ class File(NamedTuple):
     size: int
     read: Callable[[], bytes]
     link: bool = False
+    values: NDArray[Any] | None = None  # of a picture in a container of arrays; `read` then gives their bytes
+
+
+Inside = Callable[[IO[bytes], "Budget"], Iterator[File]]  # the pictures in a container, whose stream is given
+Wanted = Callable[[str], bool | Inside]
 
 
 def is_archive(name: str) -> bool:
@@ -58,23 +65,22 @@ def problem(archive: Path) -> str | None:
     """Why a file is not an archive, judged by its beginning or a zip's directory; None if it may be one."""
     try:
         with archive.open("rb") as stream:
-            return None if next(iter(_members(stream, _Budget(archive, Limits()))), None) else "it holds no file"
+            return None if next(iter(_members(stream, Budget(archive, Limits()))), None) else "it holds no file"
     except DAMAGE as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise
         return str(error)
 
 
-def files(
-    archive: Path, *, wanted: Callable[[str], bool], may_hold: Callable[[str], bool], limits: Limits
-) -> Iterator[File]:
+def files(archive: Path, *, wanted: Wanted, may_hold: Callable[[str], bool], limits: Limits) -> Iterator[File]:
     """Yield the wanted files of an archive and of the archives inside it, in the archive's own order.
 
-    `wanted` decides by path; a link is yielded in any case, for it may stand for a folder. `may_hold` says whether a
-    nested archive, given as a folder, is worth opening.
+    `wanted` decides by path, and answers with a function for a container, whose pictures that function yields; a link
+    is yielded in any case, for it may stand for a folder. `may_hold` says whether a nested archive, given as a folder,
+    is worth opening.
     Raises UserError where the archive as a whole is damaged, encrypted or beyond the limits.
     """
-    budget = _Budget(archive, limits)
+    budget = Budget(archive, limits)
     try:
         with archive.open("rb") as stream:
             yield from _walk(stream, "", wanted, may_hold, budget, depth=0)
@@ -92,7 +98,7 @@ def files(
         ) from None
 
 
-class _Budget:
+class Budget:
     """Counts members and unpacked bytes against the limits; `inside` is the path of the nested archive being read."""
 
     def __init__(self, archive: Path, limits: Limits) -> None:
@@ -121,9 +127,9 @@ class _Budget:
 def _walk(
     stream: IO[bytes],
     folder: str,
-    wanted: Callable[[str], bool],
+    wanted: Wanted,
     may_hold: Callable[[str], bool],
-    budget: _Budget,
+    budget: Budget,
     depth: int,
 ) -> Iterator[File]:
     """Yield the wanted files below `folder`, the path of this archive inside the outermost one."""
@@ -138,10 +144,16 @@ def _walk(
             inner = path[: nested.start()]
             if may_hold(inner):
                 outside, budget.inside = budget.inside, path
-                content = _buffered(member.pieces(), budget)
+                content = buffered(member.pieces(), budget)
                 yield from _walk(content, inner + "/", wanted, may_hold, budget, depth + 1)
                 budget.inside = outside
-        elif member.link or wanted(path):
+        elif callable(answer := member.link or wanted(path)):
+            outside, budget.inside = budget.inside, path
+            for picture in answer(buffered(member.pieces(), budget), budget):
+                budget.count(0)
+                yield picture
+            budget.inside = outside
+        elif answer:
             budget.count(member.size)
             yield File(path, member.size, _content(member), member.link)
 
@@ -152,7 +164,7 @@ def _content(member: "zip_reader.Member | tar_reader.Member") -> Callable[[], by
     return member.content()
 
 
-def _members(stream: IO[bytes], budget: "_Budget") -> "Iterator[zip_reader.Member] | Iterator[tar_reader.Member]":
+def _members(stream: IO[bytes], budget: "Budget") -> "Iterator[zip_reader.Member] | Iterator[tar_reader.Member]":
     """The members of an archive. Its first bytes decide the format, and its name only if they do not."""
     head = stream.peek(tar_reader.BLOCK)  # type: ignore[attr-defined]
     # A file named .zip may begin with a program that unpacks it. It is no zip if it begins as a web page, as another
@@ -160,10 +172,10 @@ def _members(stream: IO[bytes], budget: "_Budget") -> "Iterator[zip_reader.Membe
     named = (budget.inside or budget.archive.name).lower().endswith(".zip")
     other = head.startswith((b"\0", b"<", *COMPRESSED)) or head[257:262] == b"ustar"
     if head.startswith(b"PK") or (named and not other):
-        return zip_reader.members(stream if stream.seekable() else _spooled(stream))
+        return zip_reader.members(stream if stream.seekable() else spooled(stream))
     for magic, unpacked in COMPRESSED.items():
         if head.startswith(magic):
-            return tar_reader.members(_buffered(unpacked(stream), budget))
+            return tar_reader.members(buffered(unpacked(stream), budget))
     return tar_reader.members(stream)
 
 
@@ -199,7 +211,7 @@ COMPRESSED: dict[bytes, Callable[[IO[bytes]], Iterator[bytes]]] = {
 }
 
 
-def _spooled(stream: IO[bytes]) -> IO[bytes]:
+def spooled(stream: IO[bytes]) -> IO[bytes]:
     """The rest of a stream as a seekable one: in memory up to SPOOL bytes, else in a temporary file."""
     start = stream.read(SPOOL)
     if len(start) < SPOOL:
@@ -210,14 +222,14 @@ def _spooled(stream: IO[bytes]) -> IO[bytes]:
     return spool
 
 
-def _buffered(pieces: Iterator[bytes], budget: "_Budget") -> IO[bytes]:
+def buffered(pieces: Iterator[bytes], budget: "Budget") -> IO[bytes]:
     return io.BufferedReader(_Pieces(pieces, budget), PIECE)  # type: ignore[type-var]
 
 
 class _Pieces(io.RawIOBase):
     """Unpacked pieces as a stream, counted against the limits as they are read."""
 
-    def __init__(self, pieces: Iterator[bytes], budget: "_Budget") -> None:
+    def __init__(self, pieces: Iterator[bytes], budget: "Budget") -> None:
         self._pieces, self._left, self._budget = pieces, b"", budget
 
     def readable(self) -> bool:

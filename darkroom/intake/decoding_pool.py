@@ -12,6 +12,7 @@ import pyarrow as pa
 from darkroom.intake.archive import File
 from darkroom.intake.layout import Place
 from darkroom.intake.zip_reader import BadMember
+from darkroom.pictures.arrays import from_array
 from darkroom.pictures.decoder_warnings import mark, warned_since, warning_of
 from darkroom.pictures.decoding import Header, Pixels, Target, decode
 from darkroom.pictures.notes import NOTHING, BadImage, Notes
@@ -109,7 +110,7 @@ def _decode_all(files: list[Placed], target: Target) -> Chunk:
             if place.problem:
                 raise BadImage(place.problem)
             content = file.read()
-            image, header, notes = decode(content, target)
+            image, header, notes = decode(content, target) if file.values is None else from_array(file.values, target)
         except (BadImage, BadMember) as error:
             chunk.rejected.append((file.path, str(error)))
             continue
@@ -129,7 +130,7 @@ def _tie_warnings(chunk: Chunk) -> None:
     for at in reversed(range(len(chunk.placed))):
         file, _ = chunk.placed[at]
         try:
-            if message := warning_of(file.read()):
+            if file.values is None and (message := warning_of(file.read())):
                 chunk.warned.append((file.path, message))
         except BadImage as error:
             chunk.drop(at, str(error))

@@ -23,6 +23,7 @@ from darkroom.intake import archive, class_warnings, corrections, decoded, label
 from darkroom.intake.decoded import Decoded
 from darkroom.intake.labelled import Labelled, label
 from darkroom.intake.layout import Layout
+from darkroom.intake.opener import Opener
 from darkroom.intake.packing import SLICE, Packed, pack
 from darkroom.intake.sieve import NO_LIST, NO_PATTERN, Sieve
 from darkroom.pictures.decoding import Target
@@ -96,7 +97,8 @@ def _decode(source: Path, entry: Entry, settings: Extract, folder: Path) -> Deco
     tables, lists = label_files.read(source, entry, limits)
     layout = Layout(entry, tables, lists)
     named = [*tables, *(one for own in lists.values() for one in own)]
-    sieve = Sieve(layout, frozenset(table.path for table in named))
+    opener = Opener(source, entry, layout, limits)
+    sieve = Sieve(layout, frozenset(table.path for table in named), opener=opener)
     # 2. Decode them.
     files = archive.files(source, wanted=sieve, may_hold=sieve.may_hold, limits=limits)
     shown = progress(sieve.pictures(files), what="decode", unit="image")
@@ -108,7 +110,11 @@ def _decode(source: Path, entry: Entry, settings: Extract, folder: Path) -> Deco
         raise UserError(f"{DATASETS}: {before}")
     _check_enough(packed, settings.max_rejected, source, sieve)
     passed_over = [(place, reason, found.files, found.example) for (place, reason), found in sieve.passed.items()]
-    warnings = [*understanding.warnings(sieve, named, packed.index), *packed.noticed.in_words(entry.range)]
+    warnings = [
+        *understanding.warnings(sieve, named, packed.index),
+        *packed.noticed.in_words(entry.range),
+        *opener.said,
+    ]
     return Decoded(
         folder / decoded.PIXELS,
         packed.index,

@@ -12,6 +12,7 @@ from darkroom.config.catalogue import Entry, LabelTable, PartOfColumn, Subset
 from darkroom.config.patterns import Pattern, column_form, composed, plain
 from darkroom.intake import archive, tables
 from darkroom.intake.column_guess import guess_columns
+from darkroom.intake.containers import own_tables
 from darkroom.intake.labelling import Columns, Labels, Part
 from darkroom.intake.table_columns import tidied
 from darkroom.intake.tables import Key
@@ -28,17 +29,19 @@ def read(source: Path, entry: Entry, limits: archive.Limits) -> tuple[list[Label
     The archive is read once more than for its pictures, and in part: only where an entry names such files. Raises
     UserError for a file that the archive lacks, and one that cannot be understood.
     """
-    asked = [table.file for table in entry.tables] + [file for files in entry.lists.values() for file in files]
+    own = own_tables(entry)  # whose rows are the pictures
+    read_here = [table for table in entry.tables if table not in own]
+    asked = [table.file for table in read_here] + [file for files in entry.lists.values() for file in files]
     if not asked:
         return [], {}
     found = _contents(source, set(asked), limits)
     names: list[str] = []
-    if entry.patterns and (any(entry.lists.values()) or any(_is_to_guess(table) for table in entry.tables)):
+    if entry.patterns and (any(entry.lists.values()) or any(_is_to_guess(table) for table in read_here)):
         names = _picture_names(source, entry, limits)
     lists: dict[Subset, list[Labels]] = {
         subset: [_list(file, found[file], names) for file in files] for subset, files in entry.lists.items() if files
     }
-    return [_labels(table, found[table.file], names) for table in entry.tables], lists
+    return [_labels(table, found[table.file], names) for table in read_here], lists
 
 
 def _file_and_part(text: str) -> tuple[str, str | None]:

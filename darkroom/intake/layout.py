@@ -24,6 +24,18 @@ class Place(NamedTuple):
     rows: tuple[tuple[Labels, Match], ...] = ()  # of the tables and lists that name it
 
 
+class Own(NamedTuple):
+    """What a container, a file that holds pictures, says of one of them."""
+
+    container: str  # its path
+    labels_from: str = ""  # for people; nothing where it holds no labels
+    label: str | None = None
+    group: str | None = None
+    subset: Subset | None = None
+    is_elsewhere: bool = False  # its subset is none that counts, as `reason` says
+    reason: str = ""  # why it has no label or no subset
+
+
 class Layout:
     """Answers for each file of an archive by its path, with the patterns, lists and tables of an entry.
 
@@ -39,6 +51,8 @@ class Layout:
         self._patterns = sorted(self._subsets, key=lambda pattern: pattern.breadth)
         self._labels_in_tables = any(table.has_labels for table in tables)
         self.disagreements: list[str] = []  # pictures to which a table gives another label than their path does
+        self._own_sources: dict[str, None] = {}  # of labels, in containers
+        self._with_own_labels: set[Pattern | None] = set()  # patterns that reach such containers
         self._labelled = [one for one in self._patterns if self._subsets[one] != "unlabeled"]
         self._listed = {subset for subset, named in self._lists.items() if named}
         cacheable = not tables and not self._listed and all(pattern.by_folder for pattern in self._patterns)
@@ -53,29 +67,52 @@ class Layout:
             known = self._by_folder[folder] = self._place(composed(path))
         return known
 
-    def _place(self, path: str) -> tuple[Place | None, Pattern | None]:
-        pattern, parts = self._deciding(path)
-        in_list, rows = self._by_list(path)
+    def place_of_own(self, path: str, own: Own) -> tuple[Place | None, Pattern | None]:
+        """As `place`, for a picture in a container. What that says counts for more than what its path says."""
+        return self._place(composed(path), own)
+
+    def wants_own_labels(self, container: str) -> bool:
+        """Whether a container must give labels itself: it is not only for `unlabeled`, and nothing else gives them."""
+        reaching = [one for one in self._patterns if (one.of_container or one).match(composed(container)) is not None]
+        if self._labels_in_tables or any("label" in one.names for one in reaching):
+            return False
+        return any(self._subsets[one] != "unlabeled" for one in reaching)
+
+    def _place(self, path: str, own: Own | None = None) -> tuple[Place | None, Pattern | None]:
+        container = composed(own.container) if own else ""
+        pattern, parts = self._deciding(path, container)
+        in_list, rows = self._by_list(path, container)
         subset = in_list or (self._subsets[pattern] if pattern else None)
         if subset is None:
             return None, None
+        if own and own.is_elsewhere:
+            return Place(None, problem=own.reason), pattern
+        subset = own.subset if own and own.subset else subset
         if subset == "unlabeled":
             return Place(subset, rows=rows), pattern
         label, group = parts.get("label"), parts.get("group")
         if self._listed:
-            label, group = self._named_anywhere(path)
-        elif not label and pattern is not None and not self._labels_in_tables:
-            label = _innermost_folder(path, pattern)
-        return self._with_tables(path, Place(subset, label or None, group or None, rows=rows)), pattern
+            label, group = self._named_anywhere(path, container)
+        elif not label and pattern is not None and not self._labels_in_tables and not (own and pattern.is_folder):
+            label = _innermost_folder(container or path, pattern)
+        place = Place(subset, label or None, group or None, rows=rows)
+        if own:
+            place = _with_own(place, own)
+            if own.labels_from:
+                self._own_sources[own.labels_from] = None
+                self._with_own_labels.add(pattern)
+                if place.label not in (None, parts.get("label", place.label)):
+                    self.disagreements.append(path)
+        return self._with_tables(path, place, container), pattern
 
-    def _deciding(self, path: str) -> tuple[Pattern | None, dict[str, str]]:
+    def _deciding(self, path: str, container: str) -> tuple[Pattern | None, dict[str, str]]:
         """The most particular pattern that reaches a path, of a subset that no list decides, and the parts it names."""
         found: Pattern | None = None
         parts: dict[str, str] = {}
         for pattern in self._patterns:
             if found is not None and pattern.breadth != found.breadth:
                 break
-            if self._subsets[pattern] in self._listed or (here := pattern.match(path)) is None:
+            if self._subsets[pattern] in self._listed or (here := pattern.match(path, container)) is None:
                 continue
             if found is None:
                 found, parts = pattern, here
@@ -90,20 +127,22 @@ class Layout:
         subsets = {self._subsets[one], self._subsets[other]}
         return len(subsets) > 1 and not ("unlabeled" in subsets and self._labels_in_tables)
 
-    def _named_anywhere(self, path: str) -> tuple[str | None, str | None]:
+    def _named_anywhere(self, path: str, container: str) -> tuple[str | None, str | None]:
         """The label and the group that any pattern names, of whatever subset: the most particular one counts."""
-        reaching = [(pattern, parts) for pattern in self._patterns if (parts := pattern.match(path)) is not None]
+        reaching = [
+            (pattern, parts) for pattern in self._patterns if (parts := pattern.match(path, container)) is not None
+        ]
         label = _first(parts.get("label") for _, parts in reaching)
         if label is None and not self._labels_in_tables:
-            label = _first(_innermost_folder(path, pattern) for pattern, _ in reaching)
+            label = _first(_innermost_folder(container or path, pattern) for pattern, _ in reaching)
         return label, _first(parts.get("group") for _, parts in reaching)
 
-    def _by_list(self, path: str) -> tuple[Subset | None, tuple[tuple[Labels, Match], ...]]:
+    def _by_list(self, path: str, container: str) -> tuple[Subset | None, tuple[tuple[Labels, Match], ...]]:
         """The subset whose list names a picture best, and the row. Raises UserError if two name it equally well.
 
         Of pictures of one name, such as a photograph and its mask, a pattern beside the lists says which are meant.
         """
-        is_meant = not self._labelled or any(pattern.match(path) is not None for pattern in self._labelled)
+        is_meant = not self._labelled or any(pattern.match(path, container) is not None for pattern in self._labelled)
         found = [
             (match.rank, subset, (one, match))
             for subset, named in self._lists.items()
@@ -122,10 +161,11 @@ class Layout:
             )
         return subset, (row,)
 
-    def _with_tables(self, path: str, place: Place) -> Place:
+    def _with_tables(self, path: str, place: Place, container: str = "") -> Place:
         """Complete a place from the tables: what they say counts for more than what the path says."""
         if not self._tables:
-            return place if place.label is not None else place._replace(problem=self._without_label())
+            is_whole = place.label is not None or place.problem
+            return place if is_whole else place._replace(problem=self._without_label())
         found = [(table, match) for table in self._tables if (match := table.find(path)) is not None]
         # Of each thing, the row counts that names the picture most exactly, as that of the table beside it does.
         rows = sorted(found, key=lambda row: row[1].rank)
@@ -142,7 +182,7 @@ class Layout:
         # 2. The label.
         label = labelled[1].label if labelled else place.label
         if label is None:
-            if self._labels_in_tables and self._is_reached_as_unlabelled(path):
+            if self._labels_in_tables and self._is_reached_as_unlabelled(path, container):
                 return Place("unlabeled", rows=place.rows)
             reason = next((match.reason for _, match in rows if match.reason), None)
             return Place(subset, problem=reason or self._without_label(), rows=(*place.rows, *rows))
@@ -151,8 +191,10 @@ class Layout:
         used = dict.fromkeys(row for row in (labelled, grouped, divided) if row is not None)
         return Place(subset, label, grouped[1].group if grouped else place.group, rows=(*place.rows, *used))
 
-    def _is_reached_as_unlabelled(self, path: str) -> bool:
-        return any(self._subsets[one] == "unlabeled" and one.match(path) is not None for one in self._patterns)
+    def _is_reached_as_unlabelled(self, path: str, container: str) -> bool:
+        return any(
+            self._subsets[one] == "unlabeled" and one.match(path, container) is not None for one in self._patterns
+        )
 
     def _without_label(self) -> str:
         if self._labels_in_tables:
@@ -176,14 +218,18 @@ class Layout:
     @property
     def labels_are_folders(self) -> bool:
         """Whether each label is the name of a folder, and neither a table nor a pattern names one."""
-        return not self._labels_in_tables and not any("label" in one.names for one in self._patterns)
+        in_files = self._labels_in_tables or self._own_sources
+        return not in_files and not any("label" in one.names for one in self._patterns)
 
     def labels_from(self) -> str:
         """Where labels come from, for people."""
         found = [table.source for table in self._tables if table.has_labels]
         if named := [str(one) for one in self._labelled if "label" in one.names]:
             found.append(listed(named, 2))
-        if not self._labels_in_tables and len(named) < len(self._labelled):
+        if self._own_sources:
+            found.append(listed(self._own_sources, 3, "; "))
+        others = [one for one in self._labelled if "label" not in one.names and one not in self._with_own_labels]
+        if others and not self._labels_in_tables:
             found.append(FOLDERS)
         return " and ".join(found)
 
@@ -199,6 +245,12 @@ class Layout:
 def _innermost_folder(path: str, pattern: Pattern) -> str | None:
     folder = path.rpartition("/")[0]
     return None if folder in ("", pattern.root) else folder.rpartition("/")[2]
+
+
+def _with_own(place: Place, own: Own) -> Place:
+    """A place completed with what the container says."""
+    label = own.label if own.labels_from else place.label
+    return place._replace(label=label, group=own.group or place.group, problem="" if label else own.reason)
 
 
 def _first(values: Iterable[str | None]) -> str | None:

@@ -8,6 +8,7 @@ from darkroom.base.words import counted
 from darkroom.pictures.notes import Notes
 
 FULL = 2**16 - 1
+DARK = 63  # of 255
 SMALL_PART = 1 / 4  # of the values that 16 bits can hold
 
 
@@ -17,6 +18,8 @@ class Noticed:
 
     deep: int = 0  # pictures of 16 bits
     highest: int = 0  # stored value among them
+    plain: int = 0  # pictures of numbers without a depth of their own
+    highest_plain: int = 0
     counts: Counter[str] = field(default_factory=Counter)
     first: dict[str, str] = field(default_factory=dict)
 
@@ -26,6 +29,9 @@ class Noticed:
             if notes.bits == 16:
                 self.deep += 1
                 self.highest = max(self.highest, notes.highest)
+            elif notes.bits == 0:
+                self.plain += 1
+                self.highest_plain = max(self.highest_plain, notes.highest)
             if notes.clear:
                 self._count(path, "wholly transparent: the colours are taken as they stand")
             if notes.profile:
@@ -46,6 +52,11 @@ class Noticed:
             yield (
                 f"the stored values of {counted(self.deep, 'picture')} with 16 bits reach {self.highest:,} of "
                 f"{FULL:,}, so that they become dark: to spread them, write range: [0, {2**bits - 1}]"
+            )
+        if self.plain and value_range is None and 0 < self.highest_plain <= DARK:
+            yield (
+                f"the numbers of {counted(self.plain, 'picture')} in tables and arrays reach {self.highest_plain} of "
+                f"255, so that they become dark: to spread them, write range: [0, {self.highest_plain}]"
             )
         for what, count in sorted(self.counts.items()):
             yield f"{counted(count, 'picture')} {what}, the first being {self.first[what]}"

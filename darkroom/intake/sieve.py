@@ -4,14 +4,19 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import PurePosixPath
+from typing import IO
 
+from darkroom.base.errors import UserError
 from darkroom.config.patterns import Pattern, composed, of_first_version, without_old_wildcards
 from darkroom.config.stage_tables import HIDDEN
 from darkroom.intake import tables
-from darkroom.intake.archive import File
+from darkroom.intake.archive import Budget, File, Inside
+from darkroom.intake.containers import kind_of
 from darkroom.intake.decoding_pool import Placed
 from darkroom.intake.layout import Layout, Place
+from darkroom.intake.opener import Opener
 from darkroom.pictures.decoding import is_hidden, looks_like_image
 
 NO_PATTERN = "a picture that no pattern reaches"
@@ -46,6 +51,7 @@ class Sieve:
     heads: dict[str, list[list[str | None]]] = field(default_factory=dict)  # of tables not used: the first rows
     kinds: dict[str, set[str]] = field(default_factory=dict)  # endings that are not read, by folder among the data
     once: dict[Pattern, str] = field(default_factory=dict)  # a picture that each pattern reached in the first version
+    opener: Opener | None = None  # of containers
     _place: Place | None = None
 
     def pictures(self, files: Iterable[File]) -> Iterator[Placed]:
@@ -59,17 +65,29 @@ class Sieve:
                 self._look_into_table(file)
             else:
                 yield file, self._place
+        if self.opener is not None:
+            for path in self.opener.waiting:
+                self._other(path)
 
-    def __call__(self, path: str) -> bool:
-        """Whether a file is wanted: it is a picture of the data set, or a table worth a look."""
+    def __call__(self, path: str) -> bool | Inside:
+        """Whether a file is wanted: it is a picture of the data set, a table worth a look, or a container."""
         self._place = None
         if not looks_like_image(path):
+            if self.opener is not None and not is_hidden(path):
+                if self.opener.is_container(path):
+                    return partial(self._inside, path)
+                if self.opener.waits(path):
+                    return False
             return self._other(path)
         place, pattern = self.layout.place(path)
         if place is None:
             self._pass_over(path, NO_LIST if self.layout.has_lists else NO_PATTERN)
             self._compare_with_first_version(path)
             return False
+        return self._take(path, place, pattern)
+
+    def _take(self, path: str, place: Place, pattern: Pattern | None) -> bool:
+        """Note the place of a picture, and whether it belongs to a subset."""
         for table, row in place.rows:
             table.use(path, row)
         if place.subset is None:
@@ -80,10 +98,29 @@ class Sieve:
             self.reached[pattern] += 1
         return True
 
+    def _inside(self, path: str, stream: IO[bytes], budget: Budget) -> Iterator[File]:
+        """The pictures in a container that belong to a subset."""
+        assert self.opener is not None
+        if kind_of(path, stream) is None:
+            self._other(path)
+            return
+        container = self.opener.container(path, stream, budget)
+        for file, own in self.opener.pictures(container):
+            place, pattern = self.layout.place_of_own(file.path, own)
+            if place is None:
+                self._pass_over(file.path, NO_PATTERN)
+            elif self._take(file.path, place, pattern):
+                yield file
+        for part, count in container.passed.items():
+            self._pass_over(f"{path}#{part}/0", NO_PATTERN, count)
+
     def _of_link(self, path: str) -> Place | None:
         """The place of a link, which is rejected if it belongs to the data; it may stand for a folder of pictures."""
         if PurePosixPath(path).suffix or is_hidden(path):
-            return self._place if self(path) else None
+            wanted = self(path)
+            if callable(wanted):
+                raise UserError(f"{path} is a link to another file: pack the file itself, whose pictures are wanted")
+            return self._place if wanted else None
         place, _ = self.layout.place(path)
         return place and Place(place.subset or "train")
 
@@ -108,13 +145,13 @@ class Sieve:
                 self.kinds.setdefault(place.label, set()).add(ending)
         return tables.may_be_table(path) and len(self.heads) < TABLES_READ
 
-    def _pass_over(self, path: str, reason: str) -> None:
+    def _pass_over(self, path: str, reason: str, count: int = 1) -> None:
         folder = path.rpartition("/")[0] or "."
         key = (folder, reason)
         if key not in self.passed and len(self.passed) >= PASSED_FOLDERS:
             key = ("(further folders)", reason)
         found = self.passed.setdefault(key, Passed(0, path))
-        found.files += 1
+        found.files += count
 
     def _compare_with_first_version(self, path: str) -> None:
         for pattern in self.layout.patterns:

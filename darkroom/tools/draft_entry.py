@@ -140,7 +140,8 @@ class _Maker:
         part, training = division.parts["train"], sources["train"]
         found = group_columns(part, tables, training)
         if not found:
-            self._groups_in_names(part, training)
+            if not {"val", "test"} <= sources.keys():  # else no split of ours tears anything apart
+                self._groups_in_names(part, training)
             return
         place = 0
         if not nested(found):

@@ -104,7 +104,8 @@ def rows_of(part: Part, table: NamingTable) -> list[int] | None:
     """The row of each picture of a part; None where the table does not speak for it."""
     if table.is_sample or (table.subset is not None and table.subset != part.subset):
         return None
-    beside = table.table.path.rpartition("/")[0]
+    beside, _, name = table.table.path.rpartition("/")
+    beside = beside.removesuffix(name).rstrip("/")  # train.csv.zip is as a folder of one file
     if subsets_of([beside])[0] is not None and not any(f"{one}/".startswith(f"{beside}/") for one in part.folders):
         return None  # it lies in the folder of another subset
     rows = table.rows(part.paths)

@@ -1,10 +1,10 @@
 """Labels and groups in the names of files: which part of a name repeats as a class does, or as a patient does."""
 
+import posixpath
 import re
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 
 import regex
 
@@ -14,6 +14,7 @@ from darkroom.tools.subset_folders import subset_in
 SEPARATOR = re.compile(r"[_\-. ()\[\]#@+=,]+")
 MOST_CLASSES = 2000
 PER_CLASS = 3  # pictures of a class, on average
+FEW = 300  # names on which a form is tried first
 COMMON = 0.98  # of the names have the form
 
 
@@ -44,7 +45,10 @@ def label_forms(names: Sequence[str], known: Collection[str] | None = None) -> l
     ]  # fmt: skip
     forms += _by_places(names, ending)
     found: list[NameForm] = []
+    few = names[:: max(1, len(names) // FEW)]
     for form in forms:
+        if None in apply(form, few).values and apply(form, few).counts.total() < (COMMON - 0.05) * len(few):
+            continue
         one = apply(form, names)
         fits = _may_be_classes(one) if known is None else {*one.values} <= {*known}
         if fits and not any(_same(one.values, other.values) for other in found):
@@ -101,12 +105,13 @@ def group_forms(names_by_label: Mapping[str, Sequence[str]]) -> tuple[list[str],
     bare = {re.sub(r"[\W_]+", "", label.lower()) for label in names_by_label}
     forms: dict[str, list[str]] = {}
     grouped = 0
-    for names in names_by_label.values():
+    for every in names_by_label.values():
+        names = sorted(every)[:FEW]  # neighbours, for those of one group stand together
         found = next((one for one in (apply(form, names) for form in _group_forms(names)) if _groups(one, bare)), None)
         if found:
             grouped += found.counts.total()
             forms.setdefault(found.form, [name for name, _ in found.counts.most_common(2)])
-    if 2 * grouped < sum(map(len, names_by_label.values())) or len(forms) > 4:
+    if 2 * grouped < sum(min(FEW, len(names)) for names in names_by_label.values()) or len(forms) > 4:
         return [], []
     return list(forms), [name for examples in forms.values() for name in examples]
 
@@ -133,7 +138,7 @@ def _groups(one: NameForm, labels: set[str]) -> bool:
 
 
 def _ending(names: Sequence[str]) -> str:
-    endings = {PurePosixPath(name).suffix for name in names}
+    endings = {posixpath.splitext(name)[1] for name in names}
     return endings.pop() if len(endings) == 1 else ".*"
 
 
@@ -143,4 +148,4 @@ def _same(one: Sequence[str | None], other: Sequence[str | None]) -> bool:
 
 
 def _stem(name: str) -> str:
-    return PurePosixPath(name).stem
+    return posixpath.splitext(name)[0]

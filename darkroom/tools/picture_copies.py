@@ -1,10 +1,10 @@
 """Copies of a data set inside its archive: the same folders twice, in colour and in grey, whole and as a sample."""
 
+import posixpath
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 
 import numpy as np
 
@@ -180,4 +180,4 @@ def _joined(folder: str, name: str) -> str:
 
 
 def _stem(name: str) -> str:
-    return PurePosixPath(name).stem.lower()
+    return posixpath.splitext(name)[0].lower()

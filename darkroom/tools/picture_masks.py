@@ -1,8 +1,8 @@
 """Masks beside pictures: of the same names in a folder of their own, or with `_mask` at the end of their names."""
 
+import posixpath
 import re
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 
 from darkroom.tools.subset_folders import NOISE, words
 from darkroom.tools.survey_archive import Names
@@ -78,4 +78,4 @@ def _bare(stem: str) -> str:
 
 
 def _stem(name: str) -> str:
-    return PurePosixPath(name).stem
+    return posixpath.splitext(name)[0]

@@ -12,7 +12,7 @@ from darkroom.tools.label_tables import NamingTable, split_column
 from darkroom.tools.subset_folders import subsets_of
 from darkroom.tools.survey_archive import Names
 
-PATHS = 50_000  # of one subset that are looked at
+PATHS = 20_000  # of one subset that are looked at
 OUTSIDE = 0.2  # of all pictures: more of them outside of the subsets are asked about
 
 
