@@ -48,7 +48,7 @@ def test_another_network_has_no_estimate(project):
 
 def test_values_of_another_data_set_leave_the_estimate_out(project):
     project.set(model__layers="8P-8P-8P-8P-8P-8P-8P-8P")
-    assert lines(draft()).endswith("about 0.0017 s to decode")
+    assert lines(draft()).endswith("about 0.0016 s to decode")
 
 
 def test_multiplications_of_the_default_network(project):
