@@ -116,10 +116,9 @@ def _escape(character: str) -> str:
 
 
 def _reads_back(form: str, value: str) -> bool:
-    """Whether both readers take `form` for `value`: in a list, as a value, and, unless it is too long, as a key."""
-    as_key = len(form) <= LONGEST_KEY
-    document = f"- [{form}]\n- {form}\n" + (f"- {form}: 1\n" if as_key else "")
-    wanted = [[value], value, *([{value: 1}] if as_key else [])]
+    """Whether both readers take `form` for `value`, within brackets, where more signs mean something, and outside."""
     with suppress(Exception):  # whatever a reader raises, it does not take this form
-        return all(YAML(typ="safe", pure=pure).load(document) == wanted for pure in (False, True))
+        return all(
+            YAML(typ="safe", pure=pure).load(f"- [{form}]\n- {form}\n") == [[value], value] for pure in (False, True)
+        )
     return False

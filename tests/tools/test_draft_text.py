@@ -1,3 +1,5 @@
+import unicodedata
+
 import pytest
 
 from darkroom.tools import draft_text
@@ -11,7 +13,7 @@ def width(monkeypatch):
 
 
 def cells(line):
-    return draft_text._cells(line)
+    return sum(2 if unicodedata.east_asian_width(one) in "WF" else 1 for one in line)
 
 
 def test_the_table_the_classes_and_what_is_left_over():
