@@ -19,7 +19,7 @@ def test_data_stages_import_neither_torch_nor_mlflow(stage):
     assert found.stdout.strip() == ""
 
 
-@pytest.mark.parametrize("command", [["--help"], ["predict", "--help"], ["summary"], ["predict"]])
+@pytest.mark.parametrize("command", [["--help"], ["predict", "--help"], ["summary"], ["predict"], ["add", "no.zip"]])
 def test_commands_answer_without_torch(command):
     code = (
         "import sys\nfrom darkroom.tools.commands import main\n"

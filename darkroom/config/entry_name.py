@@ -19,12 +19,16 @@ def check_name(name: object) -> None:
     if isinstance(name, str) and FORM.fullmatch(name) and not _is_value(name):
         return
     shown = repr(name) if len(repr(name)) <= 60 else f"{repr(name)[:57]}..."
-    plain = re.sub("[^A-Za-z0-9_-]+", "_", str(name)[:40]).strip("_")
-    instead = f"set_{plain}".rstrip("_") if not plain or _is_value(plain) else plain
     raise UserError(
         f"{shown} is no name for an entry: it must be letters, digits, - and _, and not a number alone, for DVC would "
-        f"misread it; rename it in datasets.yaml and params.yaml: {instead}"
+        f"misread it; rename it in datasets.yaml and params.yaml: {possible_name(str(name))}"
     )
+
+
+def possible_name(text: str) -> str:
+    """A name for an entry that is as near to `text` as can be, of at most 40 characters of it."""
+    plain = re.sub("[^A-Za-z0-9_-]+", "_", text[:40]).strip("_")
+    return f"set_{plain}".rstrip("_") if not plain or _is_value(plain) else plain
 
 
 def _is_value(text: str) -> bool:

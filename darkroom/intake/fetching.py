@@ -6,7 +6,14 @@ from darkroom.base.errors import UserError, without_password
 from darkroom.base.files import remove, sha256
 from darkroom.config.entry_files import EntrySource
 from darkroom.config.stage_files import Source
-from darkroom.intake import bundled_source, huggingface_source, kaggle_source, path_source, url_source
+from darkroom.intake import (
+    bundled_source,
+    huggingface_source,
+    kaggle_source,
+    kept_download,
+    path_source,
+    url_source,
+)
 
 
 def fetch(wanted: EntrySource, folder: Path) -> Source:
@@ -15,7 +22,7 @@ def fetch(wanted: EntrySource, folder: Path) -> Source:
     Raises UserError if the archive cannot be had, or does not have the catalogue's checksum.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    archive, origin = _bring(wanted, folder)
+    archive, origin = kept_download.take_over(wanted, folder) or _bring(wanted, folder)
     digest = sha256(archive)
     if wanted.sha256 not in (None, digest):
         archive.unlink()
@@ -27,6 +34,11 @@ def fetch(wanted: EntrySource, folder: Path) -> Source:
         if path != archive:  # what an earlier data set or a broken download left
             remove(path)
     return Source(archive=archive.name, origin=origin, sha256=digest, bytes=archive.stat().st_size)
+
+
+def keep(wanted: EntrySource) -> Path:
+    """The archive, brought to a place from which `fetch` takes it over later. Raises UserError if it cannot be had."""
+    return kept_download.keep(wanted, _bring)
 
 
 def _bring(wanted: EntrySource, folder: Path) -> tuple[Path, str]:

@@ -17,6 +17,7 @@ MAX_NUMBERS = 20_000_000
 NAMED = 20  # variables that a message lists
 HEADER = 128  # bytes of a MATLAB file before its variables
 MAX_SECONDS = 600
+NAMES_ALONE = "--names"  # no name of a variable
 REFUSED = 3  # the exit status when stdout says why
 
 
@@ -37,28 +38,49 @@ def vector(data: bytes, variable: str | None) -> np.ndarray | str:
     return np.load(io.BytesIO(ended.stdout), allow_pickle=False) if ended.returncode == 0 else damaged
 
 
+def vectors(data: bytes) -> list[str]:
+    """The names of the vectors of numbers in a file; none where it cannot be read."""
+    command = [sys.executable, "-P", str(Path(__file__).resolve()), NAMES_ALONE]
+    try:
+        ended = subprocess.run(command, input=data, capture_output=True, check=False, timeout=MAX_SECONDS)
+    except subprocess.TimeoutExpired:
+        return []
+    return ended.stdout.decode().split() if ended.returncode == 0 else []
+
+
 def _read(data: bytes, variable: str | None) -> np.ndarray | str:
     """What `vector` answers; raises whatever SciPy raises on a damaged file."""
-    from scipy.io import loadmat, whosmat  # type: ignore[import-untyped]  # slow to import, and needed here alone
+    from scipy.io import loadmat  # type: ignore[import-untyped]  # slow to import, and needed here alone
 
     try:
-        shapes = {name: (shape, kind) for name, shape, kind in whosmat(io.BytesIO(data))}
+        sizes = _sizes(data)
     except NotImplementedError:
         return "is a MATLAB file of version 7.3 (HDF5), which is not read: save it with `save -v7`, or as CSV"
-    vectors = [name for name, (shape, kind) in shapes.items() if kind in NUMERIC and math.prod(shape) == max(shape)]
-    listed = ", ".join(map(repr, vectors[:NAMED])) or "none"
-    if variable and variable not in vectors:
+    listed = ", ".join(map(repr, list(sizes)[:NAMED])) or "none"
+    if variable and variable not in sizes:
         return f"has no vector of numbers {variable!r}; its vectors are: {listed}"
-    if not variable and len(vectors) != 1:
-        return f"holds {len(vectors)} vectors of numbers ({listed}): name one after the file, as in `labels.mat#labels`"
-    name = variable or vectors[0]
-    if not 0 < math.prod(shapes[name][0]) <= MAX_NUMBERS:
-        return f"has {math.prod(shapes[name][0]):,} numbers in {name!r}, of 1 to {MAX_NUMBERS:,} that are read"
+    if not variable and len(sizes) != 1:
+        return f"holds {len(sizes)} vectors of numbers ({listed}): name one after the file, as in `labels.mat#labels`"
+    name = variable or next(iter(sizes))
+    if not 0 < sizes[name] <= MAX_NUMBERS:
+        return f"has {sizes[name]:,} numbers in {name!r}, of 1 to {MAX_NUMBERS:,} that are read"
     return np.ravel(loadmat(io.BytesIO(data), variable_names=[name])[name])
 
 
+def _sizes(data: bytes) -> dict[str, int]:
+    """How many numbers each vector holds, by its name."""
+    from scipy.io import whosmat
+
+    shapes = {name: (shape, kind) for name, shape, kind in whosmat(io.BytesIO(data))}
+    vectors = {name: shape for name, (shape, kind) in shapes.items() if kind in NUMERIC}
+    return {name: math.prod(shape) for name, shape in vectors.items() if math.prod(shape) == max(shape)}
+
+
 def main() -> int:
-    """Write the vector to stdout as .npy, or the reason why there is none."""
+    """Write the vector to stdout as .npy, or the reason why there is none; or the names of all vectors."""
+    if sys.argv[1:] == [NAMES_ALONE]:
+        print(*_sizes(sys.stdin.buffer.read()))
+        return 0
     result = _read(sys.stdin.buffer.read(), sys.argv[1] if len(sys.argv) > 1 else None)
     if isinstance(result, str):
         sys.stdout.buffer.write(result.encode())

@@ -1,10 +1,11 @@
-"""The commands beside the pipeline: predict, check, doctor, verify, export, demo, summary, compare, ui."""
+"""The commands beside the pipeline: add, predict, check, doctor, verify, export, demo, summary, compare, ui."""
 
 import argparse
 import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from darkroom.base import paths
 from darkroom.base.errors import UserError, printable
@@ -52,6 +53,7 @@ def enter_project(options: argparse.Namespace) -> None:
     if options.command == "predict":  # it reads the caller's files, and only the model of the project
         options.model = options.model or str(root / MODEL_FOLDER)
     elif caller != root:
+        options.caller = caller
         for name in ("model", "output"):
             if getattr(options, name, None):
                 setattr(options, name, str(caller / getattr(options, name)))
@@ -61,6 +63,7 @@ def enter_project(options: argparse.Namespace) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="darkroom", description="Commands beside the pipeline.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    _add_command(commands)
 
     command = commands.add_parser("predict", help="classify pictures with the trained model")
     command.add_argument(
@@ -116,8 +119,39 @@ def _parser() -> argparse.ArgumentParser:
     command = commands.add_parser("ui", help="serve MLflow's pages on this machine")
     command.add_argument("--port", type=_positive, default=5000, help="port of this machine to listen on (5000)")
     command.set_defaults(run=ui)
-
     return parser
+
+
+def _add_command(commands: Any) -> None:
+    command = commands.add_parser(
+        "add",
+        help="look into an archive, and write its entry of datasets.yaml",
+        epilog="example: darkroom add ~/photos/cats.zip; then: dvc exp run -S dataset=cats",
+    )
+    command.add_argument(
+        "source", metavar="SOURCE",
+        help="an archive, a folder, an address, kaggle:OWNER/NAME, competition:SLUG or huggingface:OWNER/NAME",
+    )  # fmt: skip
+    command.add_argument("--name", help="name of the entry (that of the source)")
+    command.add_argument("--yes", action="store_true", help="ask nothing; where two readings fit, show both and end")
+    command.add_argument(
+        "--choose", action="append", default=[], metavar="NAME=WORD", help="answer a question; may be given repeatedly"
+    )
+    command.set_defaults(run=add)
+
+
+def add(options: argparse.Namespace) -> None:
+    """Write the entry of a data set; exit code 1 where a question stays open, or was left."""
+    from darkroom.tools import add, draft_answers
+
+    at_terminal = sys.stdin.isatty() and sys.stdout.isatty() and not options.yes
+    ask = draft_answers.ask if at_terminal else draft_answers.refuse
+    folder = getattr(options, "caller", Path.cwd())
+    try:
+        add.run(options.source, folder, options.name, draft_answers.given(options.choose), ask)
+    except draft_answers.Left:
+        print(f"{paths.DATASETS} is as it was")
+        raise SystemExit(1) from None
 
 
 def predict(options: argparse.Namespace) -> None:

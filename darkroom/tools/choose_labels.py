@@ -1,0 +1,143 @@
+"""Decides what labels the pictures to learn from, and asks where two readings fit."""
+
+from collections.abc import Sequence
+
+from darkroom.base.errors import UserError
+from darkroom.base.words import counted, listed
+from darkroom.tools import folder_levels
+from darkroom.tools.asking import Asking
+from darkroom.tools.folder_levels import Level
+from darkroom.tools.label_sources import (
+    NEARLY_ALL,
+    Part,
+    Source,
+    by_folders,
+    by_names,
+    by_tables,
+    of_known_classes,
+    says_label,
+    without_twins,
+)  # fmt: skip
+from darkroom.tools.label_tables import NamingTable, counts, finer, same
+
+
+def for_training(part: Part, tables: Sequence[NamingTable], asking: Asking) -> Source:
+    """What labels the pictures to learn from. Raises UserError where nothing does, or no classifier learns from it."""
+    folders = by_folders(part)
+    columns, refused = by_tables(part, tables)
+    columns = [
+        one for one in columns if sum(label is not None for label in one.labels) >= NEARLY_ALL / 3 * part_size(part)
+    ]
+    named = [one for one in columns if says_label(one)]
+    # 1. A column that tells the same pictures apart as folders do confirms these.
+    confirmed = [one for one in folders if any(same(one.labels, column.labels) for column in columns)]
+    if len(folders) > 1 and len(confirmed) == 1:
+        return confirmed[0]
+    if folders:
+        chosen = folders[0] if len(folders) == 1 else _level(part, folders, asking)
+        others = [one for one in without_twins(named) if not same(one.labels, chosen.labels)]
+        others = [one for one in others if not _is_constant_or_unique(one)]
+        if not others or chosen in confirmed:
+            return chosen
+        return _folder_or_column(chosen, others, asking)
+    # 2. Columns alone; or names of files, which a column of numbers may confirm.
+    columns = without_twins(named or columns)
+    if columns:
+        if all(_are_numbers(one) for one in columns):
+            for form in by_names(part):
+                if not _are_numbers(form) and any(same(form.labels, one.labels) for one in columns):
+                    return form
+        return _one_of("label", "which column is the label", columns, asking)
+    if refused:
+        raise UserError(refused[0])
+    forms = by_names(part)
+    if forms:
+        return _one_of("label", "which part of the names of the files is the class", forms, asking)
+    raise UserError(_nothing(part))
+
+
+def part_size(part: Part) -> int:
+    return len(part.paths)
+
+
+def for_others(part: Part, training: Source, tables: Sequence[NamingTable]) -> Source | None:
+    """What labels the makers' val or test, by the classes of the training; None where nothing does."""
+    classes = set(training.classes)
+    columns = [one for one in by_tables(part, tables)[0] if _known(one, classes)]
+    columns.sort(key=lambda one: (training.table is None or one.column != training.column, not says_label(one)))
+    folders = of_known_classes(part, classes)
+    forms = by_names(part, training.form) if training.kind == "names" else by_names(part, known=classes)
+    forms = [one for one in forms if _known(one, classes)]
+    if training.kind == "table":
+        return next(iter(columns), None) or folders
+    if training.kind == "folders" and folders is None and not columns:
+        # Folders of the same number and form, but of other names, are classes too: the check will say which.
+        own = by_folders(part)
+        shared = [one for one in own if classes & set(one.classes)]
+        folders = shared[-1] if shared else None
+    return folders or next(iter(columns), None) or next(iter(forms), None)
+
+
+def _known(source: Source, classes: set[str]) -> bool:
+    known = sum(label in classes for label in source.labels)
+    return known >= NEARLY_ALL * len(source.labels)
+
+
+def _is_constant_or_unique(source: Source) -> bool:
+    classes = counts(source.labels)
+    return len(classes) < 2 or 2 * len(classes) > classes.total()
+
+
+def _are_numbers(source: Source) -> bool:
+    return all(label.isdigit() for label in counts(source.labels))
+
+
+def _level(part: Part, folders: Sequence[Source], asking: Asking) -> Source:
+    """Which of several levels of folders is the class."""
+    options = [(one.word, f"{one.text}, level {(one.level or 0) + 1} of the folders, is the class") for one in folders]
+    sources = list(folders)
+    inner, outer = folders[-1], folders[-2]
+    names = [Level(one.level, tuple(one.classes)) for one in (outer, inner) if one.level is not None]
+    if folder_levels.crossed(part.folders, *names):
+        what = "below several folders of the other"
+        groups = tuple(folder_levels.part(path.rpartition("/")[0], names[0].place) for path in part.paths)
+        grouped = Source(
+            "folders", f"{inner.word}_grouped", inner.text, inner.labels, inner.level, outer.level, groups=groups
+        )
+        sources = [*sources[::-1], grouped]
+        options = [*options[::-1], (grouped.word, f"the same, and each of {outer.text} is a group that stays together")]
+    else:
+        what = "each below one folder of the other"
+        sources, options = sources[::-1], options[::-1]
+    text = f"which level of the folders is the class? {inner.text} lie {what}, {outer.text}"
+    return sources[asking.pick("label", text, options)]
+
+
+def _folder_or_column(folders: Source, columns: Sequence[Source], asking: Asking) -> Source:
+    options = [folders, *columns]
+    coarse = [one for one in columns if finer(folders.labels, one.labels)]
+    if coarse and all(any(letter.isdigit() for letter in name) for name in folders.classes):
+        options = [*coarse, folders, *(one for one in columns if one not in coarse)]
+    text = f"what is the class? {folders.text} say one thing, and {columns[0].text} another"
+    return _one_of("label", text, options, asking)
+
+
+def _one_of(name: str, text: str, sources: Sequence[Source], asking: Asking) -> Source:
+    if len(sources) == 1:
+        return sources[0]
+    words: list[str] = []
+    for source in sources:
+        word = source.word if source.kind != "folders" or len(sources) < 2 else "folders"
+        words.append(word if word not in words else f"{word}{len(words) + 1}")
+    return sources[asking.pick(name, text, [(word, one.text) for word, one in zip(words, sources, strict=True)])]
+
+
+def _nothing(part: Part) -> str:
+    names = listed(path.rpartition("/")[2] for path in part.paths[:3])
+    own = {folder.rpartition("/")[2] for folder in part.folders}
+    one = f"all of them lie in {own.pop()!r}, one class alone, and" if len(own) == 1 and "" not in own else "they"
+    return (
+        f"{counted(part.pictures, 'picture')} of {part.where} have no labels of two classes or more: {one} lie in no "
+        f"folders of classes, no table names them and a class, and their names ({names}) show none: put the pictures "
+        "of each class into a folder of its name, or add a table with the columns image and label"
+    )

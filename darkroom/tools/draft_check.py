@@ -1,0 +1,119 @@
+"""Tries a drafted entry on the names in an archive with the pipeline's own rules, decoding nothing."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pyarrow as pa
+
+from darkroom.config.catalogue import Entry, Subset, checked
+from darkroom.config.patterns import column_form
+from darkroom.intake import class_warnings, tables
+from darkroom.intake.archive import File
+from darkroom.intake.column_guess import guess_columns
+from darkroom.intake.labelling import Columns, Labels, Part
+from darkroom.intake.layout import Layout
+from darkroom.intake.sieve import Sieve
+from darkroom.tools.entry_draft import Sample
+from darkroom.tools.survey_archive import Survey
+
+SHOWN = 3  # names of each class
+INDEXED = 200_000  # pictures that the warnings about classes look at
+ABSENT = {"submission"}  # keys that other stages read
+
+
+@dataclass
+class Tried:
+    """What the entry makes of the archive."""
+
+    sieve: Sieve
+    counts: Counter[tuple[str, str]] = field(default_factory=Counter)  # pictures by subset and label
+    names: dict[tuple[str, str], list[str]] = field(default_factory=lambda: defaultdict(list))
+    problems: Counter[str] = field(default_factory=Counter)
+    rejected: dict[str, str] = field(default_factory=dict)  # an example by problem
+    warnings: list[str] = field(default_factory=list)
+    unused_rows: list[tuple[str, int, str]] = field(default_factory=list)
+
+    @property
+    def classes(self) -> Counter[str]:
+        found: Counter[str] = Counter()
+        for (subset, label), count in self.counts.items():
+            if subset != "unlabeled":
+                found[label] += count
+        return found
+
+    def of_subset(self, subset: Subset) -> int:
+        return sum(count for (own, _), count in self.counts.items() if own == subset)
+
+    def samples(self) -> tuple[Sample, ...]:
+        return tuple(
+            Sample(subset, label, count, tuple(self.names[subset, label]))
+            for (subset, label), count in sorted(self.counts.items())
+        )
+
+
+def tried(content: dict[str, Any], survey: Survey) -> Tried:
+    """Give each picture of the archive its place. Raises UserError as the pipeline does for an entry that is wrong."""
+    wanted = {key: value for key, value in content.items() if key not in ABSENT}
+    entry = checked("NAME", wanted | {"path": str(survey.source)})
+    used = [_labels(settings, survey) for settings in entry.tables]
+    lists = {subset: [_list(file, survey, entry) for file in files] for subset, files in entry.lists.items() if files}
+    named = [*used, *(one for own in lists.values() for one in own)]
+    sieve = Sieve(Layout(entry, used, lists), frozenset(table.path for table in named))
+    found = Tried(sieve)
+    rows: list[tuple[str, str | None, str]] = []
+    files = (_file(path, survey) for names in (survey.pictures, survey.others) for path in names.paths())
+    for file, place in sieve.pictures(_let_pass(files, sieve)):
+        if place.problem:
+            found.problems[place.problem] += 1
+            found.rejected.setdefault(place.problem, file.path)
+            continue
+        key = (str(place.subset), place.label or "")
+        found.counts[key] += 1
+        if len(found.names[key]) < SHOWN:
+            found.names[key].append(file.path)
+        if len(rows) < INDEXED:
+            rows.append((file.path, place.label, key[0]))
+    index = pa.table({name: [row[at] for row in rows] for at, name in enumerate(("path", "label", "subset"))})
+    if rows and any(row[1] for row in rows):
+        found.warnings += class_warnings.warnings(index, from_folders=sieve.layout.labels_are_folders)
+    found.unused_rows = [(one.path, *one.unused()) for one in used if one.unused()[0]]  # type: ignore[misc]
+    return found
+
+
+def _let_pass(files: Iterable[File], sieve: Sieve) -> Iterator[File]:
+    return (file for file in files if sieve(file.path))
+
+
+def _file(path: str, survey: Survey) -> File:
+    return File(path, 0, lambda: survey.tables[path])
+
+
+def _part(file: str) -> tuple[str, str | None]:
+    path, _, part = file.partition("#") if ".mat#" in file.lower() else (file, "", "")
+    return path, part or None
+
+
+def _labels(settings: Any, survey: Survey) -> Labels:
+    path, part = _part(settings.file)
+    table = tables.read(survey.tables[path], path, header=settings.has_header, part=part)
+    label = settings.label
+    if label is not None and not isinstance(label, str | int | list):
+        label = Part(label.column, column_form(label.form))
+    splits = None if settings.splits is None else {key: list(map(str, own)) for key, own in settings.splits.items()}
+    columns = Columns(settings.image, label, settings.group, settings.split, splits)
+    if table.numbered:  # the vector says one thing alone, which the pipeline finds by itself
+        columns = guess_columns(table, [], columns)
+    return Labels(table, columns)
+
+
+def _list(file: str, survey: Survey, entry: Entry) -> Labels:
+    path, part = _part(file)
+    header = not path.lower().endswith((".txt", ".csv", ".tsv"))
+    table = tables.read(survey.tables[path], path, header=header, part=part)
+    patterns = [pattern for own in entry.patterns.values() for pattern in own]
+    names = [
+        path for path in survey.pictures.paths() if not patterns or any(one.match(path) is not None for one in patterns)
+    ]
+    return Labels(table, guess_columns(table, names[:100_000], label=False))

@@ -1,0 +1,291 @@
+"""From an archive to the draft of its catalogue entry, with the evidence for each key and what is open."""
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from darkroom.base.errors import UserError
+from darkroom.base.words import counted, listed
+from darkroom.config.catalogue import SUBSETS, Subset
+from darkroom.intake.archive import Limits
+from darkroom.tools import choose_labels, folder_levels, name_patterns, picture_facts, subset_parts
+from darkroom.tools.asking import Asking
+from darkroom.tools.draft_check import Tried, tried
+from darkroom.tools.entry_draft import Choice, Draft, Evidence, Question
+from darkroom.tools.group_columns import group_columns, nested
+from darkroom.tools.label_sources import Part, Source, by_folders, by_tables
+from darkroom.tools.label_tables import SAMPLE, NamingTable, naming_tables
+from darkroom.tools.picture_copies import find_copies
+from darkroom.tools.picture_masks import NO_MASK, find_masks
+from darkroom.tools.subset_parts import Division
+from darkroom.tools.survey_archive import Survey, survey
+
+ORDER = ("train", "val", "test", "unlabeled", "labels", "classes", "min_images", "channels", "image_size", "resize",
+         "range", "submission")  # fmt: skip
+SMALLEST = 3  # pictures of a class, which a split into three needs
+
+
+def draft(archive: Path, chosen: dict[str, str], limits: Limits) -> Draft:
+    """Draft an entry for an archive, or a folder. `chosen` are answers by the name of their question.
+
+    Raises UserError where the archive is damaged, where no classifier can learn from it, and for a wrong answer.
+    """
+    seen = survey(archive, limits)
+    asking = Asking(chosen)
+    made = _Maker(seen, asking).draft()
+    questions = []
+    for one in asking.open():
+        choices = []
+        for word, text in one.options:
+            other = made if word == one.options[0][0] else _Maker(seen, Asking(chosen | {one.name: word})).draft()
+            keys = [key for key in ORDER if made.entry.get(key) != other.entry.get(key)]
+            choices.append(Choice(word, text, {key: other.entry.get(key) for key in keys}))
+        questions.append(Question(one.name, one.text, tuple(choices)))
+    return Draft(**{**vars(made), "questions": tuple(questions)})
+
+
+class _Maker:
+    """Puts one draft together, with the answers that are given."""
+
+    def __init__(self, seen: Survey, asking: Asking) -> None:
+        self.seen, self.asking = seen, asking
+        self.entry: dict[str, Any] = {}
+        self.evidence: list[Evidence] = []
+        self.unused: list[tuple[str, str]] = []
+        self.settings: dict[str, dict[str, Any]] = {}  # of tables, by file
+        self.group_forms: list[str] = []  # of names
+
+    def draft(self) -> Draft:
+        """The draft, its questions left out."""
+        seen = self.seen
+        if not len(seen.pictures):
+            raise UserError(f"{seen.source} holds no pictures that can be read: {self._kinds()}")
+        # 1. What is no data: masks.
+        wanted = self._wanted()
+        # 2. The makers' subsets, and the tables that name the pictures.
+        division = subset_parts.by_names_of_folders(seen.pictures, wanted, self.asking)
+        paths = [path for part in division.parts.values() for path in part.paths]
+        tables, others = naming_tables(seen.tables, paths)
+        subset_parts.by_tables(division, seen.pictures, wanted, tables)
+        self._join_if_one_class(division, wanted, tables)
+        # 3. What labels each.
+        sources = self._sources(division, tables)
+        self._groups(division, tables, sources)
+        self._subsets(division, sources, wanted)
+        self._labels(division, sources)
+        self._submission()
+        # 4. What the pipeline makes of it, and of a sample of the pictures.
+        found = tried({**self.entry, "channels": 3, "image_size": 32}, seen)
+        self._check(found)
+        return self._finished(found, others)
+
+    def _kinds(self) -> str:
+        endings = Counter(Path(path).suffix.lower() or "no ending" for path in self.seen.others.paths())
+        kinds = listed(f"{count:,} of {ending}" for ending, count in endings.most_common())
+        return f"its files are {kinds}" if kinds else "it is empty"
+
+    def _wanted(self) -> list[int]:
+        pictures = self.seen.pictures
+        masks = find_masks(pictures)
+        for place in sorted(masks.folders):
+            self.unused.append(
+                (pictures.folders[place], f"{counted(int(pictures.counts[place]), 'mask')} of other pictures")
+            )
+        for place, count in sorted(masks.among.items()):
+            self.unused.append((pictures.folders[place], f"{counted(count, 'mask')} beside their pictures"))
+        self.last = NO_MASK if masks.among else "*"
+        wanted = [place for place in range(len(pictures.folders)) if place not in masks.folders]
+        copies = find_copies(self.seen, wanted, self.asking)
+        for place, why in sorted(copies.folders.items()):
+            self.unused.append((pictures.folders[place], f"{counted(int(pictures.counts[place]), 'picture')}: {why}"))
+        return [place for place in wanted if place not in copies.folders]
+
+    def _sources(self, division: Division, tables: list[NamingTable]) -> dict[Subset, Source]:
+        training = choose_labels.for_training(division.parts["train"], tables, self.asking)
+        self.evidence.append(Evidence("labels", training.kind, training.text))
+        sources: dict[Subset, Source] = {"train": training}
+        for subset in ("val", "test"):
+            part = division.parts.get(subset)
+            if part is None:
+                continue
+            source = choose_labels.for_others(part, training, tables)
+            if source is not None:
+                sources[subset] = source
+                continue
+            self.evidence.append(
+                Evidence("unlabeled", part.where, f"{counted(part.pictures, 'picture')} without labels")
+            )
+        return sources
+
+    def _join_if_one_class(self, division: Division, wanted: list[int], tables: list[NamingTable]) -> None:
+        """Ask to take all subsets together where the folders of training are one class, and those of test are more."""
+        training = division.parts["train"]
+        if len(division.parts) < 2 or division.lists or by_folders(training) or by_tables(training, tables)[0]:
+            return
+        own = {folder for part in division.parts.values() if part.subset != "unlabeled" for folder in part.folders}
+        whole = subset_parts.part_of(
+            self.seen.pictures, "train", [place for place in wanted if self.seen.pictures.folders[place] in own]
+        )
+        levels = by_folders(whole)
+        if len(levels) != 1 or name_patterns.label_forms([path.rpartition("/")[2] for path in training.paths]):
+            return
+        text = f"the pictures in {training.where} are of one class, and those of the other subsets of {levels[0].text}"
+        self.asking.pick("test", text, [("together", "take all subsets together, and divide them anew")])
+        rest = {"unlabeled": division.parts["unlabeled"]} if "unlabeled" in division.parts else {}
+        division.parts = {"train": whole, **rest}  # type: ignore[dict-item]
+
+    def _groups(self, division: Division, tables: list[NamingTable], sources: dict[Subset, Source]) -> None:
+        part, training = division.parts["train"], sources["train"]
+        found = group_columns(part, tables, training)
+        if not found:
+            if not {"val", "test"} <= sources.keys():  # else no split of ours tears anything apart
+                self._groups_in_names(part, training)
+            return
+        place = 0
+        if not nested(found):
+            options = [(str(one.key), f"column {one.key} of {one.table.file}: {one.because}") for one in found]
+            place = self.asking.pick("group", "several columns say which pictures belong together", options)
+        chosen = found[place]
+        self._table(chosen.table)["group"] = chosen.key
+        self.evidence.append(Evidence("group", f"{chosen.table.file}, column {chosen.key}", chosen.because))
+        for subset in ("val", "test"):
+            own = division.parts.get(subset)
+            for one in group_columns(own, tables, sources[subset]) if own and subset in sources else ():
+                if one.key == chosen.key:
+                    self._table(one.table)["group"] = one.key
+
+    def _groups_in_names(self, part: Part, training: Source) -> None:
+        """Prefixes that repeat may be patients: asked, never taken by themselves."""
+        if training.kind == "names" or training.group_level is not None or self.last != "*":
+            return
+        by_label: dict[str, list[str]] = {}
+        for path, label in zip(part.paths, training.labels, strict=True):
+            if label is not None:
+                by_label.setdefault(label, []).append(path.rpartition("/")[2])
+        forms, examples = name_patterns.group_forms(by_label)
+        if not forms:
+            return
+        text = f"several pictures begin alike ({listed(examples)}): do they show the same person or thing?"
+        options = [
+            ("none", "no: each picture stands for itself"),
+            ("prefix", f"yes: pictures that begin alike are a group, which no split tears apart ({listed(forms)})"),
+        ]
+        if self.asking.pick("group", text, options):
+            self.group_forms = forms
+
+    def _table(self, table: NamingTable) -> dict[str, Any]:
+        own = self.settings.setdefault(table.file, {"file": table.file})
+        if not table.table.numbered:
+            own["image"] = table.image
+        return own
+
+    def _subsets(self, division: Division, sources: dict[Subset, Source], wanted: list[int]) -> None:
+        """Write train, val, test and unlabeled."""
+        pictures = self.seen.pictures
+        in_tables = any(source.kind == "table" for source in sources.values())
+        reached: dict[Subset, list[str]] = {}
+        for subset in SUBSETS:
+            part, source = division.parts.get(subset), sources.get(subset)
+            if part is None:
+                continue
+            as_subset: Subset = subset if source is not None or subset == "train" else "unlabeled"
+            own = set(part.folders)
+            unwanted = [folder for folder in pictures.folders if folder not in own]
+            if division.lists and subset in division.lists and subset != "train":
+                reached.setdefault(as_subset, []).extend(division.lists[subset])
+                continue
+            if division.split and subset != "train":
+                continue
+            last = self.last if source is None or source.kind != "names" else source.form
+            label = source.level if source is not None and source.kind == "folders" else None
+            group = source.group_level if source is not None else None
+            found = folder_levels.patterns(part.folders, unwanted, label, group, last, plain_folders=not in_tables)
+            if self.group_forms and as_subset != "unlabeled":
+                found = [
+                    one
+                    for form in [*self.group_forms, last]
+                    for one in folder_levels.patterns(part.folders, unwanted, label, group, form, plain_folders=False)
+                ]
+            reached.setdefault(as_subset, []).extend([*found, *division.lists.get(subset, [])])
+        for subset in SUBSETS:
+            if found := list(dict.fromkeys(reached.get(subset, []))):
+                self.entry[subset] = found[0] if len(found) == 1 else found
+        self.evidence += division.evidence
+        for subset, part in division.parts.items():
+            if subset in self.entry:
+                because = (
+                    f"{counted(part.pictures, 'picture')} in {counted(len(part.folders), 'folder')} below {part.where}"
+                )
+                self.evidence.append(Evidence(subset, _text(self.entry[subset]), because))
+        for place in division.outside:
+            why = "a folder beside those of train, val and test"
+            self.unused.append(
+                (pictures.folders[place] or ".", f"{counted(int(pictures.counts[place]), 'picture')}: {why}")
+            )
+
+    def _labels(self, division: Division, sources: dict[Subset, Source]) -> None:
+        for source in sources.values():
+            if source.table is not None:
+                own = self._table(source.table)
+                if not source.table.table.numbered:
+                    own["label"] = source.column
+        if division.split:
+            table, settings = division.split
+            self._table(table).update(settings)
+        found = [{key: one[key] for key in ("file", "image", "label", "group", "split", "splits") if key in one}
+                 for one in self.settings.values()]  # fmt: skip
+        if found:
+            self.entry["labels"] = found[0] if len(found) == 1 else found
+
+    def _submission(self) -> None:
+        samples = [
+            path for path in self.seen.others.paths() if SAMPLE.search(Path(path).stem) and path.endswith(".csv")
+        ]
+        if samples and "unlabeled" in self.entry:
+            self.entry["submission"] = samples[0]
+            self.evidence.append(
+                Evidence("submission", samples[0], "its name says that it is the form of the predictions")
+            )
+
+    def _check(self, found: Tried) -> None:
+        train = {label for subset, label in found.counts if subset == "train"}
+        if len(train) < 2:
+            raise UserError(f"the pictures to learn from are of one class ({listed(train)}), and two are needed")
+        small = sorted(label for label, count in found.classes.items() if count < SMALLEST)
+        if small:
+            options = [
+                ("leave_out", f"leave them out (min_images: {SMALLEST})"),
+                ("keep", "keep them: split will stop"),
+            ]
+            text = f"{counted(len(small), 'class', 'classes')} of fewer than {SMALLEST} pictures ({listed(small)})"
+            if self.asking.pick("small", text, options) == 0:
+                self.entry["min_images"] = SMALLEST
+        for problem, count in found.problems.items():
+            self.unused.append((found.rejected[problem], f"{counted(count, 'picture')}: {problem}"))
+        for warning in found.warnings:
+            self.evidence.append(Evidence("classes", counted(len(found.classes), "class", "classes"), warning))
+
+    def _finished(self, found: Tried, tables: dict[str, str]) -> Draft:
+        paths = [path for names in found.names.values() for path in names]
+        order = np.random.default_rng(0).permutation(len(paths))[: picture_facts.SAMPLE]
+        facts = picture_facts.facts(self.seen, [paths[place] for place in sorted(order)])
+        self.entry |= facts.keys
+        said = {place for place, _ in self.unused}
+        self.unused += [
+            (path, why) for path, why in sorted(tables.items()) if path not in said and not SAMPLE.search(path)
+        ]
+        for (folder, reason), passed in sorted(found.sieve.passed.items()):
+            if folder not in said:
+                self.unused.append((folder, f"{counted(passed.files, 'file')}: {reason}"))
+        used = found.counts.total()
+        entry = {key: self.entry[key] for key in ORDER if key in self.entry}
+        return Draft(
+            entry, (*self.evidence, *facts.evidence), (), found.samples(), tuple(self.unused), used,
+            int(used * facts.bytes), facts.sides, facts.megapixels,
+        )  # fmt: skip
+
+
+def _text(value: str | list[str]) -> str:
+    return value if isinstance(value, str) else ", ".join(value)

@@ -1,0 +1,161 @@
+"""Divides the pictures of an archive into the makers' subsets: by folders, by lists of names, by a column."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+
+from darkroom.base.words import counted, listed
+from darkroom.config.catalogue import SUBSETS, Subset
+from darkroom.tools.asking import Asking
+from darkroom.tools.entry_draft import Evidence
+from darkroom.tools.label_sources import Part, by_folders
+from darkroom.tools.label_tables import NamingTable, split_column
+from darkroom.tools.subset_folders import subsets_of
+from darkroom.tools.survey_archive import Names
+
+PATHS = 20_000  # of one subset that are looked at
+OUTSIDE = 0.2  # of all pictures: more of them outside of the subsets are asked about
+
+
+@dataclass
+class Division:
+    """The parts, and how an entry says them."""
+
+    parts: dict[Subset, Part]
+    lists: dict[Subset, list[str]] = field(default_factory=dict)  # @files
+    split: tuple[NamingTable, dict[str, object]] | None = None  # a table's column of subsets, as an entry writes it
+    rest_is_unlabeled: bool = False  # pictures that the table of labels lacks
+    outside: tuple[int, ...] = ()  # folders in no subset
+    evidence: list[Evidence] = field(default_factory=list)
+
+
+def by_names_of_folders(pictures: Names, folders: Sequence[int], asking: Asking) -> Division:
+    """The parts by the usual names of folders; all pictures are `train` where there are none."""
+    told = subsets_of([pictures.folders[place] for place in folders])
+    found: dict[Subset | None, list[int]] = {}
+    for place, said in zip(folders, told, strict=True):
+        found.setdefault(said[0] if said else None, []).append(place)
+    outside = found.pop(None, [])
+    division = Division({})
+    if "train" not in found:
+        if not outside:  # a folder called test, or val, and nothing beside it
+            outside, found = list(folders), {}
+        found["train"], outside = outside, []
+    if outside and int(pictures.counts[outside].sum()) > OUTSIDE * int(pictures.counts[list(folders)].sum()):
+        where = listed(pictures.folders[place] or "the top" for place in outside)
+        count = counted(int(pictures.counts[outside].sum()), "picture")
+        options = [("leave", f"leave out what lies in {where}"), ("train", "take it for training too")]
+        if asking.pick("outside", f"{count} lie beside the folders of train, val and test, in {where}", options):
+            found["train"], outside = [*found["train"], *outside], []
+    for subset in SUBSETS:
+        if own := found.get(subset):
+            division.parts[subset] = part_of(pictures, subset, own)
+    division.outside = tuple(outside)
+    return division
+
+
+def part_of(pictures: Names, subset: Subset, folders: Sequence[int], paths: Iterable[str] | None = None) -> Part:
+    """A part of all pictures in some folders, or of some of them by their paths."""
+    counts = [int(pictures.counts[place]) for place in folders]
+    if paths is not None:
+        chosen = list(paths)
+        return Part(
+            subset, tuple(pictures.folders[place] for place in folders), tuple(counts), tuple(chosen), len(chosen)
+        )
+    step = max(1, -(-sum(counts) // PATHS))
+    sample: list[str] = []
+    for place in folders:
+        start = f"{pictures.folders[place]}/" if pictures.folders[place] else ""
+        names = pictures.names(place)
+        # Of a small folder at least two, so that each class is seen.
+        sample += [start + name for name in (names[::step] if len(names) >= 2 * step else names[:2])]
+    return Part(subset, tuple(pictures.folders[place] for place in folders), tuple(counts), tuple(sample))
+
+
+def by_tables(division: Division, pictures: Names, folders: Sequence[int], tables: Sequence[NamingTable]) -> None:
+    """Divide pictures that no folders divide: by a column of a table, or by lists named as the subsets are."""
+    if set(division.parts) != {"train"}:
+        return
+    whole = division.parts["train"]
+    if _by_column(division, whole, tables):
+        return
+    _by_lists(division, whole, pictures, folders, tables)
+
+
+def _by_column(division: Division, whole: Part, tables: Sequence[NamingTable]) -> bool:
+    for table in tables:
+        said = None if table.is_sample else split_column(table)
+        if said is None:
+            continue
+        key, meaning, usual = said
+        rows = table.rows(whole.paths)
+        if sum(row >= 0 for row in rows) < 0.9 * len(rows):
+            continue
+        values = table.values(key)
+        subset_of = {value: subset for subset, own in meaning.items() for value in own}
+        by_subset: dict[Subset, list[str]] = {}
+        for path, row in zip(whole.paths, rows, strict=True):
+            subset = subset_of.get(values[row] or "") if row >= 0 else None
+            if subset:
+                by_subset.setdefault(subset, []).append(path)
+        settings: dict[str, object] = {"split": key}
+        if not usual:
+            settings["splits"] = {subset: list(own) for subset, own in meaning.items()}
+        division.split = (table, settings)
+        division.parts = {
+            subset: replace(whole, subset=subset, paths=tuple(paths), total=len(paths))
+            for subset, paths in by_subset.items()
+        }
+        words = ", ".join(f"{subset}: {listed(own)}" for subset, own in meaning.items())
+        division.evidence.append(Evidence("split", f"column {key}", f"{table.file} names the subsets ({words})"))
+        return True
+    return False
+
+
+def _by_lists(
+    division: Division, whole: Part, pictures: Names, folders: Sequence[int], tables: Sequence[NamingTable]
+) -> None:
+    lists: dict[Subset, list[NamingTable]] = {}
+    for table in tables:
+        if table.subset is not None and not table.is_sample:
+            lists.setdefault(table.subset, []).append(table)
+    named: dict[Subset, list[str]] = {}
+    seen: set[str] = set()
+    for subset, own in list(lists.items()):
+        # Of trainval.txt and train.txt the one that no other list overlaps: here the first by its name's length.
+        own.sort(key=lambda table: (len(table.file), table.file))
+        paths = [path for path, row in zip(whole.paths, own[0].rows(whole.paths), strict=True) if row >= 0]
+        named[subset] = paths
+    if not named or (not any(subset != "train" for subset in named) and not _has_labels(lists.get("train", []))):
+        return
+    for paths in named.values():
+        if seen & set(paths):
+            return  # lists that overlap are no division
+        seen.update(paths)
+    rest = [path for path in whole.paths if path not in seen]
+    without = [subset for subset in named if subset != "train" and not _has_labels(lists[subset])]
+    by_label = _has_labels(lists.get("train", [])) and not by_folders(whole)
+    if by_label and (without or set(named) == {"train"}):
+        # The table of train gives labels, and that of test none: its pictures are to be predicted.
+        division.rest_is_unlabeled = True
+        division.parts = {"train": part_of(pictures, "train", folders, named["train"])}
+        others = rest + [path for subset in without for path in named[subset]]
+        if others:
+            division.parts["unlabeled"] = part_of(pictures, "unlabeled", folders, others)
+        because = f"{listed(lists[subset][0].file for subset in without) or 'no table'} gives them no label"
+        division.evidence.append(Evidence("unlabeled", counted(len(others), "picture"), because))
+        named = {subset: paths for subset, paths in named.items() if subset not in without and subset != "train"}
+        if not named:
+            return
+    division.lists = {subset: [f"@{lists[subset][0].file}"] for subset in named}
+    if "train" not in named:
+        named["train"] = rest
+    for subset in SUBSETS:
+        if own_paths := named.get(subset):
+            division.parts[subset] = part_of(pictures, subset, folders, own_paths)
+            if subset in division.lists:
+                told = f"its name says it, and it names {counted(len(own_paths), 'picture')}"
+                division.evidence.append(Evidence(subset, division.lists[subset][0], told))
+
+
+def _has_labels(tables: Sequence[NamingTable]) -> bool:
+    return any(column.says_label and column.kind != "nothing" for table in tables for column in table.columns)

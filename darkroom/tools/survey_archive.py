@@ -1,0 +1,184 @@
+"""Looks into an archive, or a folder that will become one, without unpacking it: its files by name, and its tables."""
+
+import os
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from darkroom.config.patterns import composed
+from darkroom.intake import archive, tables
+from darkroom.intake.archive import File, Limits
+from darkroom.intake.zip_reader import BadMember
+from darkroom.pictures.decoding import is_hidden, looks_like_image
+
+SLICE = 2**16  # names that are packed together
+TABLE_BYTES = 2**27  # of one table that is looked into
+ALL_TABLES = 2**29  # bytes of all of them
+TEXTS_IN_A_FOLDER = 20  # a folder of more texts holds one for each picture, such as its boxes
+TEXTS = 400
+
+
+class Names:
+    """Paths by their folders, in Unicode's composed form; of each path little more than its name's own bytes is kept.
+
+    `folders` are sorted; `counts` (int64) are the numbers of files right in each.
+    """
+
+    def __init__(self, paths: Iterable[str]) -> None:
+        places: dict[str, int] = {}
+        codes: list[NDArray[np.int32]] = []
+        chunks: list[pa.Array] = []
+        for part in _slices(paths):
+            split = [path.rpartition("/") for path in part]
+            codes.append(np.array([places.setdefault(folder, len(places)) for folder, _, _ in split], np.int32))
+            chunks.append(pa.array([name for _, _, name in split], pa.large_string()))
+        self.folders = sorted(places)
+        rank = np.empty(len(places), np.int32)
+        rank[[places[folder] for folder in self.folders]] = np.arange(len(places))
+        code = rank[np.concatenate(codes)] if codes else np.empty(0, np.int32)
+        names = pa.chunked_array(chunks, pa.large_string()).combine_chunks()
+        self._names = names.take(pa.array(np.argsort(code, kind="stable")))
+        self.counts = np.bincount(code, minlength=len(places)).astype(np.int64)
+        self._starts = np.concatenate([[0], np.cumsum(self.counts)])
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    def names(self, folder: int) -> list[str]:
+        """The names of the files right in one folder, given by its place in `folders`."""
+        start = int(self._starts[folder])
+        found: list[str] = self._names.slice(start, int(self.counts[folder])).to_pylist()
+        return found
+
+    def paths(self, folders: Iterable[int] | None = None) -> Iterator[str]:
+        """The paths of the files right in some folders, or of all."""
+        for folder in range(len(self.folders)) if folders is None else folders:
+            start = f"{self.folders[folder]}/" if self.folders[folder] else ""
+            for name in self.names(folder):
+                yield start + name
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What an archive holds, hidden files aside."""
+
+    source: Path
+    limits: Limits
+    pictures: Names
+    others: Names
+    tables: dict[str, bytes]  # content by path
+
+
+def survey(source: Path, limits: Limits) -> Survey:
+    """Look through an archive or a folder once, reading its tables alone. Raises UserError where it is damaged."""
+    pictures, others = _Collector(), _Collector()
+    texts: Counter[str] = Counter()
+
+    def wanted(path: str) -> bool:
+        path = composed(path)
+        if looks_like_image(path):
+            pictures.add(path)
+        elif not is_hidden(path):
+            others.add(path)
+            if tables.may_be_table(path) or path.lower().endswith(".mat"):
+                folder = path.rpartition("/")[0]
+                texts[folder] += 1
+                return texts[folder] <= TEXTS_IN_A_FOLDER and texts.total() <= TEXTS
+        return False
+
+    content: dict[str, bytes] = {}
+    left = ALL_TABLES
+    for file in _files(source, wanted, lambda _: True, limits):
+        if file.link or file.size > min(TABLE_BYTES, left):
+            continue
+        try:
+            content[composed(file.path)] = file.read()
+            left -= file.size
+        except BadMember:  # the pipeline says so, should an entry name it
+            continue
+    return Survey(source, limits, pictures.names(), others.names(), content)
+
+
+def contents(source: Path, paths: Collection[str], limits: Limits) -> Iterator[tuple[str, bytes]]:
+    """The contents of some files of an archive or a folder; those that are damaged are left out."""
+    left = set(paths)
+    above = {path[:place] for path in left for place, letter in enumerate(path) if letter == "/"}
+    if not left:
+        return
+    for file in _files(source, lambda path: composed(path) in left, lambda folder: composed(folder) in above, limits):
+        path = composed(file.path)
+        if file.link or path not in left:
+            continue
+        with suppress(BadMember):
+            yield path, file.read()
+        left.discard(path)
+        if not left:
+            return
+
+
+def _files(
+    source: Path, wanted: Callable[[str], bool], may_hold: Callable[[str], bool], limits: Limits
+) -> Iterator[File]:
+    if not source.is_dir():
+        yield from archive.files(source, wanted=wanted, may_hold=may_hold, limits=limits)
+        return
+    for folder, folders, names in os.walk(source):
+        folders.sort()
+        for name in sorted(names):
+            path = Path(folder, name)
+            place = path.relative_to(source).as_posix()
+            nested = archive.ENDINGS.search(place)
+            if nested:
+                yield from _nested(path, place[: nested.start()], wanted, may_hold, limits)
+            elif wanted(place):
+                yield File(place, path.stat().st_size, path.read_bytes)
+
+
+def _nested(
+    path: Path, inner: str, wanted: Callable[[str], bool], may_hold: Callable[[str], bool], limits: Limits
+) -> Iterator[File]:
+    """The files of an archive that lies in a folder, by the paths that they will have."""
+    if may_hold(inner):
+        found = archive.files(
+            path,
+            wanted=lambda name: wanted(f"{inner}/{name}"),
+            may_hold=lambda name: may_hold(f"{inner}/{name}"),
+            limits=limits,
+        )
+        for file in found:
+            yield file._replace(path=f"{inner}/{file.path}")
+
+
+class _Collector:
+    """Paths that come one by one, packed in slices."""
+
+    def __init__(self) -> None:
+        self._waiting: list[str] = []
+        self._packed: list[pa.Array] = []
+
+    def add(self, path: str) -> None:
+        self._waiting.append(path)
+        if len(self._waiting) == SLICE:
+            self._packed.append(pa.array(self._waiting, pa.large_string()))
+            self._waiting = []
+
+    def names(self) -> Names:
+        packed, waiting = self._packed, self._waiting
+        return Names(path for part in (*(one.to_pylist() for one in packed), waiting) for path in part)
+
+
+def _slices(paths: Iterable[str]) -> Iterator[list[str]]:
+    part: list[str] = []
+    for path in paths:
+        part.append(path)
+        if len(part) == SLICE:
+            yield part
+            part = []
+    if part:
+        yield part
