@@ -10,7 +10,7 @@ from darkroom.base.errors import UserError
 from darkroom.base.words import counted, listed
 from darkroom.config.catalogue import SUBSETS, Subset
 from darkroom.intake.archive import Limits
-from darkroom.tools import choose_labels, folder_levels, name_patterns, picture_facts, subset_parts
+from darkroom.tools import choose_labels, container_parts, folder_levels, name_patterns, picture_facts, subset_parts
 from darkroom.tools.asking import Asking
 from darkroom.tools.draft_check import Tried, tried
 from darkroom.tools.entry_draft import Choice, Draft, Evidence, Question
@@ -20,7 +20,7 @@ from darkroom.tools.label_tables import SAMPLE, NamingTable, naming_tables
 from darkroom.tools.picture_copies import find_copies
 from darkroom.tools.picture_masks import NO_MASK, find_masks
 from darkroom.tools.subset_parts import Division
-from darkroom.tools.survey_archive import Survey, survey
+from darkroom.tools.survey_archive import Survey, contents, survey
 
 ORDER = ("train", "val", "test", "unlabeled", "labels", "classes", "min_images", "channels", "image_size", "resize",
          "range", "submission")  # fmt: skip
@@ -60,9 +60,12 @@ class _Maker:
     def draft(self) -> Draft:
         """The draft, its questions left out."""
         seen = self.seen
+        inside = container_parts.look(seen) if not seen.source.is_dir() else []
+        if inside and len(seen.pictures) < sum(one.pictures for one in inside) / 10:
+            return self._of_containers(inside)
         if not len(seen.pictures):
             raise UserError(f"{seen.source} holds no pictures that can be read: {self._kinds()}")
-        # 1. What is no data: masks.
+        # 1. What is no data: masks, copies.
         wanted = self._wanted()
         # 2. The makers' subsets, and the tables that name the pictures.
         division = subset_parts.by_names_of_folders(seen.pictures, wanted, self.asking)
@@ -80,6 +83,15 @@ class _Maker:
         found = tried({**self.entry, "channels": 3, "image_size": 32}, seen)
         self._check(found)
         return self._finished(found, others)
+
+    def _of_containers(self, inside: list[container_parts.Inside]) -> Draft:
+        kept, self.unused = container_parts.without_copies(inside, self.seen)
+        keys, self.evidence = container_parts.entry(kept, self.seen)
+        self.entry |= keys
+        self._submission()
+        found = tried({**self.entry, "channels": 3, "image_size": 32}, self.seen, containers=True)
+        self._check(found)
+        return self._finished(found, {})
 
     def _kinds(self) -> str:
         endings = Counter(Path(path).suffix.lower() or "no ending" for path in self.seen.others.paths())
@@ -270,7 +282,9 @@ class _Maker:
     def _finished(self, found: Tried, tables: dict[str, str]) -> Draft:
         paths = [path for names in found.names.values() for path in names]
         order = np.random.default_rng(0).permutation(len(paths))[: picture_facts.SAMPLE]
-        facts = picture_facts.facts(self.seen, [paths[place] for place in sorted(order)])
+        wanted = [paths[place] for place in sorted(order)]
+        data = found.looked or (data for _, data in contents(self.seen.source, wanted, self.seen.limits))
+        facts = picture_facts.facts(data)
         self.entry |= facts.keys
         said = {place for place, _ in self.unused}
         self.unused += [

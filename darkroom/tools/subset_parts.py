@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
+import numpy as np
+
 from darkroom.base.words import counted, listed
 from darkroom.config.catalogue import SUBSETS, Subset
 from darkroom.tools.asking import Asking
@@ -61,13 +63,15 @@ def part_of(pictures: Names, subset: Subset, folders: Sequence[int], paths: Iter
         return Part(
             subset, tuple(pictures.folders[place] for place in folders), tuple(counts), tuple(chosen), len(chosen)
         )
-    step = max(1, -(-sum(counts) // PATHS))
+    # By chance, not every n-th: names may follow a period of their own.
+    random, share = np.random.default_rng(0), min(1.0, PATHS / max(1, sum(counts)))
     sample: list[str] = []
-    for place in folders:
+    for place, count in zip(folders, counts, strict=True):
         start = f"{pictures.folders[place]}/" if pictures.folders[place] else ""
         names = pictures.names(place)
-        # Of a small folder at least two, so that each class is seen.
-        sample += [start + name for name in (names[::step] if len(names) >= 2 * step else names[:2])]
+        taken = max(min(2, count), round(share * count))  # of a small folder two, so that each class is seen
+        chosen_places = sorted(random.permutation(count)[:taken]) if taken < count else range(count)
+        sample += [start + names[at] for at in chosen_places]
     return Part(subset, tuple(pictures.folders[place] for place in folders), tuple(counts), tuple(sample))
 
 
