@@ -162,4 +162,5 @@ def _by_lists(
 
 
 def _has_labels(tables: Sequence[NamingTable]) -> bool:
-    return any(column.says_label and column.kind != "nothing" for table in tables for column in table.columns)
+    columns = [column for table in tables for column in table.columns if column.kind in ("numbers", "words")]
+    return any(not column.says_group and (column.says_label or not column.says_other) for column in columns)
