@@ -25,8 +25,11 @@ from darkroom.tools.label_tables import NamingTable, counts, finer, same
 ENOUGH = 0.3  # of the pictures have a row in a table that counts
 
 
-def for_training(part: Part, tables: Sequence[NamingTable], asking: Asking) -> Source:
-    """What labels the pictures to learn from. Raises UserError where nothing does, or no classifier learns from it."""
+def for_training(part: Part, tables: Sequence[NamingTable], asking: Asking, why_not: Sequence[str] = ()) -> Source:
+    """What labels the pictures to learn from. Raises UserError where nothing does, or no classifier learns from it.
+
+    `why_not` says of other tables why they name no pictures, for that error.
+    """
     folders = by_folders(part)
     columns, refused = by_tables(part, tables)
     columns = [one for one in columns if sum(label is not None for label in one.labels) >= ENOUGH * len(part.paths)]
@@ -36,7 +39,7 @@ def for_training(part: Part, tables: Sequence[NamingTable], asking: Asking) -> S
     if len(folders) > 1 and len(confirmed) == 1:
         return confirmed[0]
     if folders:
-        chosen = folders[0] if len(folders) == 1 else _level(part, folders, without_twins(named), asking)
+        chosen = folders[0] if len(folders) == 1 else _level(part, folders, without_twins(named or columns), asking)
         if chosen.kind != "folders":
             return chosen
         others = [one for one in without_twins(named) if not same(one.labels, chosen.labels)]
@@ -51,7 +54,7 @@ def for_training(part: Part, tables: Sequence[NamingTable], asking: Asking) -> S
     forms = by_names(part)
     if forms:
         return _one_of("label", "which part of the names of the files is the class", forms, asking)
-    raise UserError(_nothing(part))
+    raise UserError(_nothing(part) + (f"; {why_not[0]}" if why_not else ""))
 
 
 def _of_columns(part: Part, columns: Sequence[Source], refused: Sequence[str], asking: Asking) -> Source | None:
@@ -62,7 +65,7 @@ def _of_columns(part: Part, columns: Sequence[Source], refused: Sequence[str], a
         words = [one for one in others if not _are_numbers(one)]
         if refused and not words:
             raise UserError(refused[0])
-        able = words or others or without_twins(columns)
+        able = others or without_twins(columns)
         if len(able) == 1 and not is_alone(able[0]) and (says_other(able[0]) or _are_numbers(able[0])):
             options = [(able[0].word, able[0].text)]
             asking.pick("label", f"is this the label? its name does not say so: {able[0].text}", options)

@@ -8,12 +8,13 @@ import numpy as np
 
 from darkroom.base.errors import UserError
 from darkroom.base.words import counted, listed
-from darkroom.config.catalogue import SUBSETS, Subset
+from darkroom.config.catalogue import Subset
 from darkroom.intake.archive import Limits
 from darkroom.tools import choose_labels, container_parts, folder_levels, name_patterns, picture_facts, subset_parts
 from darkroom.tools.asking import Asking
 from darkroom.tools.draft_check import Tried, tried
 from darkroom.tools.entry_draft import Choice, Draft, Evidence, Question
+from darkroom.tools.entry_subsets import subset_keys
 from darkroom.tools.group_columns import group_columns, nested
 from darkroom.tools.label_sources import Part, Source, by_folders, by_tables
 from darkroom.tools.label_tables import SAMPLE, NamingTable, naming_tables
@@ -74,9 +75,9 @@ class _Maker:
         subset_parts.by_tables(division, seen.pictures, wanted, tables)
         self._join_if_one_class(division, wanted, tables)
         # 3. What labels each.
-        sources = self._sources(division, tables)
+        sources = self._sources(division, tables, [why for why in others.values() if "names pictures" in why])
         self._groups(division, tables, sources)
-        self._subsets(division, sources, wanted)
+        self._subsets(division, sources)
         self._labels(division, sources)
         self._submission()
         # 4. What the pipeline makes of it, and of a sample of the pictures.
@@ -114,9 +115,11 @@ class _Maker:
             self.unused.append((pictures.folders[place], f"{counted(int(pictures.counts[place]), 'picture')}: {why}"))
         return [place for place in wanted if place not in copies.folders]
 
-    def _sources(self, division: Division, tables: list[NamingTable]) -> dict[Subset, Source]:
-        training = choose_labels.for_training(division.parts["train"], tables, self.asking)
+    def _sources(self, division: Division, tables: list[NamingTable], why_not: list[str]) -> dict[Subset, Source]:
+        training = choose_labels.for_training(division.parts["train"], tables, self.asking, why_not)
         self.evidence.append(Evidence("labels", training.kind, training.text))
+        if training.level is not None and self._without_strays(division, training.level):
+            training = choose_labels.for_training(division.parts["train"], tables, self.asking)
         sources: dict[Subset, Source] = {"train": training}
         for subset in ("val", "test"):
             part = division.parts.get(subset)
@@ -130,6 +133,18 @@ class _Maker:
                 Evidence("unlabeled", part.where, f"{counted(part.pictures, 'picture')} without labels")
             )
         return sources
+
+    def _without_strays(self, division: Division, level: int) -> bool:
+        """Leave out folders that lie less deep than the classes, as examples beside these do."""
+        part = division.parts["train"]
+        stray = [folder for folder in part.folders if folder_levels.part(folder, level) is None]
+        places = [self.seen.pictures.folders.index(folder) for folder in part.folders if folder not in set(stray)]
+        if stray and not division.lists:
+            for folder in stray:
+                self.unused.append((folder or ".", "pictures that lie in no folder of a class, as the others do"))
+            division.parts["train"] = subset_parts.part_of(self.seen.pictures, "train", places)
+            return True
+        return False
 
     def _join_if_one_class(self, division: Division, wanted: list[int], tables: list[NamingTable]) -> None:
         """Ask to take all subsets together where the folders of training are one class, and those of test are more."""
@@ -193,40 +208,13 @@ class _Maker:
             own["image"] = table.image
         return own
 
-    def _subsets(self, division: Division, sources: dict[Subset, Source], wanted: list[int]) -> None:
-        """Write train, val, test and unlabeled."""
+    def _subsets(self, division: Division, sources: dict[Subset, Source]) -> None:
+        """Write train, val, test and unlabeled, and say what each is."""
         pictures = self.seen.pictures
-        in_tables = any(source.kind == "table" for source in sources.values())
-        reached: dict[Subset, list[str]] = {}
-        for subset in SUBSETS:
-            part, source = division.parts.get(subset), sources.get(subset)
-            if part is None:
-                continue
-            as_subset: Subset = subset if source is not None or subset == "train" else "unlabeled"
-            own = set(part.folders)
-            unwanted = [folder for folder in pictures.folders if folder not in own]
-            if division.lists and subset in division.lists and subset != "train":
-                reached.setdefault(as_subset, []).extend(division.lists[subset])
-                continue
-            if division.split and subset != "train":
-                continue
-            last = self.last if source is None or source.kind != "names" else source.form
-            label = source.level if source is not None and source.kind == "folders" else None
-            group = source.group_level if source is not None else None
-            found = folder_levels.patterns(part.folders, unwanted, label, group, last, plain_folders=not in_tables)
-            if self.group_forms and as_subset != "unlabeled":
-                found = [
-                    one
-                    for form in [*self.group_forms, last]
-                    for one in folder_levels.patterns(part.folders, unwanted, label, group, form, plain_folders=False)
-                ]
-            reached.setdefault(as_subset, []).extend([*found, *division.lists.get(subset, [])])
-        for subset in SUBSETS:
-            if found := list(dict.fromkeys(reached.get(subset, []))):
-                self.entry[subset] = found[0] if len(found) == 1 else found
+        self.entry |= subset_keys(pictures.folders, division, sources, self.last, self.group_forms)
         self.evidence += division.evidence
         for subset, part in division.parts.items():
-            if subset in self.entry:
+            if subset in self.entry and subset not in division.lists:
                 because = (
                     f"{counted(part.pictures, 'picture')} in {counted(len(part.folders), 'folder')} below {part.where}"
                 )
@@ -288,7 +276,9 @@ class _Maker:
         self.entry |= facts.keys
         said = {place for place, _ in self.unused}
         self.unused += [
-            (path, why) for path, why in sorted(tables.items()) if path not in said and not SAMPLE.search(path)
+            (path, "it names no pictures" if "names pictures" in why else why.removeprefix(f"{path} "))
+            for path, why in sorted(tables.items())
+            if path not in said and not SAMPLE.search(path)
         ]
         for (folder, reason), passed in sorted(found.sieve.passed.items()):
             if folder not in said:

@@ -121,7 +121,8 @@ def _versions(survey: Survey, folders: Sequence[int]) -> Iterator[tuple[int, dic
             if len(path) > level + 1 and told[place] is None:
                 above[tuple(path[:level])][path[level]].append(place)
         for parent, children in above.items():
-            if not 2 <= len(children) <= VERSIONS or are_parts(children):
+            most = sum(_pictures(survey, own) for own in children.values()) >= _pictures(survey, folders) / 2
+            if not 2 <= len(children) <= VERSIONS or not most or are_parts(children):
                 continue
             if _same_leaves(paths, children) and _say_versions(survey, paths, children):
                 yield level, {"/".join([*parent, name]): own for name, own in children.items()}

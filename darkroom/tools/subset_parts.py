@@ -135,6 +135,8 @@ def _by_lists(
         if seen & set(paths):
             return  # lists that overlap are no division
         seen.update(paths)
+    if set(named) == {"train"} and by_folders(whole):
+        return  # folders label all, and the list of train says nothing of others
     rest = [path for path in whole.paths if path not in seen]
     without = [subset for subset in named if subset != "train" and not _has_labels(lists[subset])]
     by_label = _has_labels(lists.get("train", [])) and not by_folders(whole)
