@@ -211,7 +211,7 @@ class _Maker:
     def _subsets(self, division: Division, sources: dict[Subset, Source]) -> None:
         """Write train, val, test and unlabeled, and say what each is."""
         pictures = self.seen.pictures
-        self.entry |= subset_keys(pictures.folders, division, sources, self.last, self.group_forms)
+        self.entry.update({**subset_keys(pictures.folders, division, sources, self.last, self.group_forms)})
         self.evidence += division.evidence
         for subset, part in division.parts.items():
             if subset in self.entry and subset not in division.lists:
