@@ -7,7 +7,7 @@ from typing import IO
 from darkroom.base.errors import UserError
 from darkroom.intake import cifar_batches, containers, idx_files, numpy_files, picture_parquet, pixel_tables
 from darkroom.intake.archive import PIECE, Budget
-from darkroom.intake.contained import Asked, Container, NoPictures, form_of
+from darkroom.intake.contained import USUAL_LABELS, Asked, Container, NoPictures, form_of
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ def look(path: str, stream: IO[bytes], budget: Budget, is_there: Callable[[str],
 def _table(container: Container, is_there: Callable[[str], bool]) -> list[Part]:
     path, stream = container.path, container.stream
     columns, first, _ = pixel_tables.columns_of(stream, path, container.asked)
-    label = next((at for at, name in enumerate(columns.names) if str(name).lower() in pixel_tables.USUAL_LABELS), None)
+    label = next((at for at, name in enumerate(columns.names) if str(name).lower() in USUAL_LABELS), None)
     others = [str(name) for at, name in enumerate(columns.names) if at not in (label, *columns.pixels)]
     rows, last = int(bool(first.strip())), b"\n"
     while data := stream.read(PIECE):

@@ -5,6 +5,7 @@ No array of Python objects is read: such a file holds a program (as `numpy.load`
 
 import re
 from collections.abc import Iterator
+from tokenize import TokenError
 from typing import IO, Any, NamedTuple
 
 import numpy as np
@@ -50,7 +51,7 @@ def head(stream: IO[bytes], where: str) -> tuple["np.dtype[Any]", tuple[int, ...
         version = npy.read_magic(stream)  # type: ignore[no-untyped-call]
         read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
         shape, is_fortran, kind = read(stream)  # type: ignore[no-untyped-call]
-    except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError, OverflowError) as error:
+    except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError, OverflowError, TokenError) as error:
         raise UserError(f"{where} does not begin as an array of NumPy does ({error}): save it anew") from None
     if kind.hasobject:
         raise UserError(

@@ -242,8 +242,8 @@ def _matrix(rows: pa.Table, columns: Columns, path: str) -> NDArray[Any]:
 
 def _field(rows: pa.Table, columns: Columns, path: str, asked: Asked) -> NDArray[Any]:
     """The numbers in a field of each row: rows x numbers."""
-    texts = pc.utf8_trim_whitespace(pc.fill_null(rows[str(columns.pixels[0])], ""))
-    parts = pc.utf8_split_whitespace(texts).combine_chunks()
+    texts = pc.ascii_trim_whitespace(pc.fill_null(rows[str(columns.pixels[0])], ""))
+    parts = pc.ascii_split_whitespace(texts).combine_chunks()
     counts = pc.list_value_length(parts).to_numpy(zero_copy_only=False)
     if (counts != counts[0]).any():
         at = int(np.argmax(counts != counts[0]))

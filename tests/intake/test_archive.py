@@ -162,7 +162,7 @@ def test_a_file_too_large_for_a_picture_is_not_read(tmp_path, monkeypatch):
             may_hold=lambda folder: True,
             limits=Limits(),
         )
-        (_, size, read_first, _), (_, _, read_second, _) = files
+        (_, size, read_first, *_), (_, _, read_second, *_) = files
         assert size == 11
         with pytest.raises(BadMember, match="it has 11 bytes, and no picture has more than 10"):
             read_first()

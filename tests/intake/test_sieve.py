@@ -1,12 +1,15 @@
 import unicodedata
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
 from darkroom.intake import sieve as module
-from darkroom.intake.archive import File
+from darkroom.intake.archive import File, Limits
 from darkroom.intake.layout import Layout
+from darkroom.intake.opener import Opener
 from darkroom.intake.sieve import CLOSED, HIDDEN, NO_LIST, NO_PATTERN, Sieve
+from darkroom.intake.zip_reader import failing
 from tests import make
 from tests.intake.fetched import refusal
 from tests.intake.test_layout import listing, named
@@ -174,3 +177,10 @@ def test_tables_that_the_entry_does_not_use_are_looked_into(monkeypatch):
     files = [File(path, len(content), lambda content=content: content) for path, content in contents.items()]
     assert list(look.pictures(file for file in files if look(file.path))) == []
     assert look.heads == {"other.csv": [["1", "2"], ["cat", None]]}
+
+
+def test_a_link_to_a_container_is_refused():
+    ours = Layout(make.entry(train="train.csv"))
+    opening = Sieve(ours, opener=Opener(Path("a.zip"), make.entry(train="train.csv"), ours, Limits()))
+    link = File("train.csv", 0, failing("a link"), link=True)
+    assert "is a link" in refusal(lambda: list(opening.pictures([link])))
