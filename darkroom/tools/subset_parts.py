@@ -25,7 +25,6 @@ class Division:
     parts: dict[Subset, Part]
     lists: dict[Subset, list[str]] = field(default_factory=dict)  # @files
     split: tuple[NamingTable, dict[str, object]] | None = None  # a table's column of subsets, as an entry writes it
-    rest_is_unlabeled: bool = False  # pictures that the table of labels lacks
     outside: tuple[int, ...] = ()  # folders in no subset
     evidence: list[Evidence] = field(default_factory=list)
 
@@ -142,13 +141,14 @@ def _by_lists(
     by_label = _has_labels(lists.get("train", [])) and not by_folders(whole)
     if by_label and (without or set(named) == {"train"}):
         # The table of train gives labels, and that of test none: its pictures are to be predicted.
-        division.rest_is_unlabeled = True
         division.parts = {"train": part_of(pictures, "train", folders, named["train"])}
         others = rest + [path for subset in without for path in named[subset]]
         if others:
             division.parts["unlabeled"] = part_of(pictures, "unlabeled", folders, others)
-        because = f"{listed(lists[subset][0].file for subset in without) or 'no table'} gives them no label"
-        division.evidence.append(Evidence("unlabeled", counted(len(others), "picture"), because))
+            because = (
+                f"{listed(lists[subset][0].file for subset in without) or lists['train'][0].file} gives them no label"
+            )
+            division.evidence.append(Evidence("unlabeled", counted(len(others), "picture"), because))
         named = {subset: paths for subset, paths in named.items() if subset not in without and subset != "train"}
         if not named:
             return
