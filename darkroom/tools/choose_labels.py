@@ -14,50 +14,67 @@ from darkroom.tools.label_sources import (
     by_folders,
     by_names,
     by_tables,
+    is_alone,
     of_known_classes,
     says_label,
+    says_other,
     without_twins,
 )  # fmt: skip
 from darkroom.tools.label_tables import NamingTable, counts, finer, same
 
+ENOUGH = 0.3  # of the pictures have a row in a table that counts
 
-def for_training(part: Part, tables: Sequence[NamingTable], asking: Asking) -> Source:
-    """What labels the pictures to learn from. Raises UserError where nothing does, or no classifier learns from it."""
+
+def for_training(part: Part, tables: Sequence[NamingTable], asking: Asking, why_not: Sequence[str] = ()) -> Source:
+    """What labels the pictures to learn from. Raises UserError where nothing does, or no classifier learns from it.
+
+    `why_not` says of other tables why they name no pictures, for that error.
+    """
     folders = by_folders(part)
     columns, refused = by_tables(part, tables)
-    columns = [
-        one for one in columns if sum(label is not None for label in one.labels) >= NEARLY_ALL / 3 * part_size(part)
-    ]
+    columns = [one for one in columns if sum(label is not None for label in one.labels) >= ENOUGH * len(part.paths)]
     named = [one for one in columns if says_label(one)]
     # 1. A column that tells the same pictures apart as folders do confirms these.
     confirmed = [one for one in folders if any(same(one.labels, column.labels) for column in columns)]
     if len(folders) > 1 and len(confirmed) == 1:
         return confirmed[0]
     if folders:
-        chosen = folders[0] if len(folders) == 1 else _level(part, folders, asking)
+        chosen = folders[0] if len(folders) == 1 else _level(part, folders, without_twins(named or columns), asking)
+        if chosen.kind != "folders":
+            return chosen
         others = [one for one in without_twins(named) if not same(one.labels, chosen.labels)]
         others = [one for one in others if not _is_constant_or_unique(one)]
         if not others or chosen in confirmed:
             return chosen
         return _folder_or_column(chosen, others, asking)
     # 2. Columns alone; or names of files, which a column of numbers may confirm.
-    columns = without_twins(named or columns)
-    if columns:
-        if all(_are_numbers(one) for one in columns):
-            for form in by_names(part):
-                if not _are_numbers(form) and any(same(form.labels, one.labels) for one in columns):
-                    return form
-        return _one_of("label", "which column is the label", columns, asking)
-    if refused:
-        raise UserError(refused[0])
+    chosen_column = _of_columns(part, columns, refused, asking)
+    if chosen_column is not None:
+        return chosen_column
     forms = by_names(part)
     if forms:
         return _one_of("label", "which part of the names of the files is the class", forms, asking)
-    raise UserError(_nothing(part))
+    raise UserError(_nothing(part) + (f"; {why_not[0]}" if why_not else ""))
 
 
-def part_size(part: Part) -> int:
-    return len(part.paths)
+def _of_columns(part: Part, columns: Sequence[Source], refused: Sequence[str], asking: Asking) -> Source | None:
+    """The column that is the label, by its name or because it is the only one; None where tables give no label."""
+    able = without_twins([one for one in columns if says_label(one)])
+    if not able:
+        others = without_twins([one for one in columns if not says_other(one)])
+        words = [one for one in others if not _are_numbers(one)]
+        if refused and not words:
+            raise UserError(refused[0])
+        able = others or without_twins(columns)
+        if len(able) == 1 and not is_alone(able[0]) and (says_other(able[0]) or _are_numbers(able[0])):
+            options = [(able[0].word, able[0].text)]
+            asking.pick("label", f"is this the label? its name does not say so: {able[0].text}", options)
+            return able[0]
+    if able and all(_are_numbers(one) for one in able):
+        for form in by_names(part):
+            if not _are_numbers(form) and any(same(form.labels, one.labels) for one in able):
+                return form
+    return _one_of("label", "which column is the label?", able, asking) if able else None
 
 
 def for_others(part: Part, training: Source, tables: Sequence[NamingTable]) -> Source | None:
@@ -92,8 +109,8 @@ def _are_numbers(source: Source) -> bool:
     return all(label.isdigit() for label in counts(source.labels))
 
 
-def _level(part: Part, folders: Sequence[Source], asking: Asking) -> Source:
-    """Which of several levels of folders is the class."""
+def _level(part: Part, folders: Sequence[Source], columns: Sequence[Source], asking: Asking) -> Source:
+    """Which of several levels of folders is the class, or which column."""
     options = [(one.word, f"{one.text}, level {(one.level or 0) + 1} of the folders, is the class") for one in folders]
     sources = list(folders)
     inner, outer = folders[-1], folders[-2]
@@ -109,6 +126,8 @@ def _level(part: Part, folders: Sequence[Source], asking: Asking) -> Source:
     else:
         what = "each below one folder of the other"
         sources, options = sources[::-1], options[::-1]
+    sources += columns
+    options += [(one.word, one.text) for one in columns]
     text = f"which level of the folders is the class? {inner.text} lie {what}, {outer.text}"
     return sources[asking.pick("label", text, options)]
 

@@ -6,18 +6,22 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from darkroom.config.catalogue import Entry, Subset, checked
 from darkroom.config.patterns import column_form
-from darkroom.intake import class_warnings, tables
+from darkroom.intake import archive, class_warnings, tables
 from darkroom.intake.archive import File
 from darkroom.intake.column_guess import guess_columns
+from darkroom.intake.containers import own_tables
 from darkroom.intake.labelling import Columns, Labels, Part
 from darkroom.intake.layout import Layout
+from darkroom.intake.opener import Opener
 from darkroom.intake.sieve import Sieve
 from darkroom.tools.entry_draft import Sample
 from darkroom.tools.survey_archive import Survey
 
+LOOKED = 100  # pictures of containers
 SHOWN = 3  # names of each class
 INDEXED = 200_000  # pictures that the warnings about classes look at
 ABSENT = {"submission"}  # keys that other stages read
@@ -32,6 +36,7 @@ class Tried:
     names: dict[tuple[str, str], list[str]] = field(default_factory=lambda: defaultdict(list))
     problems: Counter[str] = field(default_factory=Counter)
     rejected: dict[str, str] = field(default_factory=dict)  # an example by problem
+    looked: list[bytes | NDArray[Any]] = field(default_factory=list)  # of containers, pictures of each class
     warnings: list[str] = field(default_factory=list)
     unused_rows: list[tuple[str, int, str]] = field(default_factory=list)
 
@@ -53,18 +58,29 @@ class Tried:
         )
 
 
-def tried(content: dict[str, Any], survey: Survey) -> Tried:
-    """Give each picture of the archive its place. Raises UserError as the pipeline does for an entry that is wrong."""
+def tried(content: dict[str, Any], survey: Survey, *, containers: bool = False) -> Tried:
+    """Give each picture of the archive its place. Raises UserError as the pipeline does for an entry that is wrong.
+
+    `containers` says that the entry names some, whose pictures are files only when they are read.
+    """
     wanted = {key: value for key, value in content.items() if key not in ABSENT}
     entry = checked("NAME", wanted | {"path": str(survey.source)})
-    used = [_labels(settings, survey) for settings in entry.tables]
+    own = own_tables(entry) if containers else []  # whose rows are the pictures
+    used = [_labels(settings, survey) for settings in entry.tables if settings not in own]
     lists = {subset: [_list(file, survey, entry) for file in files] for subset, files in entry.lists.items() if files}
     named = [*used, *(one for own in lists.values() for one in own)]
-    sieve = Sieve(Layout(entry, used, lists), frozenset(table.path for table in named))
+    layout = Layout(entry, used, lists)
+    opener = Opener(survey.source, entry, layout, survey.limits) if containers else None
+    sieve = Sieve(layout, frozenset(table.path for table in named), opener=opener)
     found = Tried(sieve)
     rows: list[tuple[str, str | None, str]] = []
-    files = (_file(path, survey) for names in (survey.pictures, survey.others) for path in names.paths())
-    for file, place in sieve.pictures(_let_pass(files, sieve)):
+    files: Iterable[File]
+    if containers:
+        files = archive.files(survey.source, wanted=sieve, may_hold=sieve.may_hold, limits=survey.limits)
+    else:
+        every = (_file(path, survey) for names in (survey.pictures, survey.others) for path in names.paths())
+        files = _let_pass(every, sieve)
+    for file, place in sieve.pictures(files):
         if place.problem:
             found.problems[place.problem] += 1
             found.rejected.setdefault(place.problem, file.path)
@@ -73,6 +89,8 @@ def tried(content: dict[str, Any], survey: Survey) -> Tried:
         found.counts[key] += 1
         if len(found.names[key]) < SHOWN:
             found.names[key].append(file.path)
+            if containers and len(found.looked) < LOOKED:
+                found.looked.append(file.read() if file.values is None else file.values)
         if len(rows) < INDEXED:
             rows.append((file.path, place.label, key[0]))
     index = pa.table({name: [row[at] for row in rows] for at, name in enumerate(("path", "label", "subset"))})

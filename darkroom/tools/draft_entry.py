@@ -8,19 +8,20 @@ import numpy as np
 
 from darkroom.base.errors import UserError
 from darkroom.base.words import counted, listed
-from darkroom.config.catalogue import SUBSETS, Subset
+from darkroom.config.catalogue import Subset
 from darkroom.intake.archive import Limits
-from darkroom.tools import choose_labels, folder_levels, name_patterns, picture_facts, subset_parts
+from darkroom.tools import choose_labels, container_parts, folder_levels, name_patterns, picture_facts, subset_parts
 from darkroom.tools.asking import Asking
 from darkroom.tools.draft_check import Tried, tried
 from darkroom.tools.entry_draft import Choice, Draft, Evidence, Question
+from darkroom.tools.entry_subsets import subset_keys
 from darkroom.tools.group_columns import group_columns, nested
 from darkroom.tools.label_sources import Part, Source, by_folders, by_tables
 from darkroom.tools.label_tables import SAMPLE, NamingTable, naming_tables
 from darkroom.tools.picture_copies import find_copies
 from darkroom.tools.picture_masks import NO_MASK, find_masks
 from darkroom.tools.subset_parts import Division
-from darkroom.tools.survey_archive import Survey, survey
+from darkroom.tools.survey_archive import Survey, contents, survey
 
 ORDER = ("train", "val", "test", "unlabeled", "labels", "classes", "min_images", "channels", "image_size", "resize",
          "range", "submission")  # fmt: skip
@@ -60,9 +61,12 @@ class _Maker:
     def draft(self) -> Draft:
         """The draft, its questions left out."""
         seen = self.seen
+        inside = container_parts.look(seen) if not seen.source.is_dir() else []
+        if inside and len(seen.pictures) < sum(one.pictures for one in inside) / 10:
+            return self._of_containers(inside)
         if not len(seen.pictures):
             raise UserError(f"{seen.source} holds no pictures that can be read: {self._kinds()}")
-        # 1. What is no data: masks.
+        # 1. What is no data: masks, copies.
         wanted = self._wanted()
         # 2. The makers' subsets, and the tables that name the pictures.
         division = subset_parts.by_names_of_folders(seen.pictures, wanted, self.asking)
@@ -71,15 +75,24 @@ class _Maker:
         subset_parts.by_tables(division, seen.pictures, wanted, tables)
         self._join_if_one_class(division, wanted, tables)
         # 3. What labels each.
-        sources = self._sources(division, tables)
+        sources = self._sources(division, tables, [why for why in others.values() if "names pictures" in why])
         self._groups(division, tables, sources)
-        self._subsets(division, sources, wanted)
+        self._subsets(division, sources)
         self._labels(division, sources)
         self._submission()
         # 4. What the pipeline makes of it, and of a sample of the pictures.
         found = tried({**self.entry, "channels": 3, "image_size": 32}, seen)
         self._check(found)
         return self._finished(found, others)
+
+    def _of_containers(self, inside: list[container_parts.Inside]) -> Draft:
+        kept, self.unused = container_parts.without_copies(inside, self.seen)
+        keys, self.evidence = container_parts.entry(kept, self.seen)
+        self.entry |= keys
+        self._submission()
+        found = tried({**self.entry, "channels": 3, "image_size": 32}, self.seen, containers=True)
+        self._check(found)
+        return self._finished(found, {})
 
     def _kinds(self) -> str:
         endings = Counter(Path(path).suffix.lower() or "no ending" for path in self.seen.others.paths())
@@ -102,9 +115,11 @@ class _Maker:
             self.unused.append((pictures.folders[place], f"{counted(int(pictures.counts[place]), 'picture')}: {why}"))
         return [place for place in wanted if place not in copies.folders]
 
-    def _sources(self, division: Division, tables: list[NamingTable]) -> dict[Subset, Source]:
-        training = choose_labels.for_training(division.parts["train"], tables, self.asking)
+    def _sources(self, division: Division, tables: list[NamingTable], why_not: list[str]) -> dict[Subset, Source]:
+        training = choose_labels.for_training(division.parts["train"], tables, self.asking, why_not)
         self.evidence.append(Evidence("labels", training.kind, training.text))
+        if training.level is not None and self._without_strays(division, training.level):
+            training = choose_labels.for_training(division.parts["train"], tables, self.asking)
         sources: dict[Subset, Source] = {"train": training}
         for subset in ("val", "test"):
             part = division.parts.get(subset)
@@ -118,6 +133,18 @@ class _Maker:
                 Evidence("unlabeled", part.where, f"{counted(part.pictures, 'picture')} without labels")
             )
         return sources
+
+    def _without_strays(self, division: Division, level: int) -> bool:
+        """Leave out folders that lie less deep than the classes, as examples beside these do."""
+        part = division.parts["train"]
+        stray = [folder for folder in part.folders if folder_levels.part(folder, level) is None]
+        places = [self.seen.pictures.folders.index(folder) for folder in part.folders if folder not in set(stray)]
+        if stray and not division.lists:
+            for folder in stray:
+                self.unused.append((folder or ".", "pictures that lie in no folder of a class, as the others do"))
+            division.parts["train"] = subset_parts.part_of(self.seen.pictures, "train", places)
+            return True
+        return False
 
     def _join_if_one_class(self, division: Division, wanted: list[int], tables: list[NamingTable]) -> None:
         """Ask to take all subsets together where the folders of training are one class, and those of test are more."""
@@ -181,40 +208,13 @@ class _Maker:
             own["image"] = table.image
         return own
 
-    def _subsets(self, division: Division, sources: dict[Subset, Source], wanted: list[int]) -> None:
-        """Write train, val, test and unlabeled."""
+    def _subsets(self, division: Division, sources: dict[Subset, Source]) -> None:
+        """Write train, val, test and unlabeled, and say what each is."""
         pictures = self.seen.pictures
-        in_tables = any(source.kind == "table" for source in sources.values())
-        reached: dict[Subset, list[str]] = {}
-        for subset in SUBSETS:
-            part, source = division.parts.get(subset), sources.get(subset)
-            if part is None:
-                continue
-            as_subset: Subset = subset if source is not None or subset == "train" else "unlabeled"
-            own = set(part.folders)
-            unwanted = [folder for folder in pictures.folders if folder not in own]
-            if division.lists and subset in division.lists and subset != "train":
-                reached.setdefault(as_subset, []).extend(division.lists[subset])
-                continue
-            if division.split and subset != "train":
-                continue
-            last = self.last if source is None or source.kind != "names" else source.form
-            label = source.level if source is not None and source.kind == "folders" else None
-            group = source.group_level if source is not None else None
-            found = folder_levels.patterns(part.folders, unwanted, label, group, last, plain_folders=not in_tables)
-            if self.group_forms and as_subset != "unlabeled":
-                found = [
-                    one
-                    for form in [*self.group_forms, last]
-                    for one in folder_levels.patterns(part.folders, unwanted, label, group, form, plain_folders=False)
-                ]
-            reached.setdefault(as_subset, []).extend([*found, *division.lists.get(subset, [])])
-        for subset in SUBSETS:
-            if found := list(dict.fromkeys(reached.get(subset, []))):
-                self.entry[subset] = found[0] if len(found) == 1 else found
+        self.entry.update({**subset_keys(pictures.folders, division, sources, self.last, self.group_forms)})
         self.evidence += division.evidence
         for subset, part in division.parts.items():
-            if subset in self.entry:
+            if subset in self.entry and subset not in division.lists:
                 because = (
                     f"{counted(part.pictures, 'picture')} in {counted(len(part.folders), 'folder')} below {part.where}"
                 )
@@ -270,11 +270,15 @@ class _Maker:
     def _finished(self, found: Tried, tables: dict[str, str]) -> Draft:
         paths = [path for names in found.names.values() for path in names]
         order = np.random.default_rng(0).permutation(len(paths))[: picture_facts.SAMPLE]
-        facts = picture_facts.facts(self.seen, [paths[place] for place in sorted(order)])
+        wanted = [paths[place] for place in sorted(order)]
+        data = found.looked or (data for _, data in contents(self.seen.source, wanted, self.seen.limits))
+        facts = picture_facts.facts(data)
         self.entry |= facts.keys
         said = {place for place, _ in self.unused}
         self.unused += [
-            (path, why) for path, why in sorted(tables.items()) if path not in said and not SAMPLE.search(path)
+            (path, "it names no pictures" if "names pictures" in why else why.removeprefix(f"{path} "))
+            for path, why in sorted(tables.items())
+            if path not in said and not SAMPLE.search(path)
         ]
         for (folder, reason), passed in sorted(found.sieve.passed.items()):
             if folder not in said:

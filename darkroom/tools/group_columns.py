@@ -21,9 +21,9 @@ class GroupColumn:
 
     @property
     def because(self) -> str:
-        groups = counts(self.values)
+        groups = counts(self.table.values(self.key))
         most = max(groups.values())
-        of_groups = f"{counted(len(groups), 'value')} for {counted(groups.total(), 'picture')}, {most:,} at most of one"
+        of_groups = f"{counted(len(groups), 'value')} in {counted(groups.total(), 'row')}, {most:,} at most of one"
         return f"its name says it, and its values repeat: {of_groups}"
 
 
@@ -39,7 +39,8 @@ def group_columns(part: Part, tables: Sequence[NamingTable], labels: Source) -> 
             values = table.values(column.key)
             own = tuple(values[row] if row >= 0 else None for row in rows)
             groups = counts(own)
-            if groups.total() >= PER_GROUP * len(groups) and len(groups) > 1 and not same(own, labels.labels):
+            repeats = len(table.table) >= PER_GROUP * column.different  # of a part one sees some pictures alone
+            if repeats and len(groups) > 1 and not same(own, labels.labels):
                 found.append(GroupColumn(table, column.key, own))
     found.sort(key=lambda one: len(counts(one.values)))
     return found

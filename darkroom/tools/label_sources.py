@@ -13,7 +13,7 @@ from darkroom.intake.class_names import in_order
 from darkroom.intake.table_columns import Key
 from darkroom.tools import folder_levels, name_patterns
 from darkroom.tools.folder_levels import Level
-from darkroom.tools.label_tables import Column, NamingTable, counts, same
+from darkroom.tools.label_tables import LABEL, Column, NamingTable, counts, same
 from darkroom.tools.subset_folders import subsets_of
 
 NEARLY_ALL = 0.9  # of the pictures of a subset have a row, or a label that is known
@@ -149,13 +149,11 @@ def _of_columns(table: NamingTable, rows: list[int], refused: list[str]) -> Iter
             continue
         if column.kind == "words" and (part := _first_word(table, column, rows)):
             yield part
-        if column.says_other and not column.says_label:
-            continue
         values = table.values(column.key)
         try:
             label_values.check_classes(values, table.table, column.key)
         except UserError as error:
-            refused.append(str(error))
+            refused.insert(0 if LABEL & set(column.words) else len(refused), str(error))
             continue
         labels = _of_rows(values, rows)
         names = in_order(counts(labels))
@@ -197,6 +195,17 @@ def says_label(source: Source) -> bool:
         return True
     key = source.column["column"] if isinstance(source.column, dict) else source.column
     return any(one.key == key and (one.says_label or isinstance(source.column, dict)) for one in source.table.columns)
+
+
+def says_other(source: Source) -> bool:
+    """Whether a column's own name says that it tells something else of a picture: an age, a place, a view."""
+    columns = source.table.columns if source.table is not None else ()
+    return any(one.key == source.column and one.says_other and not one.says_label for one in columns)
+
+
+def is_alone(source: Source) -> bool:
+    """Whether its table has no other column that may be a class."""
+    return source.table is not None and sum(one.kind != "nothing" for one in source.table.columns) == 1
 
 
 def without_twins(sources: Sequence[Source]) -> list[Source]:

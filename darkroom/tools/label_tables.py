@@ -121,7 +121,7 @@ def naming_tables(content: dict[str, bytes], pictures: Sequence[str]) -> tuple[l
                 found.append(_naming(file, part, path, data, pictures))
                 reason = ""
             except UserError as error:
-                reason = reason and _reason(str(error), path)
+                reason = reason and str(error)
         if reason:
             others[path] = reason
     return found, others
@@ -142,14 +142,16 @@ def _naming(file: str, part: str | None, path: str, data: bytes, pictures: Seque
         headers = headers[:1]
     if _is_of_pixels(path, data):
         raise UserError(f"{path} is a table of pixels")
+    problem: UserError | None = None
     for header in headers:
         try:
             table = tables.read(data, path, header=header, part=part)
             image = _image(table, part, pictures)
             break
-        except UserError:
+        except UserError as error:
+            problem = problem or error  # of the likelier reading
             if header == headers[-1]:
-                raise
+                raise problem from None
     if image is None:
         raise UserError(f"{path} names no pictures")
     rest = tuple(_column(table, key) for key in table.columns if key != image)
@@ -182,11 +184,6 @@ def _column(table: Table, key: Key) -> Column:
     if 2 * different > len(table) - column.null_count:
         return Column(key, "unique", different)
     return Column(key, "numbers" if numbers else "words", different)
-
-
-def _reason(error: str, path: str) -> str:
-    told = error.removeprefix(path).strip(" :")
-    return "it names no pictures" if "has no column that names pictures" in error else told
 
 
 def split_column(table: NamingTable) -> tuple[Key, dict[Subset, list[str]], bool] | None:

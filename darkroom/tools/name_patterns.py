@@ -2,7 +2,7 @@
 
 import posixpath
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -50,7 +50,7 @@ def label_forms(names: Sequence[str], known: Collection[str] | None = None) -> l
         if None in apply(form, few).values and apply(form, few).counts.total() < (COMMON - 0.05) * len(few):
             continue
         one = apply(form, names)
-        fits = _may_be_classes(one) if known is None else {*one.values} <= {*known}
+        fits = (_may_be_classes(one) and not _are_views(one, names)) if known is None else {*one.values} <= {*known}
         if fits and not any(_same(one.values, other.values) for other in found):
             found.append(one)
     return [_short(one, names) for one in found]
@@ -98,6 +98,17 @@ def _may_be_classes(one: NameForm) -> bool:
         return False
     subsets = [subset_in(name) for name in counts]
     return not all(subset is not None and not rest for subset, rest in subsets)
+
+
+def _are_views(one: NameForm, names: Sequence[str]) -> bool:
+    """Whether each thing has a picture of every value, as of four colours: names that differ in the value alone."""
+    views: defaultdict[str, set[str]] = defaultdict(set)
+    for name, value in zip(names, one.values, strict=True):
+        if value is not None:
+            views[name.replace(value, "", 1)].add(value)
+    several = [rest for rest, values in views.items() if len(values) > 1]
+    numbered = all(re.sub(r"[\W_]+", "", posixpath.splitext(rest)[0]).isdigit() for rest in several)
+    return len(several) >= 0.8 * len(views) and not numbered
 
 
 def group_forms(names_by_label: Mapping[str, Sequence[str]]) -> tuple[list[str], list[str]]:

@@ -12,7 +12,7 @@ from darkroom.base.words import counted
 from darkroom.intake.class_warnings import MAKERS_FOLDERS
 from darkroom.tools.asking import Asking
 from darkroom.tools.folder_levels import are_parts
-from darkroom.tools.subset_folders import NOISE, WORDS, subsets_of, words
+from darkroom.tools.subset_folders import NOISE, WORDS, subset_in, subsets_of, words
 from darkroom.tools.survey_archive import Survey, contents
 
 PAIRS = 4  # of folders that are compared, of two trees
@@ -88,12 +88,11 @@ def _equal(survey: Survey, folders: Sequence[int]) -> dict[int, int]:
 def _candidates(survey: Survey, folders: Sequence[int]) -> Iterator[tuple[int, int]]:
     """Pairs of folders of one name, or of one subset, all names of the first being among those of the second."""
     pictures = survey.pictures
-    told = dict(zip(folders, subsets_of([pictures.folders[place] for place in folders]), strict=True))
     by_name: defaultdict[tuple[str, str], list[int]] = defaultdict(list)
     for place in folders:
         name = pictures.folders[place].rpartition("/")[2].lower()
-        said = told[place]
-        subset = said[0] if said else ""
+        said = (subset_in(part)[0] for part in pictures.folders[place].split("/"))
+        subset = next((one for one in said if one), "")  # also that of a name that says more: trainingSample
         # A folder called as subsets are, or a sample of one, is compared with others of that subset.
         same = name if not set(words(name)) & {*WORDS, "sample"} else ""
         by_name[subset, same].append(place)
@@ -121,7 +120,8 @@ def _versions(survey: Survey, folders: Sequence[int]) -> Iterator[tuple[int, dic
             if len(path) > level + 1 and told[place] is None:
                 above[tuple(path[:level])][path[level]].append(place)
         for parent, children in above.items():
-            if not 2 <= len(children) <= VERSIONS or are_parts(children):
+            most = sum(_pictures(survey, own) for own in children.values()) >= _pictures(survey, folders) / 2
+            if not 2 <= len(children) <= VERSIONS or not most or are_parts(children):
                 continue
             if _same_leaves(paths, children) and _say_versions(survey, paths, children):
                 yield level, {"/".join([*parent, name]): own for name, own in children.items()}

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from darkroom.base.errors import UserError
 from darkroom.base.words import counted
-from darkroom.pictures.decoding import BadImage, read
+from darkroom.pictures.decoding import MAX_PIXELS, BadImage, png, read
 from darkroom.tools.entry_draft import Evidence
-from darkroom.tools.survey_archive import Survey, contents
 
 SAMPLE = 100
 LARGEST, STEP = 224, 32  # image_size
@@ -31,19 +31,20 @@ class Facts:
     bytes: float  # mean, of a file
 
 
-def facts(survey: Survey, paths: Iterable[str], max_pixels: int = 50_000_000) -> Facts:
-    """Look at some pictures. Raises UserError where none of them can be read."""
+def facts(pictures: Iterable[bytes | NDArray[Any]], max_pixels: int = MAX_PIXELS) -> Facts:
+    """Look at some pictures: contents of files, or arrays of containers. Raises UserError where none can be read."""
     widths, heights, sizes = [], [], []
     colour, deep, highest, problem = 0, 0, 0, ""
-    for _, data in contents(survey.source, list(paths), survey.limits):
+    for data in pictures:
         try:
-            pixels, header, notes, _ = read(data, 3, max_pixels)
+            content = data if isinstance(data, bytes) else png(_of_8_bits(data))
+            pixels, header, notes, _ = read(content, 3, max_pixels)
         except BadImage as error:
             problem = str(error)
             continue
         widths.append(header.width)
         heights.append(header.height)
-        sizes.append(len(data))
+        sizes.append(len(data) if isinstance(data, bytes) else data.nbytes)
         small = pixels[:: max(1, header.height // 64), :: max(1, header.width // 64)].astype(np.int16)
         colour += int(np.ptp(small, axis=2).max() > GREY * 2)
         deep += notes.bits == 16
@@ -69,6 +70,12 @@ def facts(survey: Survey, paths: Iterable[str], max_pixels: int = 50_000_000) ->
         evidence.append(Evidence("range", f"[0, {top}]", because))
     sides = (int(width.min()), int(width.max()), int(height.min()), int(height.max()))
     return Facts(keys, tuple(evidence), sides, float((width * height).mean() / 1e6), float(np.mean(sizes)))
+
+
+def _of_8_bits(array: NDArray[Any]) -> NDArray[np.uint8]:
+    """An array of a container as one of a picture file; its values matter only as far as channels differ."""
+    top = max(1.0, float(array.max(initial=0)))
+    return array if array.dtype == np.uint8 else (array * (255 / top)).clip(0, 255).astype(np.uint8)
 
 
 def _shape(width: np.ndarray, height: np.ndarray, keys: dict[str, Any], evidence: list[Evidence]) -> None:

@@ -22,6 +22,7 @@ NOISE = frozenset(
      "solution", "meta", "metadata", "annotations", "annotation", "info", "csv", "txt", "id", "ids", "names", "class",
      "classes", "the", "of", "for", "no", "new"}
 )  # fmt: skip
+FEW = 3  # folders at the top, one of which may be the test by a name that says more
 PART = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|[^\W\d_]+|\d+")
 
 
@@ -58,12 +59,17 @@ def subsets_of(folders: Sequence[str]) -> list[tuple[Subset, int] | None]:
                 subset, rest = subset_in(name)
                 if subset is not None:
                     beside[parent, rest].add(subset)
+    # Where no name says test, one that says more, as kaggle_testset, does: at the top, beside a few others.
+    tops = {folder.partition("/")[0] for folder in folders}
+    plain = {subset for (_, rest), own in beside.items() for subset in own if not rest or len(own) > 1}
+    alone = {name for name in tops if len(tops) <= FEW and subset_in(name)[0] in ({"test", "val"} - plain)}
     known: dict[str, Subset | None] = {}
 
     def telling(parent: str, name: str, whole: str) -> Subset | None:
         if whole not in known:
             subset, rest = subset_in(name)
-            known[whole] = subset if not rest or len(beside[parent, rest]) > 1 else None
+            tells = not rest or len(beside[parent, rest]) > 1 or whole in alone
+            known[whole] = subset if tells else None
         return known[whole]
 
     found: list[tuple[Subset, int] | None] = []

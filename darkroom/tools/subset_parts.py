@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
+import numpy as np
+
 from darkroom.base.words import counted, listed
 from darkroom.config.catalogue import SUBSETS, Subset
 from darkroom.tools.asking import Asking
@@ -23,7 +25,6 @@ class Division:
     parts: dict[Subset, Part]
     lists: dict[Subset, list[str]] = field(default_factory=dict)  # @files
     split: tuple[NamingTable, dict[str, object]] | None = None  # a table's column of subsets, as an entry writes it
-    rest_is_unlabeled: bool = False  # pictures that the table of labels lacks
     outside: tuple[int, ...] = ()  # folders in no subset
     evidence: list[Evidence] = field(default_factory=list)
 
@@ -61,13 +62,15 @@ def part_of(pictures: Names, subset: Subset, folders: Sequence[int], paths: Iter
         return Part(
             subset, tuple(pictures.folders[place] for place in folders), tuple(counts), tuple(chosen), len(chosen)
         )
-    step = max(1, -(-sum(counts) // PATHS))
+    # By chance, not every n-th: names may follow a period of their own.
+    random, share = np.random.default_rng(0), min(1.0, PATHS / max(1, sum(counts)))
     sample: list[str] = []
-    for place in folders:
+    for place, count in zip(folders, counts, strict=True):
         start = f"{pictures.folders[place]}/" if pictures.folders[place] else ""
         names = pictures.names(place)
-        # Of a small folder at least two, so that each class is seen.
-        sample += [start + name for name in (names[::step] if len(names) >= 2 * step else names[:2])]
+        taken = max(min(2, count), round(share * count))  # of a small folder two, so that each class is seen
+        chosen_places = sorted(random.permutation(count)[:taken]) if taken < count else range(count)
+        sample += [start + names[at] for at in chosen_places]
     return Part(subset, tuple(pictures.folders[place] for place in folders), tuple(counts), tuple(sample))
 
 
@@ -131,18 +134,21 @@ def _by_lists(
         if seen & set(paths):
             return  # lists that overlap are no division
         seen.update(paths)
+    if set(named) == {"train"} and by_folders(whole):
+        return  # folders label all, and the list of train says nothing of others
     rest = [path for path in whole.paths if path not in seen]
     without = [subset for subset in named if subset != "train" and not _has_labels(lists[subset])]
     by_label = _has_labels(lists.get("train", [])) and not by_folders(whole)
     if by_label and (without or set(named) == {"train"}):
         # The table of train gives labels, and that of test none: its pictures are to be predicted.
-        division.rest_is_unlabeled = True
         division.parts = {"train": part_of(pictures, "train", folders, named["train"])}
         others = rest + [path for subset in without for path in named[subset]]
         if others:
             division.parts["unlabeled"] = part_of(pictures, "unlabeled", folders, others)
-        because = f"{listed(lists[subset][0].file for subset in without) or 'no table'} gives them no label"
-        division.evidence.append(Evidence("unlabeled", counted(len(others), "picture"), because))
+            because = (
+                f"{listed(lists[subset][0].file for subset in without) or lists['train'][0].file} gives them no label"
+            )
+            division.evidence.append(Evidence("unlabeled", counted(len(others), "picture"), because))
         named = {subset: paths for subset, paths in named.items() if subset not in without and subset != "train"}
         if not named:
             return
@@ -158,4 +164,5 @@ def _by_lists(
 
 
 def _has_labels(tables: Sequence[NamingTable]) -> bool:
-    return any(column.says_label and column.kind != "nothing" for table in tables for column in table.columns)
+    columns = [column for table in tables for column in table.columns if column.kind in ("numbers", "words")]
+    return any(not column.says_group and (column.says_label or not column.says_other) for column in columns)

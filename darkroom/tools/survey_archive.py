@@ -78,7 +78,7 @@ class Survey:
 def survey(source: Path, limits: Limits) -> Survey:
     """Look through an archive or a folder once, reading its tables alone. Raises UserError where it is damaged."""
     pictures, others = _Collector(), _Collector()
-    texts: Counter[str] = Counter()
+    texts: Counter[tuple[str, int, str]] = Counter()
 
     def wanted(path: str) -> bool:
         path = composed(path)
@@ -87,9 +87,10 @@ def survey(source: Path, limits: Limits) -> Survey:
         elif not is_hidden(path):
             others.add(path)
             if tables.may_be_table(path) or path.lower().endswith(".mat"):
-                folder = path.rpartition("/")[0]
-                texts[folder] += 1
-                return texts[folder] <= TEXTS_IN_A_FOLDER and texts.total() <= TEXTS
+                above = path.rpartition("/")[0].rpartition("/")[0]  # so that of train/*/boxes.txt some are read too
+                place = (above, path.count("/"), path[path.rfind(".") :])
+                texts[place] += 1
+                return texts[place] <= TEXTS_IN_A_FOLDER and len(texts) <= TEXTS
         return False
 
     content: dict[str, bytes] = {}

@@ -2,46 +2,10 @@
 
 import json
 
-import numpy as np
 import pytest
 
 from darkroom.base.errors import UserError
-from darkroom.intake.archive import Limits
-from darkroom.pictures.decoding import png
-from darkroom.tools.draft_entry import draft
-from tests.make import zip_of
-
-PICTURE = png(np.full((8, 8, 3), (200, 30, 40), np.uint8))
-OTHER = png(np.full((8, 8, 3), (20, 130, 40), np.uint8))
-FACTS = {"channels": 3, "image_size": 8, "resize": "squash"}
-
-
-def pictures(*folders, count=6, name="{}.png"):
-    """Names of pictures in each folder."""
-    return [f"{folder}/{name.format(number)}".lstrip("/") for folder in folders for number in range(count)]
-
-
-def table(rows, header):
-    return "\n".join([header, *rows]) + "\n"
-
-
-def drafted(tmp_path, files, chosen=None):
-    """The draft of an archive of pictures, given by their names, or of a mapping of names to contents."""
-    content = files if isinstance(files, dict) else dict.fromkeys(files)
-    archive = tmp_path / "archive.zip"
-    packed = [
-        (path, (data or PICTURE) + path.encode() if data in (None, PICTURE, OTHER) else data)
-        for path, data in content.items()
-    ]
-    archive.write_bytes(zip_of(packed))
-    return draft(archive, chosen or {}, Limits())
-
-
-def with_tables(names, **tables):
-    return dict.fromkeys(names) | {
-        name.replace("__", "/").replace("_csv", ".csv").replace("_txt", ".txt"): text for name, text in tables.items()
-    }
-
+from tests.tools.drafting import FACTS, OTHER, PICTURE, drafted, pictures, table, with_tables
 
 FLAT = [f"images/{number}.png" for number in range(12)]
 ROWS = [f"{number}.png,{'cat' if number % 2 else 'dog'}" for number in range(12)]
@@ -67,7 +31,7 @@ UNDERSTOOD = {
         {"train": "train", "unlabeled": "test"},
     ),
     "a test whose names are classes": (
-        pictures("train/A", "train/B") + ["test/A_test.png", "test/B_test.png"],
+        [*pictures("train/A", "train/B"), "test/A_test.png", "test/B_test.png"],
         {"train": "train", "test": "test/{label}_*.png"},
     ),
     "classes below parts": (pictures("part1/cat", "part1/dog", "part2/cat", "part2/dog"), {"train": "part*/{label}/*"}),
@@ -140,7 +104,8 @@ UNDERSTOOD = {
     ),
     "JSON lines beside the pictures": (
         dict.fromkeys(pictures("train")) | {
-            "train/metadata.jsonl": "\n".join(json.dumps({"file_name": f"{n}.png", "label": "ab"[n % 2]}) for n in range(6))
+            "train/metadata.jsonl": "\n".join(
+                json.dumps({"file_name": f"{n}.png", "label": "ab"[n % 2]}) for n in range(6))
         },
         {"train": "train", "labels": {"file": "train/metadata.jsonl", "image": "file_name", "label": "label"}},
     ),
@@ -169,7 +134,8 @@ ASKED = {
     ),
     "versions of one set": (pictures("set/color/a", "set/color/b", "set/grayscale/a", "set/grayscale/b"), {"copies"}),
     "two columns of labels": (
-        with_tables(FLAT, labels_csv=table([f"{row},{'xyz'[at % 3]}" for at, row in enumerate(ROWS)], "image,breed,species")),
+        with_tables(FLAT, labels_csv=table([f"{row},{'xyz'[at % 3]}" for at, row in enumerate(ROWS)],
+                                           "image,breed,species")),
         {"label"},
     ),
     "names that begin alike": (
@@ -177,7 +143,7 @@ ASKED = {
         + pictures("data/well", name="q{0}_left.png") + pictures("data/well", name="q{0}_right.png"),
         {"group"},
     ),
-    "classes too small to divide": (pictures("data/a", "data/b") + ["data/c/1.png"], {"small"}),
+    "classes too small to divide": ([*pictures("data/a", "data/b"), "data/c/1.png"], {"small"}),
     "one class to learn from": (pictures("train/good", "test/good", "test/bad"), {"test"}),
 }  # fmt: skip
 

@@ -1,0 +1,154 @@
+"""Files that hold many pictures each, as CSV of pixels, idx and Parquet do: which subsets they are."""
+
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from typing import IO, Any
+
+from darkroom.base.errors import UserError
+from darkroom.base.words import counted, listed
+from darkroom.config.catalogue import SUBSETS, Subset
+from darkroom.config.patterns import composed
+from darkroom.intake import archive, containers, tables
+from darkroom.intake.archive import Budget, File
+from darkroom.intake.container_look import Part
+from darkroom.intake.container_look import look as look_into
+from darkroom.tools.entry_draft import Evidence
+from darkroom.tools.label_tables import Column, NamingTable, split_column
+from darkroom.tools.subset_folders import WORDS, words
+from darkroom.tools.survey_archive import Survey
+
+LISTED = 30  # files of one subset that an entry names one by one
+MOST = 300  # files that are looked into
+
+
+@dataclass(frozen=True)
+class Inside:
+    """One container, or one part of an .npz."""
+
+    path: str
+    kind: str
+    part: Part
+
+    @property
+    def name(self) -> str:
+        """As an entry names it."""
+        return f"{self.path}#{self.part.name}" if self.part.name else self.path
+
+    @property
+    def pictures(self) -> int:
+        return self.part.pictures
+
+    @property
+    def subset(self) -> Subset:
+        """The subset that the name of the part, of the file or of its folder says; else train."""
+        for name in (self.part.name, *reversed(self.path.split("/"))):
+            if name.lower().startswith("t10k"):
+                return "test"
+            own = words(name.partition(".")[0])
+            said = {WORDS[word] for word in own if word in WORDS}
+            if len(said) == 1:
+                return said.pop()
+        return "train"
+
+
+def look(survey: Survey) -> list[Inside]:
+    """The containers of an archive. One that is damaged is left out, for its reader to say so."""
+    others = list(survey.others.paths()) if len(survey.others) <= 10 * MOST else []
+    known = {path for path in others if _may_be(path, survey)}
+    found: list[Inside] = []
+    if not known or len(known) > MOST:
+        return []
+
+    def inside(path: str, stream: IO[bytes], budget: Budget) -> Iterator[File]:
+        seen = look_into(path, stream, budget, lambda other: composed(other) in set(others))
+        if seen is not None and not seen.problem:
+            found.extend(Inside(composed(path), seen.kind, part) for part in seen.parts if part.pictures)
+        return iter(())
+
+    def wanted(path: str) -> Any:
+        return partial(inside, path) if composed(path) in known else False
+
+    above = {path[:at] for path in known for at, letter in enumerate(path) if letter == "/"}
+    with suppress(UserError):
+        for _ in archive.files(
+            survey.source, wanted=wanted, may_hold=lambda one: composed(one) in above, limits=survey.limits
+        ):
+            pass
+    return found
+
+
+def _may_be(path: str, survey: Survey) -> bool:
+    kind = containers.kind_by_name(path)
+    name = path.rpartition("/")[2]
+    return kind is not None and (kind != "CIFAR batch" or bool(re.search("batch|train|test", name)))
+
+
+def without_copies(inside: Sequence[Inside], survey: Survey) -> tuple[list[Inside], list[tuple[str, str]]]:
+    """Containers but for those that hold what another does: the same file deeper below, or the same packed."""
+    kept: list[Inside] = []
+    unused: list[tuple[str, str]] = []
+    for one in sorted(inside, key=lambda own: (own.path.count("/"), own.path.endswith(".gz"), own.path)):
+        twin = next((other for other in kept if _alike(one, other, survey)), None)
+        if twin is None:
+            kept.append(one)
+        else:
+            unused.append((one.path, f"{counted(one.pictures, 'picture')}: the same as {twin.name}"))
+    return kept, unused
+
+
+def _alike(one: Inside, other: Inside, survey: Survey) -> bool:
+    if one.path == other.path or (one.pictures, one.part.shape) != (other.pictures, other.part.shape):
+        return False
+    first, second = survey.tables.get(one.path), survey.tables.get(other.path)
+    if first is not None and second is not None:
+        return first == second
+    names = [re.sub(r"\W+", "-", name.path.rpartition("/")[2].removesuffix(".gz").lower()) for name in (one, other)]
+    return names[0] == names[1]
+
+
+def entry(inside: Sequence[Inside], survey: Survey) -> tuple[dict[str, Any], list[Evidence]]:
+    """The subsets and the labels of an entry for these containers. Raises UserError where none gives labels."""
+    parts: dict[Subset, list[Inside]] = {}
+    for one in inside:
+        subset: Subset = one.subset if one.part.labels else "unlabeled"
+        parts.setdefault(subset, []).append(one)
+    if "train" not in parts:
+        kinds = listed(f"{one.name} has the columns {listed(one.part.columns) or 'of pixels alone'}" for one in inside)
+        raise UserError(
+            f"{survey.source} holds pictures in {listed(one.name for one in inside)}, and no labels of them: {kinds}"
+        )
+    keys: dict[str, Any] = {}
+    evidence = []
+    for subset in SUBSETS:
+        own = parts.get(subset, [])
+        if own:
+            names = [one.name for one in own]
+            keys[subset] = names[0] if len(names) == 1 else names
+            count = sum(one.pictures for one in own)
+            source = own[0].part.labels or "no labels"
+            evidence.append(Evidence(subset, listed(names), f"{own[0].kind}: {counted(count, 'picture')}, {source}"))
+    divided = [table for one in parts["train"] if (table := _split(one, survey))]
+    if divided:
+        keys["labels"] = divided[0] if len(divided) == 1 else divided
+        evidence.append(Evidence("split", f"column {divided[0]['split']}", "its values name the subsets"))
+    return keys, evidence
+
+
+def _split(one: Inside, survey: Survey) -> dict[str, Any] | None:
+    """What an entry says of a CSV of pixels with a column of subsets."""
+    data = survey.tables.get(one.path)
+    if one.kind != "CSV of pixels" or data is None or not one.part.columns:
+        return None
+    with suppress(UserError):
+        table = tables.read(data, one.path)
+        columns = tuple(Column(key, "words", 2) for key in one.part.columns if key in table.columns)
+        said = split_column(NamingTable(one.path, table, columns[0].key, columns)) if columns else None
+        if said:
+            key, meaning, usual = said
+            label = one.part.labels.removeprefix("column ")
+            splits = {} if usual else {"splits": {subset: list(own) for subset, own in meaning.items()}}
+            return {"file": one.path, "label": label, "split": key, **splits}
+    return None

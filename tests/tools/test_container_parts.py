@@ -1,0 +1,55 @@
+import io
+
+import numpy as np
+import pytest
+
+from darkroom.base.errors import UserError
+from tests.tools.drafting import drafted
+
+
+def pixels(count, label=True, extra=""):
+    header = ",".join([*["label"] * label, *[extra] * bool(extra), *(f"pixel{n}" for n in range(64))])
+    rows = [
+        ",".join(
+            [
+                *[str(n % 3)] * label,
+                *[("train", "test")[n % 4 == 3]] * bool(extra),
+                *(str(n * 7 % 256) for _ in range(64)),
+            ]
+        )
+        for n in range(count)
+    ]
+    return "\n".join([header, *rows]) + "\n"
+
+
+def test_tables_of_pixels_are_subsets_by_their_names(tmp_path):
+    found = drafted(tmp_path, {"train.csv": pixels(24), "test.csv": pixels(6, label=False)})
+    assert found.entry == {
+        "train": "train.csv", "unlabeled": "test.csv", "channels": 1, "image_size": 8, "resize": "squash"
+    }  # fmt: skip
+    assert found.pictures == 30
+
+
+def test_the_same_file_twice_is_taken_once(tmp_path):
+    found = drafted(tmp_path, {"set_train/set_train.csv": pixels(24), "set_train.csv": pixels(24)})
+    assert found.entry["train"] == "set_train.csv"
+    assert ("set_train/set_train.csv", "24 pictures: the same as set_train.csv") in found.unused
+
+
+def test_a_column_of_subsets_divides(tmp_path):
+    found = drafted(tmp_path, {"faces.csv": pixels(24, extra="usage")})
+    assert found.entry["labels"] == {"file": "faces.csv", "label": "label", "split": "usage"}
+    assert {sample.subset for sample in found.samples} == {"train", "test"}
+
+
+def test_arrays_are_named_by_their_parts(tmp_path):
+    file = io.BytesIO()
+    images, labels = np.arange(24 * 64).reshape(24, 8, 8).astype(np.uint8), np.arange(24) % 3
+    np.savez(file, train_images=images, train_labels=labels, test_images=images[:9], test_labels=labels[:9])
+    found = drafted(tmp_path, {"set.npz": file.getvalue()})
+    assert (found.entry["train"], found.entry["test"]) == ("set.npz#train", "set.npz#test")
+
+
+def test_pictures_without_labels_are_refused(tmp_path):
+    with pytest.raises(UserError, match="no labels of them"):
+        drafted(tmp_path, {"train.csv": pixels(24, label=False)})
