@@ -1,6 +1,7 @@
 """From an archive to the draft of its catalogue entry, with the evidence for each key and what is open."""
 
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -211,7 +212,7 @@ class _Maker:
     def _subsets(self, division: Division, sources: dict[Subset, Source]) -> None:
         """Write train, val, test and unlabeled, and say what each is."""
         pictures = self.seen.pictures
-        self.entry.update({**subset_keys(pictures.folders, division, sources, self.last, self.group_forms)})
+        self.entry.update(subset_keys(pictures.folders, division, sources, self.last, self.group_forms))
         self.evidence += division.evidence
         for subset, part in division.parts.items():
             if subset in self.entry and subset not in division.lists:
@@ -267,11 +268,18 @@ class _Maker:
         for warning in found.warnings:
             self.evidence.append(Evidence("classes", counted(len(found.classes), "class", "classes"), warning))
 
+    def _seen_already(self, found: Tried) -> list[bytes]:
+        """Pictures that the survey has read, if they are of nearly all classes."""
+        own = [(key, path) for key, paths in found.names.items() for path in paths if path in self.seen.read]
+        if len({key for key, _ in own}) < 0.8 * len(found.names) or len(own) < 20:
+            return []
+        return [self.seen.read[path] for _, path in own[: picture_facts.SAMPLE]]
+
     def _finished(self, found: Tried, tables: dict[str, str]) -> Draft:
         paths = [path for names in found.names.values() for path in names]
         order = np.random.default_rng(0).permutation(len(paths))[: picture_facts.SAMPLE]
         wanted = [paths[place] for place in sorted(order)]
-        data = found.looked or (data for _, data in contents(self.seen.source, wanted, self.seen.limits))
+        data = found.looked or self._seen_already(found) or contents_of(self.seen, wanted)
         facts = picture_facts.facts(data)
         self.entry |= facts.keys
         said = {place for place, _ in self.unused}
@@ -289,6 +297,11 @@ class _Maker:
             entry, (*self.evidence, *facts.evidence), (), found.samples(), tuple(self.unused), used,
             int(used * facts.bytes), facts.sides, facts.megapixels,
         )  # fmt: skip
+
+
+def contents_of(seen: Survey, wanted: list[str]) -> Iterator[bytes]:
+    """The contents of some pictures."""
+    return (data for _, data in contents(seen.source, wanted, seen.limits))
 
 
 def _text(value: str | list[str]) -> str:
