@@ -17,7 +17,7 @@ from darkroom.tools.draft_check import Tried, tried
 from darkroom.tools.entry_draft import Choice, Draft, Evidence, Question
 from darkroom.tools.entry_subsets import subset_keys
 from darkroom.tools.group_columns import group_columns, nested
-from darkroom.tools.label_sources import Part, Source, by_folders, by_tables
+from darkroom.tools.label_sources import Part, Source
 from darkroom.tools.label_tables import SAMPLE, NamingTable, naming_tables
 from darkroom.tools.picture_copies import find_copies
 from darkroom.tools.picture_masks import NO_MASK, find_masks
@@ -74,7 +74,7 @@ class _Maker:
         paths = [path for part in division.parts.values() for path in part.paths]
         tables, others = naming_tables(seen.tables, paths)
         subset_parts.by_tables(division, seen.pictures, wanted, tables)
-        self._join_if_one_class(division, wanted, tables)
+        subset_parts.join_if_one_class(division, seen.pictures, wanted, tables, self.asking)
         # 3. What labels each.
         sources = self._sources(division, tables, [why for why in others.values() if "names pictures" in why])
         self._groups(division, tables, sources)
@@ -146,23 +146,6 @@ class _Maker:
             division.parts["train"] = subset_parts.part_of(self.seen.pictures, "train", places)
             return True
         return False
-
-    def _join_if_one_class(self, division: Division, wanted: list[int], tables: list[NamingTable]) -> None:
-        """Ask to take all subsets together where the folders of training are one class, and those of test are more."""
-        training = division.parts["train"]
-        if len(division.parts) < 2 or division.lists or by_folders(training) or by_tables(training, tables)[0]:
-            return
-        own = {folder for part in division.parts.values() if part.subset != "unlabeled" for folder in part.folders}
-        whole = subset_parts.part_of(
-            self.seen.pictures, "train", [place for place in wanted if self.seen.pictures.folders[place] in own]
-        )
-        levels = by_folders(whole)
-        if len(levels) != 1 or name_patterns.label_forms([path.rpartition("/")[2] for path in training.paths]):
-            return
-        text = f"the pictures in {training.where} are of one class, and those of the other subsets of {levels[0].text}"
-        self.asking.pick("test", text, [("together", "take all subsets together, and divide them anew")])
-        rest = {"unlabeled": division.parts["unlabeled"]} if "unlabeled" in division.parts else {}
-        division.parts = {"train": whole, **rest}  # type: ignore[dict-item]
 
     def _groups(self, division: Division, tables: list[NamingTable], sources: dict[Subset, Source]) -> None:
         part, training = division.parts["train"], sources["train"]
