@@ -1,6 +1,7 @@
 """From an archive to the draft of its catalogue entry, with the evidence for each key and what is open."""
 
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from darkroom.tools.draft_check import Tried, tried
 from darkroom.tools.entry_draft import Choice, Draft, Evidence, Question
 from darkroom.tools.entry_subsets import subset_keys
 from darkroom.tools.group_columns import group_columns, nested
-from darkroom.tools.label_sources import Part, Source, by_folders, by_tables
+from darkroom.tools.label_sources import Part, Source
 from darkroom.tools.label_tables import SAMPLE, NamingTable, naming_tables
 from darkroom.tools.picture_copies import find_copies
 from darkroom.tools.picture_masks import NO_MASK, find_masks
@@ -73,7 +74,7 @@ class _Maker:
         paths = [path for part in division.parts.values() for path in part.paths]
         tables, others = naming_tables(seen.tables, paths)
         subset_parts.by_tables(division, seen.pictures, wanted, tables)
-        self._join_if_one_class(division, wanted, tables)
+        subset_parts.join_if_one_class(division, seen.pictures, wanted, tables, self.asking)
         # 3. What labels each.
         sources = self._sources(division, tables, [why for why in others.values() if "names pictures" in why])
         self._groups(division, tables, sources)
@@ -146,23 +147,6 @@ class _Maker:
             return True
         return False
 
-    def _join_if_one_class(self, division: Division, wanted: list[int], tables: list[NamingTable]) -> None:
-        """Ask to take all subsets together where the folders of training are one class, and those of test are more."""
-        training = division.parts["train"]
-        if len(division.parts) < 2 or division.lists or by_folders(training) or by_tables(training, tables)[0]:
-            return
-        own = {folder for part in division.parts.values() if part.subset != "unlabeled" for folder in part.folders}
-        whole = subset_parts.part_of(
-            self.seen.pictures, "train", [place for place in wanted if self.seen.pictures.folders[place] in own]
-        )
-        levels = by_folders(whole)
-        if len(levels) != 1 or name_patterns.label_forms([path.rpartition("/")[2] for path in training.paths]):
-            return
-        text = f"the pictures in {training.where} are of one class, and those of the other subsets of {levels[0].text}"
-        self.asking.pick("test", text, [("together", "take all subsets together, and divide them anew")])
-        rest = {"unlabeled": division.parts["unlabeled"]} if "unlabeled" in division.parts else {}
-        division.parts = {"train": whole, **rest}  # type: ignore[dict-item]
-
     def _groups(self, division: Division, tables: list[NamingTable], sources: dict[Subset, Source]) -> None:
         part, training = division.parts["train"], sources["train"]
         found = group_columns(part, tables, training)
@@ -211,7 +195,7 @@ class _Maker:
     def _subsets(self, division: Division, sources: dict[Subset, Source]) -> None:
         """Write train, val, test and unlabeled, and say what each is."""
         pictures = self.seen.pictures
-        self.entry.update({**subset_keys(pictures.folders, division, sources, self.last, self.group_forms)})
+        self.entry.update(subset_keys(pictures.folders, division, sources, self.last, self.group_forms))
         self.evidence += division.evidence
         for subset, part in division.parts.items():
             if subset in self.entry and subset not in division.lists:
@@ -267,11 +251,18 @@ class _Maker:
         for warning in found.warnings:
             self.evidence.append(Evidence("classes", counted(len(found.classes), "class", "classes"), warning))
 
+    def _seen_already(self, found: Tried) -> list[bytes]:
+        """Pictures that the survey has read, if they are of nearly all classes."""
+        own = [(key, path) for key, paths in found.names.items() for path in paths if path in self.seen.read]
+        if len({key for key, _ in own}) < 0.8 * len(found.names) or len(own) < 20:
+            return []
+        return [self.seen.read[path] for _, path in own[: picture_facts.SAMPLE]]
+
     def _finished(self, found: Tried, tables: dict[str, str]) -> Draft:
         paths = [path for names in found.names.values() for path in names]
         order = np.random.default_rng(0).permutation(len(paths))[: picture_facts.SAMPLE]
         wanted = [paths[place] for place in sorted(order)]
-        data = found.looked or (data for _, data in contents(self.seen.source, wanted, self.seen.limits))
+        data = found.looked or self._seen_already(found) or contents_of(self.seen, wanted)
         facts = picture_facts.facts(data)
         self.entry |= facts.keys
         said = {place for place, _ in self.unused}
@@ -289,6 +280,11 @@ class _Maker:
             entry, (*self.evidence, *facts.evidence), (), found.samples(), tuple(self.unused), used,
             int(used * facts.bytes), facts.sides, facts.megapixels,
         )  # fmt: skip
+
+
+def contents_of(seen: Survey, wanted: list[str]) -> Iterator[bytes]:
+    """The contents of some pictures."""
+    return (data for _, data in contents(seen.source, wanted, seen.limits))
 
 
 def _text(value: str | list[str]) -> str:

@@ -7,7 +7,7 @@ from darkroom.tools import folder_levels
 from darkroom.tools.label_sources import Part, Source
 from darkroom.tools.subset_parts import Division
 
-Keys = dict[Subset, str | list[str]]
+Keys = dict[str, str | list[str]]
 
 
 def subset_keys(

@@ -7,6 +7,7 @@ import numpy as np
 
 from darkroom.base.words import counted, listed
 from darkroom.config.catalogue import SUBSETS, Subset
+from darkroom.tools import label_sources
 from darkroom.tools.asking import Asking
 from darkroom.tools.entry_draft import Evidence
 from darkroom.tools.label_sources import Part, by_folders
@@ -161,6 +162,31 @@ def _by_lists(
             if subset in division.lists:
                 told = f"its name says it, and it names {counted(len(own_paths), 'picture')}"
                 division.evidence.append(Evidence(subset, division.lists[subset][0], told))
+
+
+def join_if_one_class(
+    division: Division, pictures: Names, folders: Sequence[int], tables: Sequence[NamingTable], asking: Asking
+) -> None:
+    """Ask to take all subsets together where the folders of training are one class, and those of test are more."""
+    training = division.parts["train"]
+    if (
+        len(division.parts) < 2
+        or division.lists
+        or by_folders(training)
+        or label_sources.by_tables(training, tables)[0]
+    ):
+        return
+    own = {folder for part in division.parts.values() if part.subset != "unlabeled" for folder in part.folders}
+    whole = part_of(pictures, "train", [place for place in folders if pictures.folders[place] in own])
+    levels = by_folders(whole)
+    if len(levels) != 1 or label_sources.by_names(training):
+        return
+    text = f"the pictures in {training.where} are of one class, and those of the other subsets of {levels[0].text}"
+    asking.pick("test", text, [("together", "take all subsets together, and divide them anew")])
+    parts: dict[Subset, Part] = {"train": whole}
+    if "unlabeled" in division.parts:
+        parts["unlabeled"] = division.parts["unlabeled"]
+    division.parts = parts
 
 
 def _has_labels(tables: Sequence[NamingTable]) -> bool:

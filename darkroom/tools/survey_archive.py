@@ -4,7 +4,7 @@ import os
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +22,7 @@ TABLE_BYTES = 2**27  # of one table that is looked into
 ALL_TABLES = 2**29  # bytes of all of them
 TEXTS_IN_A_FOLDER = 20  # a folder of more texts holds one for each picture, such as its boxes
 TEXTS = 400
+READ, READ_OF_EACH = 100, 3  # folders of which some pictures are read on the way, and how many of each
 
 
 class Names:
@@ -73,17 +74,24 @@ class Survey:
     pictures: Names
     others: Names
     tables: dict[str, bytes]  # content by path
+    read: dict[str, bytes] = field(default_factory=dict)  # some pictures of each folder, where reading later costs much
 
 
 def survey(source: Path, limits: Limits) -> Survey:
     """Look through an archive or a folder once, reading its tables alone. Raises UserError where it is damaged."""
     pictures, others = _Collector(), _Collector()
+    streamed = ["" if source.suffix.lower() != ".zip" and not source.is_dir() else "/"]  # where what is passed is past
+    taken: Counter[str] = Counter()
     texts: Counter[tuple[str, int, str]] = Counter()
 
     def wanted(path: str) -> bool:
         path = composed(path)
         if looks_like_image(path):
             pictures.add(path)
+            folder = path.rpartition("/")[0]
+            if len(taken) < READ and taken[folder] < READ_OF_EACH and path.startswith(streamed[-1]):
+                taken[folder] += 1
+                return True
         elif not is_hidden(path):
             others.add(path)
             if tables.may_be_table(path) or path.lower().endswith(".mat"):
@@ -93,17 +101,23 @@ def survey(source: Path, limits: Limits) -> Survey:
                 return texts[place] <= TEXTS_IN_A_FOLDER and len(texts) <= TEXTS
         return False
 
+    def may_hold(folder: str) -> bool:
+        streamed.append(f"{composed(folder)}/")
+        return True
+
     content: dict[str, bytes] = {}
+    read: dict[str, bytes] = {}
     left = ALL_TABLES
-    for file in _files(source, wanted, lambda _: True, limits):
+    for file in _files(source, wanted, may_hold, limits):
         if file.link or file.size > min(TABLE_BYTES, left):
             continue
         try:
-            content[composed(file.path)] = file.read()
+            place = read if looks_like_image(file.path) else content
+            place[composed(file.path)] = file.read()
             left -= file.size
         except BadMember:  # the pipeline says so, should an entry name it
             continue
-    return Survey(source, limits, pictures.names(), others.names(), content)
+    return Survey(source, limits, pictures.names(), others.names(), content, read)
 
 
 def contents(source: Path, paths: Collection[str], limits: Limits) -> Iterator[tuple[str, bytes]]:

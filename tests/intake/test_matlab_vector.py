@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.io import savemat
 
-from darkroom.intake.matlab_vector import vector
+from darkroom.intake.matlab_vector import vector, vectors
 
 LABELS = np.arange(1, 61)[None] % 7
 
@@ -45,3 +45,8 @@ def test_a_file_at_which_the_reader_crashes_is_told():
     data = bytearray(file_of(labels=LABELS))
     data[185] = 180  # the type of the first element is none that there is: SciPy's reader reads where it may not
     assert vector(bytes(data), None) == "cannot be read as a MATLAB file: it is damaged, or none"
+
+
+def test_the_vectors_of_a_file_are_named():
+    assert vectors(file_of(labels=np.arange(4.0), table=np.ones((2, 2)), text="no")) == ["labels"]
+    assert vectors(b"none") == []
