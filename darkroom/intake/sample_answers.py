@@ -18,6 +18,10 @@ SHOWN = 5  # names in a message
 RENAME = f"give the classes the sample's names with `classes:` in {DATASETS}"
 
 
+class WhichClassError(UserError):
+    """A sample wants one probability, and does not say of which class."""
+
+
 @dataclass(frozen=True)
 class Answers:
     """The columns to fill. With `spelled` it is one, of labels; else each takes the probability of its class."""
@@ -184,7 +188,7 @@ def _positive(path: str, values: Sequence[str], names: Names) -> int:
     known = listed(map(named, names.classes), SHOWN)
     if all(0 <= (_as_number(one) or 0) <= 1 for one in values):
         example = names.classes[-1]
-        raise UserError(
+        raise WhichClassError(
             f"{path} has {named(values[0])} in its one column beside the ids, which may stand for the probability of a "
             f"class ({known}), and it does not say of which: write submission: {{sample: {path}, probability: "
             f"{example}}}, or another class; if numbers stand for labels, {RENAME}"

@@ -19,14 +19,13 @@ from darkroom.config.yaml_files import check, read_yaml
 from darkroom.intake import path_source
 from darkroom.intake.archive import ENDINGS, Limits, is_archive
 from darkroom.intake.fetching import keep
-from darkroom.tools import catalogue_file, draft_answers, entry_text
+from darkroom.tools import catalogue_file, draft_answers, entry_text, recipe_rules
 from darkroom.tools.draft_answers import Ask
 from darkroom.tools.draft_entry import draft
 from darkroom.tools.entry_draft import Draft
 from darkroom.tools.run_cost import cost
 
 LINES_SHOWN = 40  # of an entry; one that renames 1,000 classes has more
-RECIPE = {"split.stable": True}  # more pictures will move no old one; the rules for `auto` decide all else
 
 
 def run(text: str, folder: Path, name: str | None, answers: Mapping[str, str], ask: Ask) -> None:
@@ -52,8 +51,8 @@ def run(text: str, folder: Path, name: str | None, answers: Mapping[str, str], a
     with _archive(key, place) as archive:
         found = draft_answers.answered(_drafting(archive), answers, ask)
     title = printable(re.sub("[-_ ]+", " ", _own_name(place))).strip()
-    recipe = RECIPE | found.entry.get("recipe", {})
-    entry = {key: place} | ({"title": title} if title not in ("", called) else {}) | found.entry | {"recipe": recipe}
+    found = recipe_rules.with_recipe(found)
+    entry = {key: place} | ({"title": title} if title not in ("", called) else {}) | found.entry
     written = entry_text.text(called, entry, {one.key: one.because for one in found.evidence})
     model = checked(called, entry)
     if called in known:

@@ -38,6 +38,8 @@ class Tried:
     rejected: dict[str, str] = field(default_factory=dict)  # an example by problem
     looked: list[bytes | NDArray[Any]] = field(default_factory=list)  # of containers, pictures of each class
     warnings: list[str] = field(default_factory=list)
+    unlabelled: list[str] = field(default_factory=list)  # their paths, where a sample submission asks for them
+    groups: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))  # of each class in train
     unused_rows: list[tuple[str, int, str]] = field(default_factory=list)
 
     @property
@@ -50,6 +52,11 @@ class Tried:
 
     def of_subset(self, subset: Subset) -> int:
         return sum(count for (own, _), count in self.counts.items() if own == subset)
+
+    def units(self) -> tuple[int, ...]:
+        """Of each class in train, how many parts the split can move: pictures, or groups, which stay together."""
+        train = {label: count for (subset, label), count in self.counts.items() if subset == "train"}
+        return tuple(len(self.groups[label]) if self.groups.get(label) else train[label] for label in sorted(train))
 
     def samples(self) -> tuple[Sample, ...]:
         return tuple(
@@ -87,6 +94,10 @@ def tried(content: dict[str, Any], survey: Survey, *, containers: bool = False) 
             continue
         key = (str(place.subset), place.label or "")
         found.counts[key] += 1
+        if place.group and place.subset == "train":
+            found.groups[key[1]].add(place.group)
+        if place.subset == "unlabeled" and "submission" in content:
+            found.unlabelled.append(file.path)
         if len(found.names[key]) < SHOWN:
             found.names[key].append(file.path)
             if containers and len(found.looked) < LOOKED:

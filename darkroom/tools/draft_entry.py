@@ -11,7 +11,15 @@ from darkroom.base.errors import UserError
 from darkroom.base.words import counted, listed
 from darkroom.config.catalogue import Subset
 from darkroom.intake.archive import Limits
-from darkroom.tools import choose_labels, container_parts, folder_levels, name_patterns, picture_facts, subset_parts
+from darkroom.tools import (
+    choose_labels,
+    container_parts,
+    folder_levels,
+    name_patterns,
+    picture_facts,
+    sample_form,
+    subset_parts,
+)
 from darkroom.tools.asking import Asking
 from darkroom.tools.draft_check import Tried, tried
 from darkroom.tools.entry_draft import Choice, Draft, Evidence, Question
@@ -80,20 +88,13 @@ class _Maker:
         self._groups(division, tables, sources)
         self._subsets(division, sources)
         self._labels(division, sources)
-        self._submission()
-        # 4. What the pipeline makes of it, and of a sample of the pictures.
-        found = tried({**self.entry, "channels": 3, "image_size": 32}, seen)
-        self._check(found)
-        return self._finished(found, others)
+        return self._finished(self._tried(), others)
 
     def _of_containers(self, inside: list[container_parts.Inside]) -> Draft:
         kept, self.unused = container_parts.without_copies(inside, self.seen)
         keys, self.evidence = container_parts.entry(kept, self.seen)
         self.entry |= keys
-        self._submission()
-        found = tried({**self.entry, "channels": 3, "image_size": 32}, self.seen, containers=True)
-        self._check(found)
-        return self._finished(found, {})
+        return self._finished(self._tried(containers=True), {})
 
     def _kinds(self) -> str:
         endings = Counter(Path(path).suffix.lower() or "no ending" for path in self.seen.others.paths())
@@ -223,15 +224,23 @@ class _Maker:
         if found:
             self.entry["labels"] = found[0] if len(found) == 1 else found
 
-    def _submission(self) -> None:
-        samples = [
-            path for path in self.seen.others.paths() if SAMPLE.search(Path(path).stem) and path.endswith(".csv")
-        ]
-        if samples and "unlabeled" in self.entry:
-            self.entry["submission"] = samples[0]
-            self.evidence.append(
-                Evidence("submission", samples[0], "its name says that it is the form of the predictions")
-            )
+    def _tried(self, *, containers: bool = False) -> Tried:
+        """What the pipeline makes of the entry; also completes the entry with what follows from that."""
+        if "unlabeled" in self.entry and (sample := sample_form.find(self.seen)):
+            self.entry["submission"] = sample
+        found = tried({**self.entry, "channels": 3, "image_size": 32}, self.seen, containers=containers)
+        self._check(found)
+        self._sample(found)
+        return found
+
+    def _sample(self, found: Tried) -> None:
+        if path := self.entry.get("submission"):
+            form, why = sample_form.submission(self.entry, found, self.seen, self.asking)
+            self.entry["submission"] = form
+            if form is None:
+                self.unused.append((path, why))
+            else:
+                self.evidence.append(Evidence("submission", path, why))
 
     def _check(self, found: Tried) -> None:
         train = {label for subset, label in found.counts if subset == "train"}
@@ -275,10 +284,10 @@ class _Maker:
             if folder not in said:
                 self.unused.append((folder, f"{counted(passed.files, 'file')}: {reason}"))
         used = found.counts.total()
-        entry = {key: self.entry[key] for key in ORDER if key in self.entry}
+        entry = {key: self.entry[key] for key in ORDER if self.entry.get(key) is not None}
         return Draft(
             entry, (*self.evidence, *facts.evidence), (), found.samples(), tuple(self.unused), used,
-            int(used * facts.bytes), facts.sides, facts.megapixels,
+            int(used * facts.bytes), facts.sides, facts.megapixels, found.units(),
         )  # fmt: skip
 
 

@@ -57,3 +57,4 @@ class Draft:
     bytes: int  # of those used
     sides: tuple[int, int, int, int]  # smallest and largest width, smallest and largest height, seen in a sample
     megapixels: float  # mean of a sample, for the cost
+    units: tuple[int, ...] = ()  # of each class in train: pictures, or groups where the entry has some

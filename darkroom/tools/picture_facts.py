@@ -57,7 +57,7 @@ def facts(pictures: Iterable[bytes | NDArray[Any]], max_pixels: int = MAX_PIXELS
     count = len(widths)
     keys["channels"] = 3 if colour else 1
     told = (
-        f"{counted(colour, 'picture')} of {count} in a sample has colours"
+        f"{counted(colour, 'picture')} of {count} in a sample {'has' if colour == 1 else 'have'} colours"
         if colour
         else f"all {count} in a sample are grey"
     )
