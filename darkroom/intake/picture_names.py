@@ -46,26 +46,29 @@ class Names:
         self.rows, self.folder, self.numbered = rows, folder, numbered
         self.depths = {text.count("/") for text in rows}  # how many folders the texts name
         self.deepest = max(self.depths, default=0)
+        self._dotted = any("." in text for text in rows)  # else no text has an ending, and no path with one is found
 
     def find(self, path: str) -> tuple[int, int] | None:
         """The row that names a picture, and the rank: 0 to 3, as in `labelling.Match`."""
         path, rows = composed(path), self.rows
-        # Rank 0: the whole path, from the archive's root or from the table's folder.
-        row = rows.get(path)
-        if row is None and self.folder and path.startswith(self.folder):
-            row = rows.get(path[len(self.folder) :])
-        if row is not None:
-            return row, 0
-        # Rank 1: the ends of the path, the longest first.
         slash = path.rfind("/") + 1
+        dot = path.rfind(".", slash)
+        has_ending = dot > slash
         ends = self._ends(path) if self.deepest else (path[slash:],)
-        for end in ends:
-            row = rows.get(end)
+        if self._dotted or not has_ending:
+            # Rank 0: the whole path, from the archive's root or from the table's folder.
+            row = rows.get(path)
+            if row is None and self.folder and path.startswith(self.folder):
+                row = rows.get(path[len(self.folder) :])
             if row is not None:
-                return row, 1
+                return row, 0
+            # Rank 1: the ends of the path, the longest first.
+            for end in ends:
+                row = rows.get(end)
+                if row is not None:
+                    return row, 1
         # Rank 2: the same without the file's ending.
-        dot = path.rfind(".")
-        if dot > slash:
+        if has_ending:
             for end in ends:
                 row = rows.get(end[: dot - len(path)])
                 if row is not None:
