@@ -47,7 +47,10 @@ def label_forms(names: Sequence[str], known: Collection[str] | None = None) -> l
     found: list[NameForm] = []
     few = names[:: max(1, len(names) // FEW)]
     for form in forms:
-        if None in apply(form, few).values and apply(form, few).counts.total() < (COMMON - 0.05) * len(few):
+        first = apply(form, few)
+        if None in first.values and first.counts.total() < (COMMON - 0.05) * len(few):
+            continue
+        if known is not None and not {*first.values} <= {*known}:
             continue
         one = apply(form, names)
         fits = (_may_be_classes(one) and not _are_views(one, names)) if known is None else {*one.values} <= {*known}
