@@ -3,6 +3,7 @@
 import io
 import json
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -34,6 +35,26 @@ def parquet(labels, names, seed):
     file = io.BytesIO()
     pq.write_table(table.replace_schema_metadata({"huggingface": json.dumps({"info": {"features": features}})}), file)
     return file.getvalue()
+
+
+def npz(**labels):
+    """Arrays of colour pictures and of their labels, by part, as MedMNIST has them."""
+    arrays = {}
+    for seed, (part, own) in enumerate(labels.items()):
+        arrays[f"{part}_images"] = np.stack([make.pixels(28, 28, 3, 10 * seed + at) for at in range(len(own))])
+        arrays[f"{part}_labels"] = np.array(own)[:, None]
+    file = io.BytesIO()
+    np.savez(file, **arrays)
+    return file.getvalue()
+
+
+def fer2013(*rows):
+    """Pictures of 48 x 48 as one field of numbers, with a label and a subset each."""
+    lines = [
+        f"{label},{' '.join(map(str, make.pixels(48, 48, 1, seed).ravel()))},{usage}"
+        for seed, (label, usage) in enumerate(rows)
+    ]
+    return csv("emotion,pixels,Usage", *lines)
 
 
 def seven_zip(files):

@@ -104,6 +104,34 @@ ARCHIVES = {
         {f"leaves/{label}/{n}.png": "healthy train" for label in ("Healthy", "healthy ") for n in NUMBERS}
         | {f"leaves/rust/{n}.png": "rust train" for n in NUMBERS},
     ),
+    "digit_tables": public_sets.digit_recognizer(),
+    "blood_cells": (
+        {"cells.npz": public_sets.npz(train=(0, 1), val=(1,), test=(0,))},
+        {
+            "cells.npz#train/0": "0 train",
+            "cells.npz#train/1": "1 train",
+            "cells.npz#val/0": "1 val",
+            "cells.npz#test/0": "0 test",
+        },
+    ),
+    "faces_48": (
+        {
+            "fer2013.csv": public_sets.fer2013(
+                ("0", "Training"), ("3", "Training"), ("3", "PublicTest"), ("0", "PrivateTest")
+            )
+        },
+        {
+            "fer2013.csv#0": "0 train",
+            "fer2013.csv#1": "3 train",
+            "fer2013.csv#2": "3 val",
+            "fer2013.csv#3": "0 test",
+        },
+    ),
+    "competition_leaves": (
+        each("train/1.jpg", "train/2.jpg", "test/3.jpg")
+        | {"labels.csv": csv("id,species", "1,oak", "2,elm"), "sample_submission.csv": csv("id,elm,oak", "3,0.5,0.5")},
+        {"train/1.jpg": "oak train", "train/2.jpg": "elm train", "test/3.jpg": " unlabeled"},
+    ),
     "plates": (each("plates/a/1.png", "plates/b/2.png"), {"plates/a/1.png": "a train", "plates/b/2.png": "b train"}),
 }  # fmt: skip
 
