@@ -32,7 +32,8 @@ def test_it_is_told_or_handled(prepared, tmp_path, monkeypatch, name):
 def test_large_ones_take_little_memory():
     """In processes of their own, whose memory is measured: to be run alone, for they begin with that of the tests."""
     with inputs.trials() as tried:
-        outcomes = tried(inputs.trial_of_table, [(name,) for name in HEAVY], time.monotonic() + 600)
+        cases = [("hostile tables, lists and patterns", name) for name in HEAVY]
+        outcomes = tried(inputs.trial_of_case, cases, time.monotonic() + 600)
     assert [(arguments, problem) for arguments, problem in outcomes if problem] == []
     assert len(outcomes) == len(HEAVY)
 

@@ -1,4 +1,4 @@
-"""The corpora of tests/hostile.py and tests/hostile_tables.py, and good archives and pictures changed at random.
+"""The corpora of tests/hostile*.py, and good archives and pictures changed at random.
 
 They run in a process of their own, which is given up where a trial takes too long, too much memory, or its life.
 """
@@ -14,12 +14,20 @@ import time
 from pathlib import Path
 
 from stages import entry, extract, fetch
-from tests import hostile, hostile_tables, make
+from tests import hostile, hostile_containers, hostile_media, hostile_tables, make
 from tests.torture.table import Row
 
 SECONDS = 60  # of one trial, also on a slow machine
 MEGABYTES = 1024  # of one process, imported libraries included
 PICTURES = 40  # changed pictures in one archive
+
+# What a corpus holds, and by which share of the time its trials end.
+CORPORA = {
+    "hostile archives, names, folders and pictures": (hostile, 0.3),
+    "hostile tables, lists and patterns": (hostile_tables, 0.55),
+    "hostile tables and arrays of pictures": (hostile_containers, 0.65),
+    "hostile 7z archives, DICOM, HEIC and AVIF": (hostile_media, 0.75),
+}
 
 ASKED = "told in one sentence or handled, earlier outputs kept, no partial files, below 1 GB of memory"
 
@@ -28,10 +36,9 @@ def rows(seconds, seed):
     begun = time.monotonic()
     numbers = ((seed, number) for number in itertools.count())
     with trials() as tried:
-        names = ((name,) for name in hostile.cases())
-        yield _row("hostile archives, names, folders and pictures", tried(_case, names, begun + 0.4 * seconds))
-        tables = ((name,) for name in hostile_tables.cases())
-        yield _row("hostile tables, lists and patterns", tried(trial_of_table, tables, begun + 0.7 * seconds))
+        for what, (corpus, share) in CORPORA.items():
+            cases = ((what, name) for name in corpus.cases())
+            yield _row(what, tried(trial_of_case, cases, begun + share * seconds))
         left = begun + seconds - time.monotonic()
         found = tried(_archive, numbers, time.monotonic() + 0.5 * left)
         yield _row("archives changed at random", found)
@@ -106,12 +113,8 @@ def _attempt(trial, arguments, folder):
     return f"{used} MB of memory" if used > MEGABYTES else ""
 
 
-def _case(name):
-    hostile.check(name, hostile.cases()[name])
-
-
-def trial_of_table(name):
-    hostile.check(name, hostile_tables.cases()[name])
+def trial_of_case(corpus, name):
+    hostile.check(name, CORPORA[corpus][0].cases()[name])
 
 
 def _archive(seed, number):
