@@ -1,6 +1,7 @@
 """Which modules of this repository a module imports, directly or through others, read from the source."""
 
 import ast
+import functools
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,13 +24,18 @@ def imported_files(source: Path, root: Path, without: tuple[str, ...] = ()) -> s
     return found
 
 
-def direct(path: Path, root: Path) -> list[Path]:
+def direct(path: Path, root: Path) -> tuple[Path, ...]:
     """The modules of this repository that a module itself imports; a package stands for its `__init__.py`."""
-    files = []
+    return _direct(path, root, path.stat().st_mtime_ns)
+
+
+@functools.cache
+def _direct(path: Path, root: Path, _changed: int) -> tuple[Path, ...]:
+    files: list[Path] = []
     for name in _names(path, root):
         place = root / name.replace(".", "/")
         files += [file for file in (place.with_suffix(".py"), place / "__init__.py") if file.is_file()]
-    return files
+    return tuple(files)
 
 
 def _names(path: Path, root: Path) -> Iterator[str]:

@@ -90,6 +90,7 @@ def test_a_second_run_finds_everything_up_to_date(repository):
     assert run(repository, "git", "status", "--porcelain") == ""
 
 
+@pytest.mark.slow
 def test_another_machine_gets_the_same_bytes(repository, tmp_path):
     other = make_repository(tmp_path)
     shutil.rmtree(other / ".dvc" / "cache", ignore_errors=True)
@@ -107,7 +108,7 @@ def test_a_training_that_was_killed_goes_on_and_ends_with_the_same_bytes(reposit
     kept = {path: path.read_bytes() for path in (stage, repository / "params.yaml")}
     try:
         stage.write_text(stage.read_text().replace("SAVE_SECONDS = 5", "SAVE_SECONDS = 0"))
-        make.edit(repository / "params.yaml", {"train.epochs": 300, "train.ema": 0.9, "train.keep_epochs": False})
+        make.edit(repository / "params.yaml", {"train.epochs": 120, "train.ema": 0.9, "train.keep_epochs": False})
         command = [sys.executable, "-m", "stages.train"]
         run(repository, *command)
         whole = outputs(repository)
@@ -123,7 +124,7 @@ def test_a_training_that_was_killed_goes_on_and_ends_with_the_same_bytes(reposit
         client, (latest, *_) = runs(repository)
         assert latest.info.status == "FINISHED"
         steps = [metric.step for metric in client.get_metric_history(latest.info.run_id, "val_loss")]
-        assert sorted(steps) == list(range(1, 301))
+        assert sorted(steps) == list(range(1, 121))
     finally:
         for path, content in kept.items():
             path.write_bytes(content)
@@ -131,6 +132,7 @@ def test_a_training_that_was_killed_goes_on_and_ends_with_the_same_bytes(reposit
         run(repository, "git", "checkout", "metrics")
 
 
+@pytest.mark.slow
 def test_the_record_of_runs_decides_no_output(repository):
     """On, as in the first run; failing, as on another machine above; and off: the same weights and figures."""
     before, params, known = outputs(repository), repository / "params.yaml", len(runs(repository)[1])
@@ -145,6 +147,7 @@ def test_the_record_of_runs_decides_no_output(repository):
     assert len(runs(repository)[1]) == known
 
 
+@pytest.mark.slow
 def test_two_processes_train_as_one(repository):
     changes = ["-S", "train.devices=2", "-S", "train.portable=false"]
     printed = run(repository, "dvc", "exp", "run", "--temp", "-n", "pair", *changes, "evaluate")
@@ -214,6 +217,7 @@ def test_the_logged_model_reads_picture_bytes_and_holds_no_pickle(repository):
     assert answer["probabilities"].map(sum).tolist() == pytest.approx([1, 1])
 
 
+@pytest.mark.slow
 def test_an_experiment_has_one_name_in_dvc_and_mlflow_even_in_a_temporary_folder(repository):
     run(repository, "dvc", "exp", "run", "--temp", "-n", "warm", "-S", "train.lr=0.00002")
     shown = json.loads(run(repository, "dvc", "exp", "show", "--json"))
@@ -228,7 +232,7 @@ def test_an_experiment_has_one_name_in_dvc_and_mlflow_even_in_a_temporary_folder
     assert run(repository, "git", "status", "--porcelain") == ""
 
 
-@pytest.mark.parametrize("way", ["--temp", "--queue"])
+@pytest.mark.parametrize("way", ["--temp", pytest.param("--queue", marks=pytest.mark.slow)])
 def test_in_a_copy_the_code_of_the_copy_runs(repository, way):
     """Not that of the environment, in which Darkroom is installed too: what is changed here is tried there."""
     verdict, name = repository / "darkroom" / "analysis" / "verdict.py", f"copy{way}"
@@ -246,6 +250,7 @@ def test_in_a_copy_the_code_of_the_copy_runs(repository, way):
     assert "a sound fit" in (repository / "metrics" / "curves.json").read_text()
 
 
+@pytest.mark.slow
 def test_a_store_that_does_not_know_the_model_gets_the_run_rebuilt(repository, tmp_path):
     store = f"sqlite:///{tmp_path / 'other.db'}"
     run(repository, sys.executable, "-m", "stages.report", MLFLOW_TRACKING_URI=store)

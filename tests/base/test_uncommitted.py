@@ -85,7 +85,7 @@ def test_the_first_stage_alone_says_what_differs_in_each_run_anew(repository):
     assert "one" not in run(repository, "git", "status", "--short", "--untracked-files=all", ".dvc")
 
 
-@pytest.mark.parametrize("where", ["--temp", "--queue"])
+@pytest.mark.parametrize("where", ["--temp", pytest.param("--queue", marks=pytest.mark.slow)])
 def test_copies_are_held_against_the_commit_of_the_user(repository, where):
     make.edit(repository / "params.yaml", {"train.epochs": 5})
     found = said(repository, "dvc", "exp", "run", where, "-n", "try", "-S", "dataset=mnist")

@@ -59,6 +59,7 @@ def test_pictures_are_named_as_the_caller_sees_them_and_the_model_is_the_project
     assert any(label in answer.stdout for label in NAMES)
 
 
+@pytest.mark.slow
 def test_files_that_are_named_lie_with_the_caller(site):
     save_model(site / "photos" / "other", {}, (8, 10, 3))
     answer = run(site / "photos", "export", "--model", "other", "--output", "mine.onnx")

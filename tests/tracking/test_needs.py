@@ -25,7 +25,10 @@ def test_a_served_model_knows_nothing_of_training_terminal_or_tools():
     assert not names & {"tqdm", "torchinfo", "lightning-fabric", "mlflow", "matplotlib", "scikit-learn", "dvc"}
 
 
-@pytest.mark.parametrize("name", ["cnn", "shufflenet_v2_x0_5", "own.network:residual"])
+@pytest.mark.parametrize(
+    "name",
+    ["cnn", *(pytest.param(name, marks=pytest.mark.slow) for name in ("shufflenet_v2_x0_5", "own.network:residual"))],
+)
 def test_the_files_alone_are_enough(tmp_path, name):
     """In a folder of their own, where a module that is missing would not be found elsewhere."""
     own = [own_code.ROOT / file for file in own_code.needed("own.network:residual")]

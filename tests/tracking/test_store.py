@@ -33,6 +33,7 @@ def test_a_store_without_a_whole_path_outlives_the_copy_in_which_a_stage_runs(mo
     assert store.uri() == "sqlite:////elsewhere/runs.db"
 
 
+@pytest.mark.slow
 def test_processes_that_open_a_fresh_store_together_leave_it_whole(tmp_path):
     code = "from darkroom.tracking import store; store.prepare()"
     environment = {"DVC_ROOT": str(tmp_path), "PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT)}
