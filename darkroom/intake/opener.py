@@ -40,7 +40,7 @@ class Opener:
         """Whether a file may stand beside a container, with its labels; then it waits in `waiting`."""
         if not containers.is_beside(path):
             return False
-        if path not in self._used:
+        if composed(path) not in self._used:
             self.waiting.append(path)
         return True
 
@@ -59,7 +59,7 @@ class Opener:
             labels.append(found.label)
             yield file, _own(path, found, asked)
         self.said += container.said
-        label_values.check_classes(labels, Table(path, {}), asked.label or "label")
+        label_values.check_classes(labels, Table(path, {}), "label" if asked.label is None else asked.label)
 
     def _reaches(self, path: str, part: str) -> bool:
         folder = f"{path}#{part}" if part else path
