@@ -117,10 +117,7 @@ def _level(part: Part, folders: Sequence[Source], columns: Sequence[Source], ask
     names = [Level(one.level, tuple(one.classes)) for one in (outer, inner) if one.level is not None]
     if folder_levels.crossed(part.folders, *names):
         what = "below several folders of the other"
-        groups = tuple(folder_levels.part(path.rpartition("/")[0], names[0].place) for path in part.paths)
-        grouped = Source(
-            "folders", f"{inner.word}_grouped", inner.text, inner.labels, inner.level, outer.level, groups=groups
-        )
+        grouped = Source("folders", f"{inner.word}_grouped", inner.text, inner.labels, inner.level, outer.level)
         sources = [*sources[::-1], grouped]
         options = [*options[::-1], (grouped.word, f"the same, and each of {outer.text} is a group that stays together")]
     else:

@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from darkroom.config.catalogue import Entry, Subset, checked
+from darkroom.config.catalogue import Entry, checked
 from darkroom.config.patterns import column_form
 from darkroom.intake import archive, class_warnings, tables
 from darkroom.intake.archive import File
@@ -40,7 +40,6 @@ class Tried:
     warnings: list[str] = field(default_factory=list)
     unlabelled: list[str] = field(default_factory=list)  # their paths, where a sample submission asks for them
     groups: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))  # of each class in train
-    unused_rows: list[tuple[str, int, str]] = field(default_factory=list)
 
     @property
     def classes(self) -> Counter[str]:
@@ -49,9 +48,6 @@ class Tried:
             if subset != "unlabeled":
                 found[label] += count
         return found
-
-    def of_subset(self, subset: Subset) -> int:
-        return sum(count for (own, _), count in self.counts.items() if own == subset)
 
     def units(self) -> tuple[int, ...]:
         """Of each class in train, how many parts the split can move: pictures, or groups, which stay together."""
@@ -107,7 +103,6 @@ def tried(content: dict[str, Any], survey: Survey, *, containers: bool = False) 
     index = pa.table({name: [row[at] for row in rows] for at, name in enumerate(("path", "label", "subset"))})
     if rows and any(row[1] for row in rows):
         found.warnings += class_warnings.warnings(index, from_folders=sieve.layout.labels_are_folders)
-    found.unused_rows = [(one.path, *one.unused()) for one in used if one.unused()[0]]  # type: ignore[misc]
     return found
 
 

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -45,15 +46,10 @@ def draft(archive: Path, chosen: dict[str, str], limits: Limits) -> Draft:
     seen = survey(archive, limits)
     asking = Asking(chosen)
     made = _Maker(seen, asking).draft()
-    questions = []
-    for one in asking.open():
-        choices = []
-        for word, text in one.options:
-            other = made if word == one.options[0][0] else _Maker(seen, Asking(chosen | {one.name: word})).draft()
-            keys = [key for key in ORDER if made.entry.get(key) != other.entry.get(key)]
-            choices.append(Choice(word, text, {key: other.entry.get(key) for key in keys}))
-        questions.append(Question(one.name, one.text, tuple(choices)))
-    return Draft(**{**vars(made), "questions": tuple(questions)})
+    questions = (
+        Question(one.name, one.text, tuple(Choice(*option) for option in one.options)) for one in asking.open()
+    )
+    return replace(made, questions=tuple(questions))
 
 
 class _Maker:
@@ -113,9 +109,9 @@ class _Maker:
         self.last = NO_MASK if masks.among else "*"
         wanted = [place for place in range(len(pictures.folders)) if place not in masks.folders]
         copies = find_copies(self.seen, wanted, self.asking)
-        for place, why in sorted(copies.folders.items()):
+        for place, why in sorted(copies.items()):
             self.unused.append((pictures.folders[place], f"{counted(int(pictures.counts[place]), 'picture')}: {why}"))
-        return [place for place in wanted if place not in copies.folders]
+        return [place for place in wanted if place not in copies]
 
     def _sources(self, division: Division, tables: list[NamingTable], why_not: list[str]) -> dict[Subset, Source]:
         training = choose_labels.for_training(division.parts["train"], tables, self.asking, why_not)
@@ -287,7 +283,7 @@ class _Maker:
         entry = {key: self.entry[key] for key in ORDER if self.entry.get(key) is not None}
         return Draft(
             entry, (*self.evidence, *facts.evidence), (), found.samples(), tuple(self.unused), used,
-            int(used * facts.bytes), facts.sides, facts.megapixels, found.units(),
+            facts.megapixels, found.units(),
         )  # fmt: skip
 
 

@@ -1,7 +1,7 @@
 """What may label the pictures of one subset: a level of their folders, a column of a table, a part of their names."""
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from darkroom.base.errors import UserError
@@ -54,7 +54,6 @@ class Source:
     form: str = "*"
     table: NamingTable | None = None
     column: Any = None  # as an entry writes `label`
-    groups: tuple[str | None, ...] = field(default=(), repr=False)
 
     @property
     def classes(self) -> list[str]:
