@@ -8,7 +8,7 @@ from typing import IO, cast
 from darkroom.base.errors import UserError
 from darkroom.config.catalogue import Entry, Subset
 from darkroom.config.patterns import composed
-from darkroom.intake import archive, containers, label_values
+from darkroom.intake import containers, folder_files, label_values
 from darkroom.intake.archive import Budget, File, Limits
 from darkroom.intake.contained import Asked, Container, Picture, subset_of
 from darkroom.intake.label_values import Values
@@ -70,7 +70,7 @@ class Opener:
         """The path and the content of the first of these files that the archive holds."""
         found: dict[str, bytes] = {}
         wanted = set(map(composed, paths))
-        for file in archive.files(
+        for file in folder_files.files(
             self.source,
             wanted=lambda path: composed(path) in wanted,
             may_hold=lambda folder: any(path.startswith(composed(folder) + "/") for path in wanted),

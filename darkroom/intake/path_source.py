@@ -1,7 +1,7 @@
 """Brings an archive from this machine: a copy of it, or a zip of a folder, of one file, or of several archives."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from darkroom.base.console import bar
@@ -12,6 +12,7 @@ from darkroom.intake import stored_zip
 from darkroom.intake.archive import foreign, is_archive
 from darkroom.intake.brought import ARCHIVES, CONTAINERS, holds_pictures
 from darkroom.intake.disk import check_room
+from darkroom.intake.folder_files import below
 from darkroom.intake.several import check_names, pack_several
 
 PIECE = 2**20
@@ -72,7 +73,7 @@ def _outside(path: Path, folder: Path) -> Path:
 
 
 def _pack_folder(source: Path, target: Path) -> Path:
-    files = sorted(_files(source))
+    files = list(below(source))
     if not files:
         raise UserError(f"the folder {source} holds no files")
     if empty := _without_files(source, files):
@@ -87,17 +88,6 @@ def _pack_folder(source: Path, target: Path) -> Path:
         what = counted(len(dangling), "link leads to nothing", "links lead to nothing")
         print(f"{what} ({printable(listed(dangling))}): extract rejects those among the data")
     return target
-
-
-def _files(folder: Path, above: tuple[Path, ...] = ()) -> Iterator[Path]:
-    """All files below a folder; links are followed, and those whose target is not there count as files."""
-    if folder.resolve() in above:
-        raise UserError(f"{folder} is a link to a folder in which it lies itself: remove it")
-    for path in folder.iterdir():
-        if path.is_dir():
-            yield from _files(path, (*above, folder.resolve()))
-        elif path.is_file() or path.is_symlink():
-            yield path
 
 
 def _without_files(source: Path, files: Sequence[Path]) -> list[str]:

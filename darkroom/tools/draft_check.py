@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from darkroom.config.catalogue import Entry, checked
 from darkroom.config.patterns import column_form
-from darkroom.intake import archive, class_warnings, tables
+from darkroom.intake import class_warnings, folder_files, tables
 from darkroom.intake.archive import File
 from darkroom.intake.column_guess import guess_columns
 from darkroom.intake.containers import own_tables
@@ -79,7 +79,7 @@ def tried(content: dict[str, Any], survey: Survey, *, containers: bool = False) 
     rows: list[tuple[str, str | None, str]] = []
     files: Iterable[File]
     if containers:
-        files = archive.files(survey.source, wanted=sieve, may_hold=sieve.may_hold, limits=survey.limits)
+        files = folder_files.files(survey.source, wanted=sieve, may_hold=sieve.may_hold, limits=survey.limits)
     else:
         every = (_file(path, survey) for names in (survey.pictures, survey.others) for path in names.paths())
         files = _let_pass(every, sieve)

@@ -66,11 +66,11 @@ class _Maker:
     def draft(self) -> Draft:
         """The draft, its questions left out."""
         seen = self.seen
-        inside = container_parts.look(seen) if not seen.source.is_dir() else []
+        inside, problems = container_parts.look(seen)
         if inside and len(seen.pictures) < sum(one.pictures for one in inside) / 10:
             return self._of_containers(inside)
         if not len(seen.pictures):
-            raise UserError(f"{seen.source} holds no pictures that can be read: {self._kinds()}")
+            raise UserError(f"{seen.source} holds no pictures that can be read: {'; '.join(problems) or self._kinds()}")
         # 1. What is no data: masks, copies.
         wanted = self._wanted()
         # 2. The makers' subsets, and the tables that name the pictures.
