@@ -11,6 +11,7 @@ from darkroom.tools.label_sources import (
     NEARLY_ALL,
     Part,
     Source,
+    are_numbers,
     by_folders,
     by_names,
     by_tables,
@@ -62,17 +63,17 @@ def _of_columns(part: Part, columns: Sequence[Source], refused: Sequence[str], a
     able = without_twins([one for one in columns if says_label(one)])
     if not able:
         others = without_twins([one for one in columns if not says_other(one)])
-        words = [one for one in others if not _are_numbers(one)]
+        words = [one for one in others if not are_numbers(one)]
         if refused and not words:
             raise UserError(refused[0])
         able = others or without_twins(columns)
-        if len(able) == 1 and not is_alone(able[0]) and (says_other(able[0]) or _are_numbers(able[0])):
+        if len(able) == 1 and not is_alone(able[0]) and (says_other(able[0]) or are_numbers(able[0])):
             options = [(able[0].word, able[0].text)]
             asking.pick("label", f"is this the label? its name does not say so: {able[0].text}", options)
             return able[0]
-    if able and all(_are_numbers(one) for one in able):
+    if able and all(are_numbers(one) for one in able):
         for form in by_names(part):
-            if not _are_numbers(form) and any(same(form.labels, one.labels) for one in able):
+            if not are_numbers(form) and any(same(form.labels, one.labels) for one in able):
                 return form
     return _one_of("label", "which column is the label?", able, asking) if able else None
 
@@ -103,10 +104,6 @@ def _known(source: Source, classes: set[str]) -> bool:
 def _is_constant_or_unique(source: Source) -> bool:
     classes = counts(source.labels)
     return len(classes) < 2 or 2 * len(classes) > classes.total()
-
-
-def _are_numbers(source: Source) -> bool:
-    return all(label.isdigit() for label in counts(source.labels))
 
 
 def _level(part: Part, folders: Sequence[Source], columns: Sequence[Source], asking: Asking) -> Source:

@@ -210,11 +210,12 @@ def is_alone(source: Source) -> bool:
 def without_twins(sources: Sequence[Source]) -> list[Source]:
     """Of sources that tell the same pictures apart, the one whose labels are words, else the first."""
     kept: list[Source] = []
-    for source in sorted(sources, key=_are_numbers):
+    for source in sorted(sources, key=are_numbers):
         if not any(same(source.labels, other.labels) for other in kept):
             kept.append(source)
     return [source for source in sources if source in kept]
 
 
-def _are_numbers(source: Source) -> bool:
+def are_numbers(source: Source) -> bool:
+    """Whether all labels are numbers, as places in a list of classes are."""
     return all(label_values.NUMBER.fullmatch(label) for label in counts(source.labels))
