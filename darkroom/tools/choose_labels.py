@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from darkroom.base.errors import UserError
-from darkroom.base.words import counted, listed
+from darkroom.base.words import listed
 from darkroom.tools import folder_levels
 from darkroom.tools.asking import Asking
 from darkroom.tools.folder_levels import Level
@@ -150,7 +150,7 @@ def _nothing(part: Part) -> str:
     own = {folder.rpartition("/")[2] for folder in part.folders}
     one = f"all of them lie in {own.pop()!r}, one class alone, and" if len(own) == 1 and "" not in own else "they"
     return (
-        f"{counted(part.pictures, 'picture')} of {part.where} have no labels of two classes or more: {one} lie in no "
+        f"{part.size} of {part.where} have no labels of two classes or more: {one} lie in no "
         f"folders of classes, no table names them and a class, and their names ({names}) show none: put the pictures "
         "of each class into a folder of its name, or add a table with the columns image and label"
     )

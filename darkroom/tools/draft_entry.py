@@ -77,7 +77,7 @@ class _Maker:
         division = subset_parts.by_names_of_folders(seen.pictures, wanted, self.asking)
         paths = [path for part in division.parts.values() for path in part.paths]
         tables, others = naming_tables(seen.tables, paths)
-        subset_parts.by_tables(division, seen.pictures, wanted, tables)
+        subset_parts.by_tables(division, tables)
         subset_parts.join_if_one_class(division, seen.pictures, wanted, tables, self.asking)
         # 3. What labels each.
         sources = self._sources(division, tables, [why for why in others.values() if "names pictures" in why])
@@ -127,9 +127,7 @@ class _Maker:
             if source is not None:
                 sources[subset] = source
                 continue
-            self.evidence.append(
-                Evidence("unlabeled", part.where, f"{counted(part.pictures, 'picture')} without labels")
-            )
+            self.evidence.append(Evidence("unlabeled", part.where, f"{part.size} without labels"))
         return sources
 
     def _without_strays(self, division: Division, level: int) -> bool:
@@ -196,9 +194,7 @@ class _Maker:
         self.evidence += division.evidence
         for subset, part in division.parts.items():
             if subset in self.entry and subset not in division.lists:
-                because = (
-                    f"{counted(part.pictures, 'picture')} in {counted(len(part.folders), 'folder')} below {part.where}"
-                )
+                because = f"{part.size} in {counted(len(part.folders), 'folder')} below {part.where}"
                 self.evidence.append(Evidence(subset, _text(self.entry[subset]), because))
         for place in division.outside:
             why = "a folder beside those of train, val and test"

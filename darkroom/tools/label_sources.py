@@ -28,12 +28,17 @@ class Part:
     folders: tuple[str, ...]
     counts: tuple[int, ...]
     paths: tuple[str, ...]
-
     total: int = 0  # where lists name some of the pictures in the folders; else all of them belong to it
+    is_estimate: bool = False  # of `total`: lists were held against some of the paths alone
 
     @property
     def pictures(self) -> int:
         return self.total or sum(self.counts)
+
+    @property
+    def size(self) -> str:
+        """How many pictures it has, for people."""
+        return f"{'about ' if self.is_estimate else ''}{counted(self.pictures, 'picture')}"
 
     @property
     def where(self) -> str:
