@@ -21,7 +21,7 @@ LISTED = 5  # names in a line
 
 def from_path(path: Path, folder: Path) -> Path:
     """Copy an archive, or pack a folder or a file of pictures into a zip whose bytes depend on its files alone."""
-    path = _outside(path, folder)
+    path = outside(path, folder)
     if path.is_dir():
         return _pack_folder(path, folder / f"{path.resolve().name}.zip")
     if not path.is_file():
@@ -51,7 +51,7 @@ def from_path(path: Path, folder: Path) -> Path:
 def from_paths(paths: Sequence[Path], folder: Path) -> Path:
     """Pack several archives, or archives and tables, into one zip that holds them."""
     check_names([path.name for path in paths])
-    found = [_outside(path, folder) for path in paths]
+    found = [outside(path, folder) for path in paths]
     for path in found:
         if path.is_dir():
             raise UserError(
@@ -62,13 +62,13 @@ def from_paths(paths: Sequence[Path], folder: Path) -> Path:
     return pack_several([(path.name, path) for path in found], folder)
 
 
-def _outside(path: Path, folder: Path) -> Path:
-    """The path, with the home folder in it. Raises UserError if DVC would empty it before this stage."""
+def outside(path: Path, folder: Path) -> Path:
+    """The path, with the home folder in it. Raises UserError if it lies in the folder that DVC empties, or holds it."""
     path = path.expanduser()
     chosen, own = path.resolve(), folder.resolve()
     if own in (chosen, *chosen.parents) or chosen in own.parents:
         where = "lies in" if own in (chosen, *chosen.parents) else "holds"
-        raise UserError(f"{path} {where} {folder}, which DVC empties before this stage: keep archives elsewhere")
+        raise UserError(f"{path} {where} {folder}, which DVC empties before the stage fetch: keep archives elsewhere")
     return path
 
 

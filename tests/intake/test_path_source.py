@@ -164,7 +164,7 @@ def test_several_archives_become_one(tmp_path, folder, monkeypatch):
         (["a.zip", "missing.zip"], "there is no file "),
         (["a.zip", "set.zip"], "is a folder, but a list names files"),
         (["a.zip", "deep/a.zip"], "two archives are called a.zip"),
-        (["a.zip", "raw/b.zip"], "which DVC empties before this stage"),
+        (["a.zip", "raw/b.zip"], "which DVC empties before the stage fetch"),
         (["a.zip", "picture.png"], "picture.png cannot be one of several archives"),
         (["a.zip", ".."], ".. cannot be one of several archives"),
     ],
