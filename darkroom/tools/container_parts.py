@@ -21,7 +21,6 @@ from darkroom.tools.subset_folders import WORDS, words
 from darkroom.tools.survey_archive import Survey
 
 MOST = 300  # files that are looked into
-MOST_FILES = 3000  # that are no pictures: of an archive with more, none is looked into
 
 
 @dataclass(frozen=True)
@@ -56,15 +55,18 @@ class Inside:
 
 def look(survey: Survey) -> tuple[list[Inside], list[str]]:
     """The containers of an archive or a folder, and why others cannot be read, a sentence each."""
-    others = set(survey.others.paths()) if len(survey.others) <= MOST_FILES else set()
-    known = {path for path in others if _may_be(path)}
+    known = {path for path in survey.others.paths() if _may_be(path)}
+    if not known:
+        return [], []
+    if len(known) > MOST:
+        what = f"{counted(len(known), 'file')} may be tables or arrays of pictures, as {min(known)} may"
+        return [], [f"{what}, and {MOST} are looked into: write the entry by hand"]
+    beside = {path for path in survey.others.paths() if containers.is_beside(path)}
     found: list[Inside] = []
     problems: list[str] = []
-    if not known or len(known) > MOST:
-        return [], []
 
     def inside(path: str, stream: IO[bytes], budget: Budget) -> Iterator[File]:
-        seen = look_into(path, stream, budget, lambda other: composed(other) in others)
+        seen = look_into(path, stream, budget, lambda other: composed(other) in beside)
         if seen is not None:
             problems.extend([seen.problem] if seen.problem else [])
             found.extend(Inside(composed(path), seen.kind, part) for part in seen.parts if part.pictures)

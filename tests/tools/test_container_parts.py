@@ -5,6 +5,7 @@ import pytest
 
 from darkroom.base.errors import UserError
 from darkroom.intake.archive import Limits
+from darkroom.tools import container_parts
 from darkroom.tools.draft_entry import draft
 from tests.tools.drafting import drafted
 
@@ -66,3 +67,9 @@ def test_containers_of_a_folder_are_found_too(tmp_path):
 def test_why_none_can_be_read_is_said(tmp_path):
     with pytest.raises(UserError, match="rows of 63 numbers, which are no square picture"):
         drafted(tmp_path, {"train.csv": "".join(line.rpartition(",")[0] + "\n" for line in pixels(24).splitlines())})
+
+
+def test_too_many_to_look_into_are_told(tmp_path, monkeypatch):
+    monkeypatch.setattr(container_parts, "MOST", 2)
+    with pytest.raises(UserError, match="3 files may be tables or arrays of pictures"):
+        drafted(tmp_path, dict.fromkeys(("a.csv", "b.csv", "c.csv"), pixels(24)))
