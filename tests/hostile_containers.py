@@ -254,7 +254,7 @@ def _cifar():
     yield "no dict", one(pickle.dumps([1, 2], 2), "holds no dict")
     yield "no pixels", one(boxes.batch(data=None), "no rows under the key")
     yield "no labels", one(boxes.batch(labels=None), "has no labels")
-    yield "too few labels", one(boxes.batch(labels=[1]), "has 1 labels for 12")
+    yield "too few labels", one(boxes.batch(labels=[1]), "has 1 label for 12")
     yield "lists for labels", one(boxes.batch(labels=[[1, 2]] * COUNT), "no list of labels")
     yield "labels beyond the names", one(boxes.batch(labels=[7] * COUNT), "names 2 classes", boxes.meta())
     yield "rows of no square", one(boxes.batch(data=np.zeros((COUNT, 3071), np.uint8)), "rows of 3,071 numbers")

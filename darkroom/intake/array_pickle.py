@@ -91,7 +91,7 @@ def load(stream: IO[bytes], path: str) -> Any:
 def _run(stream: IO[bytes]) -> Any:
     stack: list[Any] = []
     memo: dict[int, Any] = {}
-    marks = 0
+    marks = text = 0
     steps: Iterator[tuple[pickletools.OpcodeInfo, Any, int | None]]
     steps = pickletools.genops(_Bounded(stream))  # type: ignore[arg-type]
     for step, (opcode, argument, _) in enumerate(steps):
@@ -119,6 +119,10 @@ def _run(stream: IO[bytes]) -> Any:
             stack.append(_known(argument))
         elif name in STEPS:
             marks -= name in CLOSING
+            if name in ENCODING and isinstance(stack[-1], tuple):
+                text += sum(len(one) for one in stack[-1] if isinstance(one, str))
+                if text > MOST_BYTES:  # one text, remembered once, may be asked for again and again
+                    raise _Unreadable(f"it makes more than {MOST_BYTES:,} bytes of text")
             STEPS[name](stack)
         elif name not in ("PROTO", "FRAME"):
             raise _Unreadable(f"it holds {name}, which a pickle of arrays does not")
@@ -241,6 +245,7 @@ def _numbers(kind: Any, shape: Any, data: Any) -> Any:
     return np.frombuffer(data, full).reshape(shape)
 
 
+ENCODING = {"REDUCE", "BUILD"}  # may make bytes of the text in their arguments
 CLOSING = {"LIST", "DICT", "TUPLE", "APPENDS", "SETITEMS", "POP_MARK"}
 STEPS: dict[str, Callable[[list[Any]], Any]] = {
     "POP": lambda stack: stack.pop(),

@@ -5,9 +5,10 @@ from pathlib import Path
 
 from darkroom.intake.archive import is_archive, problem
 
-# Files that hold pictures as rows or arrays; idx also as MNIST's makers name it: train-images-idx3-ubyte.gz.
-PICTURES = re.compile(r"(\.(csv|tsv|parquet|npz|npy|idx)|[.-]idx\d-ubyte)(\.gz)?$", re.IGNORECASE)
-LABELS = re.compile(r"\.(txt|json|jsonl|mat)$", re.IGNORECASE)  # of use beside archives alone
+# Files that hold pictures as rows or arrays, as `containers` reads them; idx as in train-images-idx3-ubyte.gz.
+PICTURES = re.compile(r"(\.(csv|parquet|npz|npy)|[.-]idx\d?(-?ubyte)?(\.gz)?)$", re.IGNORECASE)
+# Tables of labels, and packed samples of submissions: of use beside archives alone.
+LABELS = re.compile(r"\.(tsv|txt|json|jsonl|ndjson|mat|csv\.gz|tsv\.gz)$", re.IGNORECASE)
 ARCHIVES = ".zip, .7z, .tar, .tar.gz, .tar.bz2, .tar.xz"
 CONTAINERS = ".csv, .parquet, .npz, .npy, idx"
 HEADS = {

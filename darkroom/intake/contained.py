@@ -171,8 +171,9 @@ def blocks(
 
 def labels(array: NDArray[Any], count: int, where: str) -> Values:
     """An array of labels as text: N, N x 1, or N x classes with one 1 a row. Raises UserError for others."""
-    if len(array) != count or not array.ndim:
-        raise UserError(f"{where} has {len(array):,} labels for {counted(count, 'picture')}: give as many")
+    given = len(array) if array.ndim else 1
+    if given != count or not array.ndim:
+        raise UserError(f"{where} has {counted(given, 'label')} for {counted(count, 'picture')}: give as many")
     flat = array.reshape(count, -1)
     if flat.shape[1] > 1:
         is_one_hot = flat.dtype.kind in "biuf" and np.isin(flat, (0, 1)).all() and (flat.sum(axis=1) == 1).all()

@@ -1,5 +1,6 @@
 """Brings the archive of a data set into its folder, checks it, and says what it is."""
 
+from datetime import datetime
 from pathlib import Path
 
 from darkroom.base.errors import UserError, without_password
@@ -22,7 +23,10 @@ def fetch(wanted: EntrySource, folder: Path) -> Source:
     Raises UserError if the archive cannot be had, or does not have the catalogue's checksum.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    archive, origin = kept_download.take_over(wanted, folder) or _bring(wanted, folder)
+    if kept := kept_download.take_over(wanted, folder):
+        day = datetime.fromtimestamp(kept[0].stat().st_mtime).astimezone().date()
+        print(f"{kept[0].name} is the download that `darkroom add` made on {day}: it is taken over, not made again")
+    archive, origin = kept or _bring(wanted, folder)
     digest = sha256(archive)
     if wanted.sha256 not in (None, digest):
         archive.unlink()

@@ -59,6 +59,8 @@ def head(stream: IO[bytes], where: str) -> tuple["np.dtype[Any]", tuple[int, ...
         )
     if kind.kind not in "biufSU" or kind.itemsize == 0:
         raise UserError(f"{where} holds {kind}, and pictures and labels are numbers or text: save it anew")
+    if any(side < 0 for side in shape):
+        raise UserError(f"{where} promises a side of less than nothing ({by(shape)}): save it anew")
     if is_fortran and len(shape) > 1:
         raise UserError(f"{where} is stored by columns: save it by rows, with numpy.ascontiguousarray")
     return kind, shape

@@ -8,7 +8,7 @@ from typing import IO, cast
 from darkroom.base.errors import UserError
 from darkroom.config.catalogue import Entry, Subset
 from darkroom.config.patterns import composed
-from darkroom.intake import archive, containers, label_values
+from darkroom.intake import containers, folder_files, label_values
 from darkroom.intake.archive import Budget, File, Limits
 from darkroom.intake.contained import Asked, Container, Picture, subset_of
 from darkroom.intake.label_values import Values
@@ -40,7 +40,7 @@ class Opener:
         """Whether a file may stand beside a container, with its labels; then it waits in `waiting`."""
         if not containers.is_beside(path):
             return False
-        if path not in self._used:
+        if composed(path) not in self._used:
             self.waiting.append(path)
         return True
 
@@ -59,7 +59,7 @@ class Opener:
             labels.append(found.label)
             yield file, _own(path, found, asked)
         self.said += container.said
-        label_values.check_classes(labels, Table(path, {}), asked.label or "label")
+        label_values.check_classes(labels, Table(path, {}), "label" if asked.label is None else asked.label)
 
     def _reaches(self, path: str, part: str) -> bool:
         folder = f"{path}#{part}" if part else path
@@ -70,7 +70,7 @@ class Opener:
         """The path and the content of the first of these files that the archive holds."""
         found: dict[str, bytes] = {}
         wanted = set(map(composed, paths))
-        for file in archive.files(
+        for file in folder_files.files(
             self.source,
             wanted=lambda path: composed(path) in wanted,
             may_hold=lambda folder: any(path.startswith(composed(folder) + "/") for path in wanted),

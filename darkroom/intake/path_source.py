@@ -1,7 +1,7 @@
 """Brings an archive from this machine: a copy of it, or a zip of a folder, of one file, or of several archives."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from darkroom.base.console import bar
@@ -12,6 +12,7 @@ from darkroom.intake import stored_zip
 from darkroom.intake.archive import foreign, is_archive
 from darkroom.intake.brought import ARCHIVES, CONTAINERS, holds_pictures
 from darkroom.intake.disk import check_room
+from darkroom.intake.folder_files import below
 from darkroom.intake.several import check_names, pack_several
 
 PIECE = 2**20
@@ -20,7 +21,7 @@ LISTED = 5  # names in a line
 
 def from_path(path: Path, folder: Path) -> Path:
     """Copy an archive, or pack a folder or a file of pictures into a zip whose bytes depend on its files alone."""
-    path = _outside(path, folder)
+    path = outside(path, folder)
     if path.is_dir():
         return _pack_folder(path, folder / f"{path.resolve().name}.zip")
     if not path.is_file():
@@ -50,7 +51,7 @@ def from_path(path: Path, folder: Path) -> Path:
 def from_paths(paths: Sequence[Path], folder: Path) -> Path:
     """Pack several archives, or archives and tables, into one zip that holds them."""
     check_names([path.name for path in paths])
-    found = [_outside(path, folder) for path in paths]
+    found = [outside(path, folder) for path in paths]
     for path in found:
         if path.is_dir():
             raise UserError(
@@ -61,18 +62,18 @@ def from_paths(paths: Sequence[Path], folder: Path) -> Path:
     return pack_several([(path.name, path) for path in found], folder)
 
 
-def _outside(path: Path, folder: Path) -> Path:
-    """The path, with the home folder in it. Raises UserError if DVC would empty it before this stage."""
+def outside(path: Path, folder: Path) -> Path:
+    """The path, with the home folder in it. Raises UserError if it lies in the folder that DVC empties, or holds it."""
     path = path.expanduser()
     chosen, own = path.resolve(), folder.resolve()
     if own in (chosen, *chosen.parents) or chosen in own.parents:
         where = "lies in" if own in (chosen, *chosen.parents) else "holds"
-        raise UserError(f"{path} {where} {folder}, which DVC empties before this stage: keep archives elsewhere")
+        raise UserError(f"{path} {where} {folder}, which DVC empties before the stage fetch: keep archives elsewhere")
     return path
 
 
 def _pack_folder(source: Path, target: Path) -> Path:
-    files = sorted(_files(source))
+    files = list(below(source))
     if not files:
         raise UserError(f"the folder {source} holds no files")
     if empty := _without_files(source, files):
@@ -87,17 +88,6 @@ def _pack_folder(source: Path, target: Path) -> Path:
         what = counted(len(dangling), "link leads to nothing", "links lead to nothing")
         print(f"{what} ({printable(listed(dangling))}): extract rejects those among the data")
     return target
-
-
-def _files(folder: Path, above: tuple[Path, ...] = ()) -> Iterator[Path]:
-    """All files below a folder; links are followed, and those whose target is not there count as files."""
-    if folder.resolve() in above:
-        raise UserError(f"{folder} is a link to a folder in which it lies itself: remove it")
-    for path in folder.iterdir():
-        if path.is_dir():
-            yield from _files(path, (*above, folder.resolve()))
-        elif path.is_file() or path.is_symlink():
-            yield path
 
 
 def _without_files(source: Path, files: Sequence[Path]) -> list[str]:

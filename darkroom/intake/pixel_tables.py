@@ -234,7 +234,7 @@ def _matrix(rows: pa.Table, columns: Columns, path: str) -> NDArray[Any]:
         column = rows[str(place)]
         if column.null_count:
             raise UserError(
-                f"{path} lacks a number in column {str(columns.names[place])!r} : fill it, or take the row out"
+                f"{path} lacks a number in column {str(columns.names[place])!r}: fill it, or take the row out"
             )
         found.append(column.to_numpy())
     return np.stack(found, axis=1)

@@ -167,6 +167,8 @@ def _by_row(ids: Sequence[str], pictures: Sequence[str], path: str) -> NDArray[n
     numbers = [_number(one) for one in ids]
     given = [number for number in numbers[1:] if number is not None]
     fits = [first for first in (0, 1) if given and all(number - first in rows for number in given)]
+    if len(fits) > 1 and numbers[0] is not None:  # the first row is no header, and tells too
+        fits = [first for first in fits if numbers[0] - first in rows]
     if len(fits) > 1:
         raise UserError(
             f"{path} has ids from {min(given):,} to {max(given):,}, which may count the {len(rows):,} rows of "

@@ -20,7 +20,7 @@ def check_names(names: Sequence[str]) -> None:
         if not may_stand_in_list(name):
             raise UserError(
                 f"{name or 'an address without a file'} cannot be one of several archives: allowed are {ARCHIVES}, "
-                f"{CONTAINERS}, and tables of labels (.txt, .json, .jsonl, .mat)"
+                f"{CONTAINERS}, and tables of labels (.tsv, .txt, .json, .jsonl, .mat)"
             )
     seen: dict[str, str] = {}
     for name in names:

@@ -119,9 +119,7 @@ def _archive(key: str, place: str) -> Iterator[Path]:
     if key != "path":
         yield keep(EntrySource(source=key, place=place, sha256=None))
         return
-    path = Path(place)
-    if RAW.resolve() in (path.resolve(), *path.resolve().parents):
-        raise UserError(f"{path} lies in {RAW}, which DVC empties before the stage fetch: keep archives elsewhere")
+    path = path_source.outside(Path(place), RAW)
     if path.is_dir() or is_archive(path.name):
         yield path
         return

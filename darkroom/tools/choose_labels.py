@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from darkroom.base.errors import UserError
-from darkroom.base.words import counted, listed
+from darkroom.base.words import listed
 from darkroom.tools import folder_levels
 from darkroom.tools.asking import Asking
 from darkroom.tools.folder_levels import Level
@@ -11,6 +11,7 @@ from darkroom.tools.label_sources import (
     NEARLY_ALL,
     Part,
     Source,
+    are_numbers,
     by_folders,
     by_names,
     by_tables,
@@ -62,17 +63,17 @@ def _of_columns(part: Part, columns: Sequence[Source], refused: Sequence[str], a
     able = without_twins([one for one in columns if says_label(one)])
     if not able:
         others = without_twins([one for one in columns if not says_other(one)])
-        words = [one for one in others if not _are_numbers(one)]
+        words = [one for one in others if not are_numbers(one)]
         if refused and not words:
             raise UserError(refused[0])
         able = others or without_twins(columns)
-        if len(able) == 1 and not is_alone(able[0]) and (says_other(able[0]) or _are_numbers(able[0])):
+        if len(able) == 1 and not is_alone(able[0]) and (says_other(able[0]) or are_numbers(able[0])):
             options = [(able[0].word, able[0].text)]
             asking.pick("label", f"is this the label? its name does not say so: {able[0].text}", options)
             return able[0]
-    if able and all(_are_numbers(one) for one in able):
+    if able and all(are_numbers(one) for one in able):
         for form in by_names(part):
-            if not _are_numbers(form) and any(same(form.labels, one.labels) for one in able):
+            if not are_numbers(form) and any(same(form.labels, one.labels) for one in able):
                 return form
     return _one_of("label", "which column is the label?", able, asking) if able else None
 
@@ -105,10 +106,6 @@ def _is_constant_or_unique(source: Source) -> bool:
     return len(classes) < 2 or 2 * len(classes) > classes.total()
 
 
-def _are_numbers(source: Source) -> bool:
-    return all(label.isdigit() for label in counts(source.labels))
-
-
 def _level(part: Part, folders: Sequence[Source], columns: Sequence[Source], asking: Asking) -> Source:
     """Which of several levels of folders is the class, or which column."""
     options = [(one.word, f"{one.text}, level {(one.level or 0) + 1} of the folders, is the class") for one in folders]
@@ -117,10 +114,7 @@ def _level(part: Part, folders: Sequence[Source], columns: Sequence[Source], ask
     names = [Level(one.level, tuple(one.classes)) for one in (outer, inner) if one.level is not None]
     if folder_levels.crossed(part.folders, *names):
         what = "below several folders of the other"
-        groups = tuple(folder_levels.part(path.rpartition("/")[0], names[0].place) for path in part.paths)
-        grouped = Source(
-            "folders", f"{inner.word}_grouped", inner.text, inner.labels, inner.level, outer.level, groups=groups
-        )
+        grouped = Source("folders", f"{inner.word}_grouped", inner.text, inner.labels, inner.level, outer.level)
         sources = [*sources[::-1], grouped]
         options = [*options[::-1], (grouped.word, f"the same, and each of {outer.text} is a group that stays together")]
     else:
@@ -156,7 +150,7 @@ def _nothing(part: Part) -> str:
     own = {folder.rpartition("/")[2] for folder in part.folders}
     one = f"all of them lie in {own.pop()!r}, one class alone, and" if len(own) == 1 and "" not in own else "they"
     return (
-        f"{counted(part.pictures, 'picture')} of {part.where} have no labels of two classes or more: {one} lie in no "
+        f"{part.size} of {part.where} have no labels of two classes or more: {one} lie in no "
         f"folders of classes, no table names them and a class, and their names ({names}) show none: put the pictures "
         "of each class into a folder of its name, or add a table with the columns image and label"
     )

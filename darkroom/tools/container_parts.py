@@ -11,7 +11,7 @@ from darkroom.base.errors import UserError
 from darkroom.base.words import counted, listed
 from darkroom.config.catalogue import SUBSETS, Subset
 from darkroom.config.patterns import composed
-from darkroom.intake import archive, containers, tables
+from darkroom.intake import containers, folder_files, tables
 from darkroom.intake.archive import Budget, File
 from darkroom.intake.container_look import Part
 from darkroom.intake.container_look import look as look_into
@@ -20,7 +20,6 @@ from darkroom.tools.label_tables import Column, NamingTable, split_column
 from darkroom.tools.subset_folders import WORDS, words
 from darkroom.tools.survey_archive import Survey
 
-LISTED = 30  # files of one subset that an entry names one by one
 MOST = 300  # files that are looked into
 
 
@@ -54,17 +53,22 @@ class Inside:
         return "train"
 
 
-def look(survey: Survey) -> list[Inside]:
-    """The containers of an archive. One that is damaged is left out, for its reader to say so."""
-    others = list(survey.others.paths()) if len(survey.others) <= 10 * MOST else []
-    known = {path for path in others if _may_be(path, survey)}
+def look(survey: Survey) -> tuple[list[Inside], list[str]]:
+    """The containers of an archive or a folder, and why others cannot be read, a sentence each."""
+    known = {path for path in survey.others.paths() if _may_be(path)}
+    if not known:
+        return [], []
+    if len(known) > MOST:
+        what = f"{counted(len(known), 'file')} may be tables or arrays of pictures, as {min(known)} may"
+        return [], [f"{what}, and {MOST} are looked into: write the entry by hand"]
+    beside = {path for path in survey.others.paths() if containers.is_beside(path)}
     found: list[Inside] = []
-    if not known or len(known) > MOST:
-        return []
+    problems: list[str] = []
 
     def inside(path: str, stream: IO[bytes], budget: Budget) -> Iterator[File]:
-        seen = look_into(path, stream, budget, lambda other: composed(other) in set(others))
-        if seen is not None and not seen.problem:
+        seen = look_into(path, stream, budget, lambda other: composed(other) in beside)
+        if seen is not None:
+            problems.extend([seen.problem] if seen.problem else [])
             found.extend(Inside(composed(path), seen.kind, part) for part in seen.parts if part.pictures)
         return iter(())
 
@@ -72,15 +76,16 @@ def look(survey: Survey) -> list[Inside]:
         return partial(inside, path) if composed(path) in known else False
 
     above = {path[:at] for path in known for at, letter in enumerate(path) if letter == "/"}
-    with suppress(UserError):
-        for _ in archive.files(
-            survey.source, wanted=wanted, may_hold=lambda one: composed(one) in above, limits=survey.limits
-        ):
+    may_hold = lambda one: composed(one) in above  # noqa: E731
+    try:
+        for _ in folder_files.files(survey.source, wanted=wanted, may_hold=may_hold, limits=survey.limits):
             pass
-    return found
+    except UserError as error:
+        problems.append(str(error))
+    return found, problems
 
 
-def _may_be(path: str, survey: Survey) -> bool:
+def _may_be(path: str) -> bool:
     kind = containers.kind_by_name(path)
     name = path.rpartition("/")[2]
     return kind is not None and (kind != "CIFAR batch" or bool(re.search("batch|train|test", name)))

@@ -8,9 +8,9 @@ from typing import Any
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from darkroom.config.catalogue import Entry, Subset, checked
+from darkroom.config.catalogue import Entry, checked
 from darkroom.config.patterns import column_form
-from darkroom.intake import archive, class_warnings, tables
+from darkroom.intake import class_warnings, folder_files, tables
 from darkroom.intake.archive import File
 from darkroom.intake.column_guess import guess_columns
 from darkroom.intake.containers import own_tables
@@ -40,7 +40,6 @@ class Tried:
     warnings: list[str] = field(default_factory=list)
     unlabelled: list[str] = field(default_factory=list)  # their paths, where a sample submission asks for them
     groups: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))  # of each class in train
-    unused_rows: list[tuple[str, int, str]] = field(default_factory=list)
 
     @property
     def classes(self) -> Counter[str]:
@@ -49,9 +48,6 @@ class Tried:
             if subset != "unlabeled":
                 found[label] += count
         return found
-
-    def of_subset(self, subset: Subset) -> int:
-        return sum(count for (own, _), count in self.counts.items() if own == subset)
 
     def units(self) -> tuple[int, ...]:
         """Of each class in train, how many parts the split can move: pictures, or groups, which stay together."""
@@ -83,7 +79,7 @@ def tried(content: dict[str, Any], survey: Survey, *, containers: bool = False) 
     rows: list[tuple[str, str | None, str]] = []
     files: Iterable[File]
     if containers:
-        files = archive.files(survey.source, wanted=sieve, may_hold=sieve.may_hold, limits=survey.limits)
+        files = folder_files.files(survey.source, wanted=sieve, may_hold=sieve.may_hold, limits=survey.limits)
     else:
         every = (_file(path, survey) for names in (survey.pictures, survey.others) for path in names.paths())
         files = _let_pass(every, sieve)
@@ -107,7 +103,6 @@ def tried(content: dict[str, Any], survey: Survey, *, containers: bool = False) 
     index = pa.table({name: [row[at] for row in rows] for at, name in enumerate(("path", "label", "subset"))})
     if rows and any(row[1] for row in rows):
         found.warnings += class_warnings.warnings(index, from_folders=sieve.layout.labels_are_folders)
-    found.unused_rows = [(one.path, *one.unused()) for one in used if one.unused()[0]]  # type: ignore[misc]
     return found
 
 

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -45,15 +46,10 @@ def draft(archive: Path, chosen: dict[str, str], limits: Limits) -> Draft:
     seen = survey(archive, limits)
     asking = Asking(chosen)
     made = _Maker(seen, asking).draft()
-    questions = []
-    for one in asking.open():
-        choices = []
-        for word, text in one.options:
-            other = made if word == one.options[0][0] else _Maker(seen, Asking(chosen | {one.name: word})).draft()
-            keys = [key for key in ORDER if made.entry.get(key) != other.entry.get(key)]
-            choices.append(Choice(word, text, {key: other.entry.get(key) for key in keys}))
-        questions.append(Question(one.name, one.text, tuple(choices)))
-    return Draft(**{**vars(made), "questions": tuple(questions)})
+    questions = (
+        Question(one.name, one.text, tuple(Choice(*option) for option in one.options)) for one in asking.open()
+    )
+    return replace(made, questions=tuple(questions))
 
 
 class _Maker:
@@ -70,18 +66,18 @@ class _Maker:
     def draft(self) -> Draft:
         """The draft, its questions left out."""
         seen = self.seen
-        inside = container_parts.look(seen) if not seen.source.is_dir() else []
+        inside, problems = container_parts.look(seen)
         if inside and len(seen.pictures) < sum(one.pictures for one in inside) / 10:
             return self._of_containers(inside)
         if not len(seen.pictures):
-            raise UserError(f"{seen.source} holds no pictures that can be read: {self._kinds()}")
+            raise UserError(f"{seen.source} holds no pictures that can be read: {'; '.join(problems) or self._kinds()}")
         # 1. What is no data: masks, copies.
         wanted = self._wanted()
         # 2. The makers' subsets, and the tables that name the pictures.
         division = subset_parts.by_names_of_folders(seen.pictures, wanted, self.asking)
         paths = [path for part in division.parts.values() for path in part.paths]
         tables, others = naming_tables(seen.tables, paths)
-        subset_parts.by_tables(division, seen.pictures, wanted, tables)
+        subset_parts.by_tables(division, tables)
         subset_parts.join_if_one_class(division, seen.pictures, wanted, tables, self.asking)
         # 3. What labels each.
         sources = self._sources(division, tables, [why for why in others.values() if "names pictures" in why])
@@ -113,9 +109,9 @@ class _Maker:
         self.last = NO_MASK if masks.among else "*"
         wanted = [place for place in range(len(pictures.folders)) if place not in masks.folders]
         copies = find_copies(self.seen, wanted, self.asking)
-        for place, why in sorted(copies.folders.items()):
+        for place, why in sorted(copies.items()):
             self.unused.append((pictures.folders[place], f"{counted(int(pictures.counts[place]), 'picture')}: {why}"))
-        return [place for place in wanted if place not in copies.folders]
+        return [place for place in wanted if place not in copies]
 
     def _sources(self, division: Division, tables: list[NamingTable], why_not: list[str]) -> dict[Subset, Source]:
         training = choose_labels.for_training(division.parts["train"], tables, self.asking, why_not)
@@ -131,9 +127,7 @@ class _Maker:
             if source is not None:
                 sources[subset] = source
                 continue
-            self.evidence.append(
-                Evidence("unlabeled", part.where, f"{counted(part.pictures, 'picture')} without labels")
-            )
+            self.evidence.append(Evidence("unlabeled", part.where, f"{part.size} without labels"))
         return sources
 
     def _without_strays(self, division: Division, level: int) -> bool:
@@ -200,9 +194,7 @@ class _Maker:
         self.evidence += division.evidence
         for subset, part in division.parts.items():
             if subset in self.entry and subset not in division.lists:
-                because = (
-                    f"{counted(part.pictures, 'picture')} in {counted(len(part.folders), 'folder')} below {part.where}"
-                )
+                because = f"{part.size} in {counted(len(part.folders), 'folder')} below {part.where}"
                 self.evidence.append(Evidence(subset, _text(self.entry[subset]), because))
         for place in division.outside:
             why = "a folder beside those of train, val and test"
@@ -287,7 +279,7 @@ class _Maker:
         entry = {key: self.entry[key] for key in ORDER if self.entry.get(key) is not None}
         return Draft(
             entry, (*self.evidence, *facts.evidence), (), found.samples(), tuple(self.unused), used,
-            int(used * facts.bytes), facts.sides, facts.megapixels, found.units(),
+            facts.megapixels, found.units(),
         )  # fmt: skip
 
 

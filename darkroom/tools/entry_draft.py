@@ -22,7 +22,6 @@ class Choice:
 
     word: str  # short, for --choose NAME=WORD
     text: str  # for people
-    changes: dict[str, Any]  # keys of the entry that it sets; None takes a key out
 
 
 @dataclass(frozen=True)
@@ -54,7 +53,5 @@ class Draft:
     samples: tuple[Sample, ...]
     unused: tuple[tuple[str, str], ...]  # place, why it will not be used
     pictures: int  # of those used
-    bytes: int  # of those used
-    sides: tuple[int, int, int, int]  # smallest and largest width, smallest and largest height, seen in a sample
     megapixels: float  # mean of a sample, for the cost
     units: tuple[int, ...] = ()  # of each class in train: pictures, or groups where the entry has some

@@ -1,7 +1,7 @@
 """What may label the pictures of one subset: a level of their folders, a column of a table, a part of their names."""
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from darkroom.base.errors import UserError
@@ -28,12 +28,17 @@ class Part:
     folders: tuple[str, ...]
     counts: tuple[int, ...]
     paths: tuple[str, ...]
-
     total: int = 0  # where lists name some of the pictures in the folders; else all of them belong to it
+    is_estimate: bool = False  # of `total`: lists were held against some of the paths alone
 
     @property
     def pictures(self) -> int:
         return self.total or sum(self.counts)
+
+    @property
+    def size(self) -> str:
+        """How many pictures it has, for people."""
+        return f"{'about ' if self.is_estimate else ''}{counted(self.pictures, 'picture')}"
 
     @property
     def where(self) -> str:
@@ -54,7 +59,6 @@ class Source:
     form: str = "*"
     table: NamingTable | None = None
     column: Any = None  # as an entry writes `label`
-    groups: tuple[str | None, ...] = field(default=(), repr=False)
 
     @property
     def classes(self) -> list[str]:
@@ -211,11 +215,12 @@ def is_alone(source: Source) -> bool:
 def without_twins(sources: Sequence[Source]) -> list[Source]:
     """Of sources that tell the same pictures apart, the one whose labels are words, else the first."""
     kept: list[Source] = []
-    for source in sorted(sources, key=_are_numbers):
+    for source in sorted(sources, key=are_numbers):
         if not any(same(source.labels, other.labels) for other in kept):
             kept.append(source)
     return [source for source in sources if source in kept]
 
 
-def _are_numbers(source: Source) -> bool:
+def are_numbers(source: Source) -> bool:
+    """Whether all labels are numbers, as places in a list of classes are."""
     return all(label_values.NUMBER.fullmatch(label) for label in counts(source.labels))

@@ -88,10 +88,6 @@ class NamingTable:
         return Labels(self.table, Columns(image=self.image))
 
     @property
-    def has_header(self) -> bool:
-        return not isinstance(self.image, int)
-
-    @property
     def is_sample(self) -> bool:
         """Whether it is the sample of a submission, whose labels are none."""
         return SAMPLE.search(PurePosixPath(self.table.path).stem) is not None

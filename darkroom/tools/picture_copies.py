@@ -4,7 +4,6 @@ import posixpath
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -24,22 +23,16 @@ ALIKE = 0.8
 COLOUR = ("color", "colour", "rgb", "original", "raw")
 
 
-@dataclass(frozen=True)
-class LeftOut:
-    """Folders (places in `Names.folders`) that are left out, each with the reason."""
+def find_copies(survey: Survey, folders: Sequence[int], asking: Asking) -> dict[int, str]:
+    """Folders (places in `Names.folders`) that hold what another holds already, each with the reason.
 
-    folders: dict[int, str]
-    together: frozenset[int]  # levels of folders that are versions of one set, taken together
-
-
-def find_copies(survey: Survey, folders: Sequence[int], asking: Asking) -> LeftOut:
-    """Which folders hold what another holds already; asks where two trees differ in their pictures alone."""
+    Asks where two trees differ in their pictures alone.
+    """
     names = survey.pictures.folders
     equal = _equal(survey, folders)
-    found = {place: f"the same pictures as in {names[other]}" for place, other in equal.items()}
+    found = {place: f"the same pictures as in {names[other]}, by a sample of both" for place, other in equal.items()}
     left = [place for place in folders if place not in found]
-    together = set()
-    for level, trees in _versions(survey, left):
+    for trees in _versions(survey, left):
         order = sorted(trees, key=lambda tree: (_rank(tree), -_pictures(survey, trees[tree]), tree))
         options = [
             (_word(tree), f"take {tree} alone ({counted(_pictures(survey, trees[tree]), 'picture')})") for tree in order
@@ -48,13 +41,12 @@ def find_copies(survey: Survey, folders: Sequence[int], asking: Asking) -> LeftO
         text = f"{', '.join(order)} hold folders of the same names: they may be versions of one set, or parts of it"
         answer = asking.pick("copies", text, options)
         if answer == len(order):
-            together.add(level)
             continue
         for tree in order:
             if tree != order[answer]:
                 found |= dict.fromkeys(trees[tree], f"another version of {order[answer]}, perhaps of the same pictures")
         break
-    return LeftOut(found, frozenset(together))
+    return found
 
 
 def _equal(survey: Survey, folders: Sequence[int]) -> dict[int, int]:
@@ -109,7 +101,7 @@ def _candidates(survey: Survey, folders: Sequence[int]) -> Iterator[tuple[int, i
                 yield place, larger
 
 
-def _versions(survey: Survey, folders: Sequence[int]) -> Iterator[tuple[int, dict[str, list[int]]]]:
+def _versions(survey: Survey, folders: Sequence[int]) -> Iterator[dict[str, list[int]]]:
     """Trees beside one another, of folders of the same names, that are neither subsets nor parts nor classes."""
     pictures = survey.pictures
     paths = {place: pictures.folders[place].split("/") for place in folders}
@@ -124,7 +116,7 @@ def _versions(survey: Survey, folders: Sequence[int]) -> Iterator[tuple[int, dic
             if not 2 <= len(children) <= VERSIONS or not most or are_parts(children):
                 continue
             if _same_leaves(paths, children) and _say_versions(survey, paths, children):
-                yield level, {"/".join([*parent, name]): own for name, own in children.items()}
+                yield {"/".join([*parent, name]): own for name, own in children.items()}
 
 
 def _same_leaves(paths: dict[int, list[str]], children: dict[str, list[int]]) -> bool:

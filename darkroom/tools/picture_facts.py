@@ -26,14 +26,12 @@ class Facts:
 
     keys: dict[str, Any]  # channels, image_size, resize, range
     evidence: tuple[Evidence, ...]
-    sides: tuple[int, int, int, int]
-    megapixels: float
-    bytes: float  # mean, of a file
+    megapixels: float  # mean
 
 
 def facts(pictures: Iterable[bytes | NDArray[Any]], max_pixels: int = MAX_PIXELS) -> Facts:
     """Look at some pictures: contents of files, or arrays of containers. Raises UserError where none can be read."""
-    widths, heights, sizes = [], [], []
+    widths, heights = [], []
     colour, deep, highest, problem = 0, 0, 0, ""
     for data in pictures:
         try:
@@ -44,7 +42,6 @@ def facts(pictures: Iterable[bytes | NDArray[Any]], max_pixels: int = MAX_PIXELS
             continue
         widths.append(header.width)
         heights.append(header.height)
-        sizes.append(len(data) if isinstance(data, bytes) else data.nbytes)
         small = pixels[:: max(1, header.height // 64), :: max(1, header.width // 64)].astype(np.int16)
         colour += int(np.ptp(small, axis=2).max() > GREY * 2)
         deep += notes.bits == 16
@@ -68,8 +65,7 @@ def facts(pictures: Iterable[bytes | NDArray[Any]], max_pixels: int = MAX_PIXELS
         keys["range"] = [0, top]
         because = f"{deep} of {count} in a sample have 16 bits, and their highest value is {highest:,} of 65,535"
         evidence.append(Evidence("range", f"[0, {top}]", because))
-    sides = (int(width.min()), int(width.max()), int(height.min()), int(height.max()))
-    return Facts(keys, tuple(evidence), sides, float((width * height).mean() / 1e6), float(np.mean(sizes)))
+    return Facts(keys, tuple(evidence), float((width * height).mean() / 1e6))
 
 
 def _of_8_bits(array: NDArray[Any]) -> NDArray[np.uint8]:

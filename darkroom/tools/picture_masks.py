@@ -52,11 +52,6 @@ def find_masks(pictures: Names) -> Masks:
     return Masks(frozenset(folders), among)
 
 
-def is_mask(name: str) -> bool:
-    """Whether a name ends as those of masks do."""
-    return MASK_NAME.fullmatch(_stem(name)) is not None
-
-
 def _says_masks(folder: str) -> bool:
     return any(MASKS.intersection(words(part)) for part in folder.split("/"))
 

@@ -26,7 +26,8 @@ def submission(entry: dict[str, Any], found: Tried, seen: Survey, asking: Asking
 
     Asks of which class it wants the probability, where it wants one and does not say so.
     """
-    path, classes = entry["submission"], sorted(found.classes)
+    path, fewest = entry["submission"], entry.get("min_images", 1)
+    classes = sorted(label for label, count in found.classes.items() if count >= fewest)
     content = {**entry, "channels": 3, "image_size": 32, "path": str(seen.source)}
     data = dict(contents(seen.source, [path], seen.limits)).get(path)
     if data is None:

@@ -1,6 +1,6 @@
 """Divides the pictures of an archive into the makers' subsets: by folders, by lists of names, by a column."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -55,14 +55,16 @@ def by_names_of_folders(pictures: Names, folders: Sequence[int], asking: Asking)
     return division
 
 
-def part_of(pictures: Names, subset: Subset, folders: Sequence[int], paths: Iterable[str] | None = None) -> Part:
-    """A part of all pictures in some folders, or of some of them by their paths."""
+def some_of(whole: Part, subset: Subset, paths: Sequence[str]) -> Part:
+    """A part of some of the paths of another, of whose pictures it has as large a share as of these paths."""
+    is_estimate = len(whole.paths) < whole.pictures
+    total = round(len(paths) * whole.pictures / len(whole.paths)) if is_estimate else len(paths)
+    return replace(whole, subset=subset, paths=tuple(paths), total=total, is_estimate=is_estimate)
+
+
+def part_of(pictures: Names, subset: Subset, folders: Sequence[int]) -> Part:
+    """A part of all pictures in some folders."""
     counts = [int(pictures.counts[place]) for place in folders]
-    if paths is not None:
-        chosen = list(paths)
-        return Part(
-            subset, tuple(pictures.folders[place] for place in folders), tuple(counts), tuple(chosen), len(chosen)
-        )
     # By chance, not every n-th: names may follow a period of their own.
     random, share = np.random.default_rng(0), min(1.0, PATHS / max(1, sum(counts)))
     sample: list[str] = []
@@ -75,14 +77,14 @@ def part_of(pictures: Names, subset: Subset, folders: Sequence[int], paths: Iter
     return Part(subset, tuple(pictures.folders[place] for place in folders), tuple(counts), tuple(sample))
 
 
-def by_tables(division: Division, pictures: Names, folders: Sequence[int], tables: Sequence[NamingTable]) -> None:
+def by_tables(division: Division, tables: Sequence[NamingTable]) -> None:
     """Divide pictures that no folders divide: by a column of a table, or by lists named as the subsets are."""
     if set(division.parts) != {"train"}:
         return
     whole = division.parts["train"]
     if _by_column(division, whole, tables):
         return
-    _by_lists(division, whole, pictures, folders, tables)
+    _by_lists(division, whole, tables)
 
 
 def _by_column(division: Division, whole: Part, tables: Sequence[NamingTable]) -> bool:
@@ -105,19 +107,14 @@ def _by_column(division: Division, whole: Part, tables: Sequence[NamingTable]) -
         if not usual:
             settings["splits"] = {subset: list(own) for subset, own in meaning.items()}
         division.split = (table, settings)
-        division.parts = {
-            subset: replace(whole, subset=subset, paths=tuple(paths), total=len(paths))
-            for subset, paths in by_subset.items()
-        }
+        division.parts = {subset: some_of(whole, subset, paths) for subset, paths in by_subset.items()}
         words = ", ".join(f"{subset}: {listed(own)}" for subset, own in meaning.items())
         division.evidence.append(Evidence("split", f"column {key}", f"{table.file} names the subsets ({words})"))
         return True
     return False
 
 
-def _by_lists(
-    division: Division, whole: Part, pictures: Names, folders: Sequence[int], tables: Sequence[NamingTable]
-) -> None:
+def _by_lists(division: Division, whole: Part, tables: Sequence[NamingTable]) -> None:
     lists: dict[Subset, list[NamingTable]] = {}
     for table in tables:
         if table.subset is not None and not table.is_sample:
@@ -142,14 +139,14 @@ def _by_lists(
     by_label = _has_labels(lists.get("train", [])) and not by_folders(whole)
     if by_label and (without or set(named) == {"train"}):
         # The table of train gives labels, and that of test none: its pictures are to be predicted.
-        division.parts = {"train": part_of(pictures, "train", folders, named["train"])}
+        division.parts = {"train": some_of(whole, "train", named["train"])}
         others = rest + [path for subset in without for path in named[subset]]
         if others:
-            division.parts["unlabeled"] = part_of(pictures, "unlabeled", folders, others)
+            division.parts["unlabeled"] = some_of(whole, "unlabeled", others)
             because = (
                 f"{listed(lists[subset][0].file for subset in without) or lists['train'][0].file} gives them no label"
             )
-            division.evidence.append(Evidence("unlabeled", counted(len(others), "picture"), because))
+            division.evidence.append(Evidence("unlabeled", division.parts["unlabeled"].size, because))
         named = {subset: paths for subset, paths in named.items() if subset not in without and subset != "train"}
         if not named:
             return
@@ -158,9 +155,9 @@ def _by_lists(
         named["train"] = rest
     for subset in SUBSETS:
         if own_paths := named.get(subset):
-            division.parts[subset] = part_of(pictures, subset, folders, own_paths)
+            division.parts[subset] = some_of(whole, subset, own_paths)
             if subset in division.lists:
-                told = f"its name says it, and it names {counted(len(own_paths), 'picture')}"
+                told = f"its name says it, and it names {division.parts[subset].size}"
                 division.evidence.append(Evidence(subset, division.lists[subset][0], told))
 
 

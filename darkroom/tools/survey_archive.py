@@ -1,8 +1,7 @@
 """Looks into an archive, or a folder that will become one, without unpacking it: its files by name, and its tables."""
 
-import os
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,8 +11,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from darkroom.config.patterns import composed
-from darkroom.intake import archive, tables
-from darkroom.intake.archive import File, Limits
+from darkroom.intake import folder_files, tables
+from darkroom.intake.archive import Limits
 from darkroom.intake.zip_reader import BadMember
 from darkroom.pictures.decoding import is_hidden, looks_like_image
 
@@ -108,7 +107,7 @@ def survey(source: Path, limits: Limits) -> Survey:
     content: dict[str, bytes] = {}
     read: dict[str, bytes] = {}
     left = ALL_TABLES
-    for file in _files(source, wanted, may_hold, limits):
+    for file in folder_files.files(source, wanted=wanted, may_hold=may_hold, limits=limits):
         if file.link or file.size > min(TABLE_BYTES, left):
             continue
         try:
@@ -126,7 +125,9 @@ def contents(source: Path, paths: Collection[str], limits: Limits) -> Iterator[t
     above = {path[:place] for path in left for place, letter in enumerate(path) if letter == "/"}
     if not left:
         return
-    for file in _files(source, lambda path: composed(path) in left, lambda folder: composed(folder) in above, limits):
+    wanted = lambda path: composed(path) in left  # noqa: E731
+    may_hold = lambda folder: composed(folder) in above  # noqa: E731
+    for file in folder_files.files(source, wanted=wanted, may_hold=may_hold, limits=limits):
         path = composed(file.path)
         if file.link or path not in left:
             continue
@@ -135,39 +136,6 @@ def contents(source: Path, paths: Collection[str], limits: Limits) -> Iterator[t
         left.discard(path)
         if not left:
             return
-
-
-def _files(
-    source: Path, wanted: Callable[[str], bool], may_hold: Callable[[str], bool], limits: Limits
-) -> Iterator[File]:
-    if not source.is_dir():
-        yield from archive.files(source, wanted=wanted, may_hold=may_hold, limits=limits)
-        return
-    for folder, folders, names in os.walk(source):
-        folders.sort()
-        for name in sorted(names):
-            path = Path(folder, name)
-            place = path.relative_to(source).as_posix()
-            nested = archive.ENDINGS.search(place)
-            if nested:
-                yield from _nested(path, place[: nested.start()], wanted, may_hold, limits)
-            elif wanted(place):
-                yield File(place, path.stat().st_size, path.read_bytes)
-
-
-def _nested(
-    path: Path, inner: str, wanted: Callable[[str], bool], may_hold: Callable[[str], bool], limits: Limits
-) -> Iterator[File]:
-    """The files of an archive that lies in a folder, by the paths that they will have."""
-    if may_hold(inner):
-        found = archive.files(
-            path,
-            wanted=lambda name: wanted(f"{inner}/{name}"),
-            may_hold=lambda name: may_hold(f"{inner}/{name}"),
-            limits=limits,
-        )
-        for file in found:
-            yield file._replace(path=f"{inner}/{file.path}")
 
 
 class _Collector:

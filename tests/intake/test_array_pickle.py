@@ -82,3 +82,11 @@ def test_a_large_pickle_is_refused_before_memory_holds_it(monkeypatch):
     assert "more than 100 bytes" in refusal(lambda: load(pickle.dumps([b"x" * 200], 2)))
     monkeypatch.setattr(array_pickle, "MOST_STEPS", 10)
     assert "more than 10 steps" in refusal(lambda: load(pickle.dumps(list(range(20)), 2)))
+
+
+def test_a_text_that_becomes_bytes_again_and_again_is_refused(monkeypatch):
+    monkeypatch.setattr(array_pickle, "MOST_BYTES", 500)
+    text, latin = b"X\x64\0\0\0" + b"x" * 100 + b"q\0", b"X\x06\0\0\0latin1"
+    again = b"c_codecs\nencode\nh\0" + latin + b"\x86R"
+    assert len(load(b"\x80\2]" + text + again + b"\x86.")) == 2
+    assert "more than 500 bytes of text" in refusal(lambda: load(b"\x80\2" + text + b"](" + again * 6 + b"e."))

@@ -1,27 +1,33 @@
 import pytest
 
 from darkroom.intake.brought import damage, holds_pictures, may_stand_in_list
+from darkroom.intake.containers import kind_by_name
 from tests.intake.fetched import ARCHIVE
 
 
 @pytest.mark.parametrize(
     "name",
     [
-        "a.csv", "A.CSV", "a.csv.gz", "a.tsv", "a.parquet", "a.npz", "a.npy", "a.idx", "a.idx.gz",
+        "a.csv", "A.CSV", "a.parquet", "a.npz", "a.npy", "a.idx", "a.idx.gz",
         "train-images-idx3-ubyte", "train-images-idx3-ubyte.gz", "train-images.idx3-ubyte", "t10k-labels-idx1-ubyte",
     ],
 )  # fmt: skip
 def test_a_file_of_pictures_is_known_by_its_name(name):
     assert holds_pictures(name)
+    assert kind_by_name(name) not in (None, "CIFAR batch")
     assert may_stand_in_list(name)
 
 
-@pytest.mark.parametrize("name", ["a.zip", "a.tar.gz", "a.gz", "a.png", "csv", "a.csv.bak", "a.html", "", "a-ubyte"])
+@pytest.mark.parametrize(
+    "name", ["a.zip", "a.tar.gz", "a.gz", "a.png", "csv", "a.csv.bak", "a.html", "", "a-ubyte", "a.tsv", "a.csv.gz"]
+)
 def test_no_other_is(name):
     assert not holds_pictures(name)
 
 
-@pytest.mark.parametrize("name", ["a.zip", "a.tgz", "labels.txt", "labels.json", "a.jsonl", "imagelabels.mat"])
+@pytest.mark.parametrize(
+    "name", ["a.zip", "a.tgz", "labels.txt", "labels.json", "a.jsonl", "imagelabels.mat", "a.tsv", "a.csv.gz"]
+)
 def test_archives_and_labels_may_stand_beside_one_another(name):
     assert may_stand_in_list(name)
     assert not may_stand_in_list(f"{name}.html")

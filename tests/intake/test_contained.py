@@ -76,3 +76,7 @@ def test_a_split_is_told_by_the_entry_and_then_by_usual_words():
     assert subset_of("Validation", asked, "x")[0] is None  # the entry has said what val is
     assert "'other'" in subset_of("other", asked, "x")[1]
     assert subset_of(None, asked, "x")[0] is None
+
+
+def test_a_single_label_for_all_is_refused():
+    assert refusal(lambda: labels(np.array(3), 2, "x")) == "x has 1 label for 2 pictures: give as many"

@@ -67,12 +67,13 @@ def test_a_failed_download_keeps_nothing(folder):
     assert kept_download.take_over(ELSEWHERE, folder) is None
 
 
-def test_the_stage_fetch_downloads_nothing_that_add_has_downloaded(folder):
+def test_the_stage_fetch_downloads_nothing_that_add_has_downloaded_and_says_so(folder, capsys):
     with serve(file(ARCHIVE)) as server:
         wanted = EntrySource(source="url", place=f"{server.url}/a.zip", sha256=None)
         assert fetching.keep(wanted).read_bytes() == ARCHIVE
         asked = len(server.requests)
         found = fetching.fetch(wanted, folder)
+        assert "a.zip is the download that `darkroom add` made on 2" in capsys.readouterr().out
         assert len(server.requests) == asked
     assert found.origin == f"url: {wanted.place}"
     assert (found.archive, found.bytes, names(folder)) == ("a.zip", len(ARCHIVE), ["a.zip"])

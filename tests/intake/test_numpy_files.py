@@ -1,8 +1,11 @@
+import io
+
 import numpy as np
 import pytest
 
 from darkroom.intake import numpy_files
 from tests import boxes
+from tests.intake.fetched import refusal
 from tests.intake.opened import container, same
 
 LABELS = np.array(boxes.LABELS)
@@ -59,3 +62,10 @@ def test_colours_first_or_last():
     assert same(list(numpy_files.pictures(container(boxes.npy(images), "a.npy"))), images)
     first = np.ascontiguousarray(images.transpose(0, 3, 1, 2))
     assert same(list(numpy_files.pictures(container(boxes.npy(first), "a.npy"))), images)
+
+
+def test_sides_below_zero_are_refused():
+    head = {"descr": "|u1", "fortran_order": False, "shape": (12, -8, -8)}
+    content = io.BytesIO()
+    np.lib.format.write_array_header_1_0(content, head)
+    assert "(12x-8x-8)" in refusal(lambda: list(numpy_files.pictures(container(content.getvalue(), "a.npy"))))

@@ -44,6 +44,9 @@ def test_a_sample_may_have_no_header():
     found = find(["c", "a"], header="")
     assert (found.has_header, found.places.tolist(), found.left.tolist()) == (False, [2, 1], [0])
     assert find(["1"], ["test.csv#0"], header="").places.tolist() == [0]
+    rows = [f"test.csv#{number}" for number in range(3)]
+    assert find(["0", "1", "2"], rows, header="").places.tolist() == [0, 1, 2]
+    assert find(["1", "2", "3"], rows, header="").places.tolist() == [0, 1, 2]
 
 
 def test_the_id_may_stand_in_a_further_column():

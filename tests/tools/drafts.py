@@ -13,14 +13,13 @@ EVIDENCE = (Evidence("train", "cats", "2 folders with pictures"), Evidence("chan
 def draft(entry=ENTRY, **changes):
     facts = {
         "evidence": EVIDENCE,
-        "questions": (), "samples": SAMPLES, "unused": (), "pictures": 33, "bytes": 10**6, "sides": (80, 90, 70, 75),
-        "megapixels": 0.005,
+        "questions": (), "samples": SAMPLES, "unused": (), "pictures": 33, "megapixels": 0.005,
     }  # fmt: skip
     return Draft(entry=entry, **(facts | changes))
 
 
 def question(name, *words):
-    return Question(name, f"which {name}?", tuple(Choice(word, f"take {word}", {name: word}) for word in words))
+    return Question(name, f"which {name}?", tuple(Choice(word, f"take {word}") for word in words))
 
 
 def asking(*questions, **more):

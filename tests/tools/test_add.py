@@ -188,6 +188,7 @@ def test_what_lies_in_the_folder_of_the_stage_fetch_is_refused(archive, project)
     inside.mkdir(parents=True)
     archive.rename(inside / "a.zip")
     assert "lies in data/raw, which DVC empties before the stage fetch" in refused(inside / "a.zip")
+    assert "holds data/raw, which DVC empties before the stage fetch" in refused(project.folder)
 
 
 def test_a_download_is_looked_into_where_it_is_kept_for_the_stage_fetch(project, monkeypatch, capsys):

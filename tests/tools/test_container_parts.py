@@ -4,6 +4,9 @@ import numpy as np
 import pytest
 
 from darkroom.base.errors import UserError
+from darkroom.intake.archive import Limits
+from darkroom.tools import container_parts
+from darkroom.tools.draft_entry import draft
 from tests.tools.drafting import drafted
 
 
@@ -53,3 +56,20 @@ def test_arrays_are_named_by_their_parts(tmp_path):
 def test_pictures_without_labels_are_refused(tmp_path):
     with pytest.raises(UserError, match="no labels of them"):
         drafted(tmp_path, {"train.csv": pixels(24, label=False)})
+
+
+def test_containers_of_a_folder_are_found_too(tmp_path):
+    (tmp_path / "set").mkdir()
+    (tmp_path / "set" / "train.csv").write_text(pixels(24), encoding="utf-8")
+    assert draft(tmp_path / "set", {}, Limits()).entry["train"] == "train.csv"
+
+
+def test_why_none_can_be_read_is_said(tmp_path):
+    with pytest.raises(UserError, match="rows of 63 numbers, which are no square picture"):
+        drafted(tmp_path, {"train.csv": "".join(line.rpartition(",")[0] + "\n" for line in pixels(24).splitlines())})
+
+
+def test_too_many_to_look_into_are_told(tmp_path, monkeypatch):
+    monkeypatch.setattr(container_parts, "MOST", 2)
+    with pytest.raises(UserError, match="3 files may be tables or arrays of pictures"):
+        drafted(tmp_path, dict.fromkeys(("a.csv", "b.csv", "c.csv"), pixels(24)))

@@ -21,13 +21,6 @@ def test_warns_of_unlikely_classes(tmp_path):
     assert "names that makers give to folders" in found.warnings[0]
 
 
-def test_counts_rows_that_name_no_picture(tmp_path):
-    rows = [f"{n}.png,{'ab'[n % 2]}" for n in range(9)]
-    seen = surveyed(tmp_path, with_tables(pictures("d"), labels_csv=table(rows, "image,label")))
-    labels = {"file": "labels.csv", "image": "image", "label": "label"}
-    assert tried({"train": "d", "labels": labels, **FACTS}, seen).unused_rows[0][:2] == ("labels.csv", 3)
-
-
 def test_refuses_what_the_pipeline_refuses(tmp_path):
     rows = ["0.png,a", "0.png,b"]
     seen = surveyed(tmp_path, with_tables(pictures("d"), labels_csv=table(rows, "image,label")))

@@ -34,7 +34,6 @@ def test_a_table_that_names_none_says_why():
 def test_a_table_without_header_is_read_by_numbers():
     found = one(rows(name, lambda n: n % 2)[1:], "0.png,1")
     assert found.image == 0
-    assert not found.has_header
 
 
 @pytest.mark.parametrize(

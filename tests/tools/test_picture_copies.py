@@ -7,7 +7,7 @@ def left_out(tmp_path, files, chosen=None):
     seen = surveyed(tmp_path, files)
     asking = Asking(chosen or {})
     found = find_copies(seen, range(len(seen.pictures.folders)), asking)
-    return {seen.pictures.folders[place] for place in found.folders}, [one.name for one in asking.open()]
+    return {seen.pictures.folders[place] for place in found}, [one.name for one in asking.open()]
 
 
 def same(paths):

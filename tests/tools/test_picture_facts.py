@@ -39,7 +39,7 @@ def test_twelve_bits_of_sixteen_have_a_range():
 def test_arrays_of_containers_count_too():
     found = facts([np.zeros((28, 28), np.uint8), np.ones((28, 28), np.float32)])
     assert found.keys == {"channels": 1, "image_size": 28, "resize": "squash"}
-    assert found.sides == (28, 28, 28, 28)
+    assert found.megapixels == 28 * 28 / 1e6
 
 
 def test_pictures_that_cannot_be_read_are_refused():

@@ -1,5 +1,5 @@
 from darkroom.config.patterns import Pattern
-from darkroom.tools.picture_masks import NO_MASK, find_masks, is_mask
+from darkroom.tools.picture_masks import NO_MASK, find_masks
 from darkroom.tools.survey_archive import Names
 
 
@@ -28,5 +28,3 @@ def test_masks_among_pictures_are_counted_and_left_out_by_a_form():
         False,
         False,
     ]
-    assert is_mask("1_mask.png")
-    assert not is_mask("mask.png")

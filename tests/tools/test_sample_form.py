@@ -49,3 +49,11 @@ def test_a_sample_that_does_not_fit_is_left_out_and_told(tmp_path, sample, says)
     found = drafted(tmp_path, with_sample(sample))
     assert "submission" not in found.entry
     assert [says in why for place, why in found.unused if place == "sample_submission.csv"] == [True]
+
+
+def test_a_sample_that_wants_a_class_that_is_left_out_does_not_fit(tmp_path):
+    files = with_sample(table(rows("0.3", "0.3", "0.3"), "id,bird,cat,dog"), [*CATS, "train/bird.1.png"])
+    found = drafted(tmp_path, files, {"small": "leave_out"})
+    assert "submission" not in found.entry
+    assert ["'bird'" in why for place, why in found.unused if place == "sample_submission.csv"] == [True]
+    assert "submission" in drafted(tmp_path, files, {"small": "keep"}).entry

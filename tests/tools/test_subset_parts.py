@@ -1,3 +1,4 @@
+from darkroom.tools import subset_parts
 from darkroom.tools.asking import Asking
 from darkroom.tools.label_tables import naming_tables
 from darkroom.tools.subset_parts import by_names_of_folders, by_tables, part_of
@@ -12,7 +13,7 @@ def divided(paths, content=None, chosen=None):
     folders = list(range(len(names.folders)))
     division = by_names_of_folders(names, folders, asking)
     tables = naming_tables({path: text.encode() for path, text in (content or {}).items()}, paths)[0]
-    by_tables(division, names, folders, tables)
+    by_tables(division, tables)
     return (
         division,
         {subset: part.pictures for subset, part in division.parts.items()},
@@ -73,3 +74,14 @@ def test_of_many_pictures_some_are_taken_by_chance():
     assert len(found.paths) == 20_000
     assert found.pictures == 30_000
     assert len({int(path[2:8]) % 50 for path in found.paths}) == 50
+
+
+def test_of_many_pictures_a_sample_is_held_against_lists_and_that_is_said(monkeypatch):
+    monkeypatch.setattr(subset_parts, "PATHS", 20)
+    paths = [f"d/{n}.png" for n in range(200)]
+    lists = {"train.txt": "\n".join(paths[:100]) + "\n", "test.txt": "\n".join(paths[100:]) + "\n"}
+    division, counts, _ = divided(paths, lists)
+    assert counts["train"] + counts["test"] == 200
+    assert [one.because for one in division.evidence] == [
+        f"its name says it, and it names about {counts[subset]} pictures" for subset in ("train", "test")
+    ]
