@@ -30,6 +30,7 @@ class Opener:
     waiting: list[str] = field(default_factory=list)  # files that a container may ask for, and none has so far
     said: list[str] = field(default_factory=list)  # for the owner of the archive
     _used: set[str] = field(default_factory=set)
+    _asked_for: dict[tuple[str, ...], tuple[str, bytes] | None] = field(default_factory=dict)
 
     def is_container(self, path: str) -> bool:
         """Whether the entry means a file as a container."""
@@ -67,7 +68,13 @@ class Opener:
         return any(one.of_container is None or one.may_reach_below(folder) for one in reaching)
 
     def _beside(self, paths: Sequence[str]) -> tuple[str, bytes] | None:
-        """The path and the content of the first of these files that the archive holds."""
+        """The path and the content of the first of these files that the archive holds; CIFAR's batches share one."""
+        key = tuple(paths)
+        if key not in self._asked_for:
+            self._asked_for[key] = self._found_beside(key)
+        return self._asked_for[key]
+
+    def _found_beside(self, paths: Sequence[str]) -> tuple[str, bytes] | None:
         found: dict[str, bytes] = {}
         wanted = set(map(composed, paths))
         for file in folder_files.files(
