@@ -14,6 +14,7 @@ def numbered(form, labels, count=10):
         (numbered("{label}_{number}.jpg", ["american_bulldog", "pug"]), "{label}_*.jpg"),
         (numbered("{label} ({number}).jpg", ["a", "b"]), "{label} (*).jpg"),
         (numbered("{number}-{label}.png", ["ab", "cd"]), "*-{label}.png"),
+        (numbered("{label}__{number}.png", ["obj1", "obj2"]), "{label}__*.png"),
     ],
 )
 def test_a_part_that_repeats_is_the_label(names, form):
