@@ -73,3 +73,8 @@ def test_of_many_pictures_some_are_taken_by_chance():
     assert len(found.paths) == 20_000
     assert found.pictures == 30_000
     assert len({int(path[2:8]) % 50 for path in found.paths}) == 50
+
+
+def test_a_list_of_all_pictures_is_no_subset():
+    rows = [f"{n}.png,{n % 3}" for n in range(12)]
+    assert divided(FLAT, {"eval_partition.csv": table(rows, "image,partition")})[1] == {"train": 12}
