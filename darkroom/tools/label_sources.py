@@ -64,8 +64,23 @@ class Source:
 def by_folders(part: Part) -> list[Source]:
     """The levels of folders that may be the class, the innermost last."""
     found = folder_levels.levels(part.folders, part.counts)
+    spread = _spreading(part)
+    found = [level for level in found if level.place not in spread]
     found = [level for level in found if len(level.names) * 2 <= max(part.pictures, 1) or len(found) == 1]
     return [_of_level(part, level) for level in found]
+
+
+def _spreading(part: Part) -> set[int]:
+    """The innermost levels where they only spread the pictures, as 0/a/f does those whose names begin with 0af."""
+    split = [path.split("/") for path in part.paths]
+    deep = {len(path) - 1 for path in split}
+    if len(deep) != 1:
+        return set()
+    inner = deep.pop()
+    for count in range(inner, 1, -1):
+        if all(path[-1].startswith("".join(path[inner - count : inner])) for path in split):
+            return set(range(inner - count, inner))
+    return set()
 
 
 def _of_level(part: Part, level: Level) -> Source:
