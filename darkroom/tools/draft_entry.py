@@ -92,7 +92,7 @@ class _Maker:
 
     def _of_containers(self, inside: list[container_parts.Inside]) -> Draft:
         kept, self.unused = container_parts.without_copies(inside, self.seen)
-        keys, self.evidence = container_parts.entry(kept, self.seen)
+        keys, self.evidence = container_parts.entry(kept, self.seen, self.asking)
         self.entry |= keys
         return self._finished(self._tried(containers=True), {})
 

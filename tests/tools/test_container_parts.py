@@ -1,10 +1,12 @@
 import io
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from darkroom.base.errors import UserError
-from tests.tools.drafting import drafted
+from tests.tools.drafting import OTHER, drafted
 
 
 def pixels(count, label=True, extra=""):
@@ -53,3 +55,23 @@ def test_arrays_are_named_by_their_parts(tmp_path):
 def test_pictures_without_labels_are_refused(tmp_path):
     with pytest.raises(UserError, match="no labels of them"):
         drafted(tmp_path, {"train.csv": pixels(24, label=False)})
+
+
+def test_the_same_pictures_in_another_form_are_taken_once(tmp_path):
+    file = io.BytesIO()
+    np.savez(file, train_images=np.zeros((24, 8, 8), np.uint8), train_labels=np.arange(24) % 3)
+    found = drafted(tmp_path, {"a_train.csv": pixels(24), "b.npz": file.getvalue()})
+    assert found.entry["train"] == "a_train.csv"
+    assert [place for place, why in found.unused if "in another form" in why] == ["b.npz"]
+
+
+def test_several_columns_of_labels_are_asked_about(tmp_path):
+    file = io.BytesIO()
+    content = {"img": [OTHER + bytes([n]) for n in range(12)], "fine_label": [n % 4 for n in range(12)],
+               "coarse_label": [n % 2 for n in range(12)]}  # fmt: skip
+    pq.write_table(pa.table(content), file)
+    found = drafted(tmp_path, {"train.parquet": file.getvalue()})
+    assert [choice.word for choice in found.questions[0].choices] == ["fine_label", "coarse_label"]
+    chosen = drafted(tmp_path, {"train.parquet": file.getvalue()}, {"label": "coarse_label"})
+    assert chosen.entry["labels"] == {"file": "train.parquet", "label": "coarse_label"}
+    assert not chosen.questions
