@@ -1,5 +1,6 @@
 """What may label the pictures of one subset: a level of their folders, a column of a table, a part of their names."""
 
+from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -17,6 +18,7 @@ from darkroom.tools.label_tables import LABEL, Column, NamingTable, counts, same
 from darkroom.tools.subset_folders import subsets_of
 
 NEARLY_ALL = 0.9  # of the pictures of a subset have a row, or a label that is known
+MOST_VOTES = 100  # people, for one picture
 FIRST_WORD = "{label} *"
 
 
@@ -157,8 +159,12 @@ def _of_columns(table: NamingTable, rows: list[int], refused: list[str]) -> Iter
             if len(flags) > 2:
                 refused.append(str(error))
                 split |= {"flags"}
+    votes = _votes(table)
+    if votes:
+        names = listed([str(one.key) for one in votes], 3)
+        refused.append(f"{table.file} gives numbers of votes for several classes ({names}): {label_values.SEVERAL}")
     for column in table.columns:
-        if column.kind in split or column.says_group or (column in flags and "flags" in split):
+        if column in votes or column.kind in split or column.says_group or (column in flags and "flags" in split):
             if column.kind == "unique" and (part := _first_word(table, column, rows)):
                 yield part
             continue
@@ -187,6 +193,16 @@ def _first_word(table: NamingTable, column: Column, rows: list[int]) -> Source |
     text = f"{table.file}, the first word of column {column.key}: {counted(len(classes), 'class', 'classes')}"
     part = {"column": column.key, "form": FIRST_WORD}
     return Source("table", _word(column.key), text, labels, table=table, column=part)
+
+
+def _votes(table: NamingTable) -> list[Column]:
+    """Columns of small whole numbers that add up to one sum in each row, as ten people's votes do."""
+    able = [one for one in table.columns if not one.says_label and not one.says_group and not one.says_other]
+    columns = [(one, table.values(one.key)) for one in able if one.different <= MOST_VOTES]
+    whole = [(one, values) for one, values in columns if all(value and value.isdecimal() for value in values)]
+    sums = Counter(sum(map(int, row)) for row in zip(*(values for _, values in whole), strict=True) if row)
+    most, count = sums.most_common(1)[0] if sums else (0, 0)
+    return [one for one, _ in whole] if len(whole) > 2 and most > 1 and count >= NEARLY_ALL * len(table.table) else []
 
 
 def _is_flag(table: NamingTable, column: Column) -> bool:

@@ -85,3 +85,8 @@ def test_the_column_that_a_sample_submission_has_is_the_label():
 def test_attributes_of_which_several_are_set_are_refused():
     with pytest.raises(UserError, match="several labels a picture"):
         chosen(FLAT, rows(*[lambda n, m=m: ("1", "-1")[n // m % 2] for m in (1, 2, 3)]), "file,Bald,Male,Young")
+
+
+def test_votes_for_several_classes_are_refused():
+    with pytest.raises(UserError, match="numbers of votes for several classes"):
+        chosen(FLAT, rows(*[lambda n, m=m: str((8, 2, 0)[(n + m) % 3]) for m in range(3)]), "file,happy,sad,angry")
