@@ -138,7 +138,7 @@ def _group_forms(names: Sequence[str]) -> list[str]:
     ending = _ending(names)
     forms = []
     for separator, inside in (("_", "_"), ("-", "\\-"), (".", "."), (" ", " ")):
-        forms += [f"{{group:[^{inside}]+}}{separator}*{ending}", f"{{group}}{separator}*{ending}"]
+        forms += [f"{{group:[^{inside}/]+}}{separator}*{ending}", f"{{group}}{separator}*{ending}"]
     return forms
 
 
