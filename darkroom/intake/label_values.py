@@ -13,7 +13,7 @@ from darkroom.base.errors import UserError
 from darkroom.base.words import listed
 from darkroom.intake.table_columns import Key, Table, named
 
-SET, NOT_SET = {"1", "1.0", "true", "yes", "x"}, {"0", "0.0", "false", "no"}  # in a column of one class
+SET, NOT_SET = {"1", "1.0", "true", "yes", "x"}, {"0", "0.0", "-1", "-1.0", "false", "no"}  # in a column of one class
 USUAL = {  # words for subsets
     "train": "train", "training": "train",
     "val": "val", "valid": "val", "validation": "val", "dev": "val",

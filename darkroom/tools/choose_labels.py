@@ -49,6 +49,10 @@ def for_training(part: Part, tables: Sequence[NamingTable], asking: Asking, why_
             return chosen
         return _folder_or_column(chosen, others, asking)
     # 2. Columns alone; or names of files, which a column of numbers may confirm.
+    wanted = {column.key for table in tables if table.is_sample for column in table.columns}
+    predicted = [one for one in columns if isinstance(one.column, str) and one.column in wanted]
+    if len(predicted) == 1:  # what the sample of a submission asks for
+        return predicted[0]
     chosen_column = _of_columns(part, columns, refused, asking)
     if chosen_column is not None:
         return chosen_column
@@ -67,7 +71,7 @@ def _of_columns(part: Part, columns: Sequence[Source], refused: Sequence[str], a
         if refused and not words:
             raise UserError(refused[0])
         able = others or without_twins(columns)
-        if len(able) == 1 and not is_alone(able[0]) and (says_other(able[0]) or are_numbers(able[0])):
+        if len(able) == 1 and not is_alone(able[0]):
             options = [(able[0].word, able[0].text)]
             asking.pick("label", f"is this the label? its name does not say so: {able[0].text}", options)
             return able[0]

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import IO, Any
 
@@ -15,8 +15,9 @@ from darkroom.intake import containers, folder_files, tables
 from darkroom.intake.archive import Budget, File
 from darkroom.intake.container_look import Part
 from darkroom.intake.container_look import look as look_into
+from darkroom.tools.asking import Asking
 from darkroom.tools.entry_draft import Evidence
-from darkroom.tools.label_tables import Column, NamingTable, split_column
+from darkroom.tools.label_tables import LABEL, Column, NamingTable, split_column
 from darkroom.tools.subset_folders import WORDS, words
 from darkroom.tools.survey_archive import Survey
 
@@ -97,11 +98,22 @@ def without_copies(inside: Sequence[Inside], survey: Survey) -> tuple[list[Insid
     unused: list[tuple[str, str]] = []
     for one in sorted(inside, key=lambda own: (own.path.count("/"), own.path.endswith(".gz"), own.path)):
         twin = next((other for other in kept if _alike(one, other, survey)), None)
-        if twin is None:
-            kept.append(one)
-        else:
+        again = next((other for other in kept if _packed_again(one, other)), None)
+        if twin is not None:
             unused.append((one.path, f"{counted(one.pictures, 'picture')}: the same as {twin.name}"))
+        elif again is not None:
+            why = f"as many of the same size as {again.name} has, which may be the same in another form"
+            unused.append((one.path, f"{counted(one.pictures, 'picture')}: {why}"))
+        else:
+            kept.append(one)
     return kept, unused
+
+
+def _packed_again(one: Inside, other: Inside) -> bool:
+    """Whether two files of different kinds hold as many pictures, of one size, for one subset."""
+    own, theirs = ((each.subset, each.pictures, each.part.shape) for each in (one, other))
+    labelled = bool(other.part.labels) or not one.part.labels
+    return one.kind != other.kind and own == theirs and one.part.shape is not None and labelled
 
 
 def _alike(one: Inside, other: Inside, survey: Survey) -> bool:
@@ -114,9 +126,10 @@ def _alike(one: Inside, other: Inside, survey: Survey) -> bool:
     return names[0] == names[1]
 
 
-def entry(inside: Sequence[Inside], survey: Survey) -> tuple[dict[str, Any], list[Evidence]]:
+def entry(inside: Sequence[Inside], survey: Survey, asking: Asking) -> tuple[dict[str, Any], list[Evidence]]:
     """The subsets and the labels of an entry for these containers. Raises UserError where none gives labels."""
     parts: dict[Subset, list[Inside]] = {}
+    inside, chosen = _with_labels(inside, asking)
     for one in inside:
         subset: Subset = one.subset if one.part.labels else "unlabeled"
         parts.setdefault(subset, []).append(one)
@@ -136,10 +149,25 @@ def entry(inside: Sequence[Inside], survey: Survey) -> tuple[dict[str, Any], lis
             source = own[0].part.labels or "no labels"
             evidence.append(Evidence(subset, listed(names), f"{own[0].kind}: {counted(count, 'picture')}, {source}"))
     divided = [table for one in parts["train"] if (table := _split(one, survey))]
-    if divided:
+    if chosen:
+        keys["labels"] = chosen[0] if len(chosen) == 1 else chosen
+    elif divided:
         keys["labels"] = divided[0] if len(divided) == 1 else divided
         evidence.append(Evidence("split", f"column {divided[0]['split']}", "its values name the subsets"))
     return keys, evidence
+
+
+def _with_labels(inside: Sequence[Inside], asking: Asking) -> tuple[list[Inside], list[dict[str, Any]]]:
+    """The same containers with the column that labels Parquet files of several, and what an entry says of it: asks."""
+    open_ones = [one for one in inside if one.kind == "Parquet" and not one.part.labels and one.part.columns]
+    if not open_ones or any(one.part.labels for one in inside):
+        return list(inside), []
+    able = [name for name in open_ones[0].part.columns if LABEL & set(words(name))] or open_ones[0].part.columns
+    text = f"which column of {listed(one.path for one in open_ones)} is the label?"
+    label = able[asking.pick("label", text, [(name, f"column {name}") for name in able])]
+    having = [one for one in open_ones if label in one.part.columns]
+    named = {id(one): replace(one, part=replace(one.part, labels=f"column {label}")) for one in having}
+    return [named.get(id(one), one) for one in inside], [{"file": one.path, "label": label} for one in having]
 
 
 def _split(one: Inside, survey: Survey) -> dict[str, Any] | None:

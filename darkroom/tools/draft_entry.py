@@ -1,6 +1,5 @@
 """From an archive to the draft of its catalogue entry, with the evidence for each key and what is open."""
 
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +19,7 @@ from darkroom.tools import (
     picture_facts,
     sample_form,
     subset_parts,
+    unread_files,
 )
 from darkroom.tools.asking import Asking
 from darkroom.tools.draft_check import Tried, tried
@@ -70,7 +70,9 @@ class _Maker:
         if inside and len(seen.pictures) < sum(one.pictures for one in inside) / 10:
             return self._of_containers(inside)
         if not len(seen.pictures):
-            raise UserError(f"{seen.source} holds no pictures that can be read: {'; '.join(problems) or self._kinds()}")
+            why = "; ".join(problems) or unread_files.kinds(seen)
+            raise UserError(f"{seen.source} holds no pictures that can be read: {why}")
+        unread_files.refuse_labels_of_single_pictures(seen)
         # 1. What is no data: masks, copies.
         wanted = self._wanted()
         # 2. The makers' subsets, and the tables that name the pictures.
@@ -80,7 +82,8 @@ class _Maker:
         subset_parts.by_tables(division, tables)
         subset_parts.join_if_one_class(division, seen.pictures, wanted, tables, self.asking)
         # 3. What labels each.
-        sources = self._sources(division, tables, [why for why in others.values() if "names pictures" in why])
+        why_not = [why for why in others.values() if "names pictures" in why]
+        sources = self._sources(division, tables, [*unread_files.may_hold_labels(seen), *why_not])
         self._groups(division, tables, sources)
         self._subsets(division, sources)
         self._labels(division, sources)
@@ -88,14 +91,9 @@ class _Maker:
 
     def _of_containers(self, inside: list[container_parts.Inside]) -> Draft:
         kept, self.unused = container_parts.without_copies(inside, self.seen)
-        keys, self.evidence = container_parts.entry(kept, self.seen)
+        keys, self.evidence = container_parts.entry(kept, self.seen, self.asking)
         self.entry |= keys
         return self._finished(self._tried(containers=True), {})
-
-    def _kinds(self) -> str:
-        endings = Counter(Path(path).suffix.lower() or "no ending" for path in self.seen.others.paths())
-        kinds = listed(f"{count:,} of {ending}" for ending, count in endings.most_common())
-        return f"its files are {kinds}" if kinds else "it is empty"
 
     def _wanted(self) -> list[int]:
         pictures = self.seen.pictures
@@ -266,6 +264,8 @@ class _Maker:
         data = found.looked or self._seen_already(found) or contents_of(self.seen, wanted)
         facts = picture_facts.facts(data)
         self.entry |= facts.keys
+        if not {"val", "test"} & self.entry.keys():
+            self.evidence += unread_files.unused_divisions(tables)
         said = {place for place, _ in self.unused}
         self.unused += [
             (path, "it names no pictures" if "names pictures" in why else why.removeprefix(f"{path} "))

@@ -1,5 +1,6 @@
 """What may label the pictures of one subset: a level of their folders, a column of a table, a part of their names."""
 
+from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -17,6 +18,7 @@ from darkroom.tools.label_tables import LABEL, Column, NamingTable, counts, same
 from darkroom.tools.subset_folders import subsets_of
 
 NEARLY_ALL = 0.9  # of the pictures of a subset have a row, or a label that is known
+MOST_VOTES = 100  # people, for one picture
 FIRST_WORD = "{label} *"
 
 
@@ -68,8 +70,23 @@ class Source:
 def by_folders(part: Part) -> list[Source]:
     """The levels of folders that may be the class, the innermost last."""
     found = folder_levels.levels(part.folders, part.counts)
+    spread = _spreading(part)
+    found = [level for level in found if level.place not in spread]
     found = [level for level in found if len(level.names) * 2 <= max(part.pictures, 1) or len(found) == 1]
     return [_of_level(part, level) for level in found]
+
+
+def _spreading(part: Part) -> set[int]:
+    """The innermost levels where they only spread the pictures, as 0/a/f does those whose names begin with 0af."""
+    split = [path.split("/") for path in part.paths]
+    deep = {len(path) - 1 for path in split}
+    if len(deep) != 1:
+        return set()
+    inner = deep.pop()
+    for count in range(inner, 1, -1):
+        if all(path[-1].startswith("".join(path[inner - count : inner])) for path in split):
+            return set(range(inner - count, inner))
+    return set()
 
 
 def _of_level(part: Part, level: Level) -> Source:
@@ -146,8 +163,12 @@ def _of_columns(table: NamingTable, rows: list[int], refused: list[str]) -> Iter
             if len(flags) > 2:
                 refused.append(str(error))
                 split |= {"flags"}
+    votes = _votes(table)
+    if votes:
+        voted = listed([str(one.key) for one in votes], 3)
+        refused.append(f"{table.file} gives numbers of votes for several classes ({voted}): {label_values.SEVERAL}")
     for column in table.columns:
-        if column.kind in split or column.says_group or (column in flags and "flags" in split):
+        if column in votes or column.kind in split or column.says_group or (column in flags and "flags" in split):
             if column.kind == "unique" and (part := _first_word(table, column, rows)):
                 yield part
             continue
@@ -176,6 +197,16 @@ def _first_word(table: NamingTable, column: Column, rows: list[int]) -> Source |
     text = f"{table.file}, the first word of column {column.key}: {counted(len(classes), 'class', 'classes')}"
     part = {"column": column.key, "form": FIRST_WORD}
     return Source("table", _word(column.key), text, labels, table=table, column=part)
+
+
+def _votes(table: NamingTable) -> list[Column]:
+    """Columns of small whole numbers that add up to one sum in each row, as ten people's votes do."""
+    able = [one for one in table.columns if not one.says_label and not one.says_group and not one.says_other]
+    columns = [(one, table.values(one.key)) for one in able if one.different <= MOST_VOTES]
+    whole = [(one, values) for one, values in columns if all(value and value.isdecimal() for value in values)]
+    sums = Counter(sum(map(int, row)) for row in zip(*(values for _, values in whole), strict=True) if row)
+    most, count = sums.most_common(1)[0] if sums else (0, 0)
+    return [one for one, _ in whole] if len(whole) > 2 and most > 1 and count >= NEARLY_ALL * len(table.table) else []
 
 
 def _is_flag(table: NamingTable, column: Column) -> bool:

@@ -41,7 +41,8 @@ OTHER = frozenset(
     {"age", "sex", "gender", "width", "height", "xmin", "xmax", "ymin", "ymax", "x", "x1", "x2", "y1", "y2", "size",
      "date", "time", "year", "month", "day", "localization", "location", "url", "author", "license", "rights", "source",
      "camera", "quality", "lat", "lon", "latitude", "longitude", "area", "bbox", "view", "position", "fold", "folds",
-     "approx", "histo", "type", "method", "weight", "resolution", "format", "channels", "bytes", "md5", "hash"}
+     "approx", "histo", "type", "method", "weight", "resolution", "format", "channels", "bytes", "md5", "hash",
+     "male", "female", "race", "ethnicity", "laterality", "partition", "split"}
 )  # fmt: skip
 SAMPLE = re.compile(r"(sample.*sub|submission|sub.*sample|benchmark)", re.IGNORECASE)
 

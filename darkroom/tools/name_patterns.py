@@ -12,6 +12,7 @@ from darkroom.config.patterns import Pattern
 from darkroom.tools.subset_folders import subset_in
 
 SEPARATOR = re.compile(r"[_\-. ()\[\]#@+=,]+")
+LAST = frozenset("_-. ")  # signs with which no class ends
 MOST_CLASSES = 2000
 PER_CLASS = 3  # pictures of a class, on average
 FEW = 300  # names on which a form is tried first
@@ -53,6 +54,8 @@ def label_forms(names: Sequence[str], known: Collection[str] | None = None) -> l
         if known is not None and not {*first.values} <= {*known}:
             continue
         one = apply(form, names)
+        if all(name[-1] in LAST for name in one.counts):
+            continue  # obj1__0: another form takes less
         fits = (_may_be_classes(one) and not _are_views(one, names)) if known is None else {*one.values} <= {*known}
         if fits and not any(_same(one.values, other.values) for other in found):
             found.append(one)
@@ -135,7 +138,7 @@ def _group_forms(names: Sequence[str]) -> list[str]:
     ending = _ending(names)
     forms = []
     for separator, inside in (("_", "_"), ("-", "\\-"), (".", "."), (" ", " ")):
-        forms += [f"{{group:[^{inside}]+}}{separator}*{ending}", f"{{group}}{separator}*{ending}"]
+        forms += [f"{{group:[^{inside}/]+}}{separator}*{ending}", f"{{group}}{separator}*{ending}"]
     return forms
 
 

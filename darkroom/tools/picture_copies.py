@@ -3,7 +3,7 @@
 import posixpath
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 import numpy as np
 
@@ -20,6 +20,8 @@ TREES = 60  # pairs of trees that are compared
 MEMBERS = 12  # folders of one name that are compared with each other
 VERSIONS = 6  # trees of the same folders that may be versions of one set
 ALIKE = 0.8
+COUNTED = 0.1  # forms of names that count, for each name
+SPREAD = 100  # numbers that a counter may leave out, for each that it has
 COLOUR = ("color", "colour", "rgb", "original", "raw")
 
 
@@ -115,14 +117,36 @@ def _versions(survey: Survey, folders: Sequence[int]) -> Iterator[dict[str, list
             most = sum(_pictures(survey, own) for own in children.values()) >= _pictures(survey, folders) / 2
             if not 2 <= len(children) <= VERSIONS or not most or are_parts(children):
                 continue
-            if _same_leaves(paths, children) and _say_versions(survey, paths, children):
+            if _same_leaves(paths, children, level) and _say_versions(survey, paths, children):
                 yield {"/".join([*parent, name]): own for name, own in children.items()}
+    yield from _versions_without_classes(survey, folders)
 
 
-def _same_leaves(paths: dict[int, list[str]], children: dict[str, list[int]]) -> bool:
-    leaves = [{paths[place][-1] for place in own} for own in children.values()]
-    shared, every = set.intersection(*leaves), set.union(*leaves)
-    return len(shared) > 1 and len(shared) >= ALIKE * len(every)
+def _versions_without_classes(survey: Survey, folders: Sequence[int]) -> Iterator[dict[str, list[int]]]:
+    """Folders beside one another of pictures of the same names, as whole faces and cropped ones are: no classes."""
+    pictures = survey.pictures
+    beside: defaultdict[str, list[int]] = defaultdict(list)
+    told = subsets_of([pictures.folders[place] for place in folders])
+    for place, subset in zip(folders, told, strict=True):
+        if subset is None:
+            beside[pictures.folders[place].rpartition("/")[0]].append(place)
+    for own in beside.values():
+        most = 2 * _pictures(survey, own) >= _pictures(survey, folders)
+        if not 2 <= len(own) <= VERSIONS or not most:
+            continue
+        first, *rest = (pictures.names(place) for place in own)
+        if all(_same_names(first, names) for names in rest):
+            yield {pictures.folders[place]: [place] for place in own}
+
+
+def _same_leaves(paths: dict[int, list[str]], children: dict[str, list[int]], level: int) -> bool:
+    every = [paths[place] for own in children.values() for place in own]
+    # Of folders equally deep all that lies below counts: other slides of the same magnifications are no versions.
+    equally = len({len(path) for path in every}) == 1
+    start = level + 1 if equally else -1
+    below = [{"/".join(paths[place][start:]) for place in own} for own in children.values()]
+    shared, union = set.intersection(*below), set.union(*below)
+    return len(shared) > 1 and len(shared) >= ALIKE * len(union)
 
 
 def _say_versions(survey: Survey, paths: dict[int, list[str]], children: dict[str, list[int]]) -> bool:
@@ -140,10 +164,17 @@ def _say_versions(survey: Survey, paths: dict[int, list[str]], children: dict[st
 
 
 def _same_names(one: Iterable[str], other: Iterable[str]) -> bool:
-    """Whether most names come back, and are no mere numbers."""
+    """Whether most names come back, and are no mere numbers that count the pictures."""
     own, theirs = {_stem(name) for name in one}, {_stem(name) for name in other}
-    counters = len({re.sub(r"\d+", "", name) for name in own}) == 1
-    return not counters and len(own & theirs) >= ALIKE * min(len(own), len(theirs))
+    return not _are_counters(own) and len(own & theirs) >= ALIKE * min(len(own), len(theirs))
+
+
+def _are_counters(names: Collection[str]) -> bool:
+    """Whether names differ in numbers that begin small and lie close together."""
+    if len({re.sub(r"\d+", "", name) for name in names}) > COUNTED * len(names) + 1:
+        return False
+    columns = zip(*(map(int, re.findall(r"\d+", name)) for name in names), strict=False)
+    return all(max(column) - min(column) < SPREAD * len(names) for column in columns)
 
 
 def _trees(one: str, other: str) -> tuple[str, str]:

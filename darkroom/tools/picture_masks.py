@@ -13,7 +13,7 @@ MASKS = frozenset(
 )  # fmt: skip
 MASK_NAME = re.compile(r"(.+?)[ _.-]*(?:mask|gt|seg|segmentation|groundtruth|ground_truth|matte)(?:[ _.-]*\d+)?", re.I)
 # The same as a form of the catalogue: a name that does not end so.
-NO_MASK = r"{name:(?i:(?!.*[ _.-](mask|gt|seg|segmentation|groundtruth|ground_truth|matte)([ _.-]*\d+)?\.[^.]+$).*)}"
+NO_MASK = r"{name:(?i:(?!.*[ _.-](mask|gt|seg|segmentation|groundtruth|ground_truth|matte)([ _.-]*\d+)?\.[^.]+$)[^/]*)}"
 MOST = 0.6  # of the pictures of a folder of masks have a picture of their name elsewhere
 
 

@@ -12,7 +12,7 @@ from darkroom.tools.asking import Asking
 from darkroom.tools.entry_draft import Evidence
 from darkroom.tools.label_sources import Part, by_folders
 from darkroom.tools.label_tables import NamingTable, split_column
-from darkroom.tools.subset_folders import subsets_of
+from darkroom.tools.subset_folders import subset_in, subsets_of
 from darkroom.tools.survey_archive import Names
 
 PATHS = 20_000  # of one subset that are looked at
@@ -126,6 +126,8 @@ def _by_lists(division: Division, whole: Part, tables: Sequence[NamingTable]) ->
         own.sort(key=lambda table: (len(table.file), table.file))
         paths = [path for path, row in zip(whole.paths, own[0].rows(whole.paths), strict=True) if row >= 0]
         named[subset] = paths
+    if "train" not in named and not set(whole.paths) - {path for paths in named.values() for path in paths}:
+        return  # a list of all pictures is none of one subset
     if not named or (not any(subset != "train" for subset in named) and not _has_labels(lists.get("train", []))):
         return
     for paths in named.values():
@@ -178,6 +180,8 @@ def join_if_one_class(
     levels = by_folders(whole)
     if len(levels) != 1 or label_sources.by_names(training):
         return
+    if all(subset_in(name)[0] is not None for name in levels[0].classes):
+        return  # cars_train and cars_test are no classes
     text = f"the pictures in {training.where} are of one class, and those of the other subsets of {levels[0].text}"
     asking.pick("test", text, [("together", "take all subsets together, and divide them anew")])
     parts: dict[Subset, Part] = {"train": whole}

@@ -65,3 +65,28 @@ def test_the_makers_test_takes_the_classes_of_the_training():
     assert for_others(part(pictures("t/a", "t/b"), "test"), training, []).level == 1
     assert for_others(part(["t/a_1.png", "t/b_1.png"], "test"), training, []).form == "{label}_*.png"
     assert for_others(part(["t/1.png", "t/2.png"], "test"), training, []) is None
+
+
+def test_the_only_column_that_may_be_a_class_is_asked_about_where_its_name_does_not_say_so():
+    assert chosen(FLAT, rows(lambda n: str(7 * n), lambda n: "ab"[n % 2]), "file,boneage,outcome")[1] == ["label"]
+
+
+def test_the_column_that_a_sample_submission_has_is_the_label():
+    content = {
+        "train.csv": table(rows(lambda n: "abc"[n % 3], lambda n: str(n % 2)), "file,diagnosis,target"),
+        "sample_submission.csv": table([f"{n}.png,0" for n in range(12)], "file,target"),
+    }
+    tables = naming_tables({path: text.encode() for path, text in content.items()}, FLAT.paths)[0]
+    asking = Asking({})
+    assert for_training(FLAT, tables, asking).column == "target"
+    assert not asking.open()
+
+
+def test_attributes_of_which_several_are_set_are_refused():
+    with pytest.raises(UserError, match="several labels a picture"):
+        chosen(FLAT, rows(*[lambda n, m=m: ("1", "-1")[n // m % 2] for m in (1, 2, 3)]), "file,Bald,Male,Young")
+
+
+def test_votes_for_several_classes_are_refused():
+    with pytest.raises(UserError, match="numbers of votes for several classes"):
+        chosen(FLAT, rows(*[lambda n, m=m: str((8, 2, 0)[(n + m) % 3]) for m in range(3)]), "file,happy,sad,angry")

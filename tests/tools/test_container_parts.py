@@ -1,13 +1,15 @@
 import io
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from darkroom.base.errors import UserError
 from darkroom.intake.archive import Limits
 from darkroom.tools import container_parts
 from darkroom.tools.draft_entry import draft
-from tests.tools.drafting import drafted
+from tests.tools.drafting import OTHER, drafted
 
 
 def pixels(count, label=True, extra=""):
@@ -73,3 +75,23 @@ def test_too_many_to_look_into_are_told(tmp_path, monkeypatch):
     monkeypatch.setattr(container_parts, "MOST", 2)
     with pytest.raises(UserError, match="3 files may be tables or arrays of pictures"):
         drafted(tmp_path, dict.fromkeys(("a.csv", "b.csv", "c.csv"), pixels(24)))
+
+
+def test_the_same_pictures_in_another_form_are_taken_once(tmp_path):
+    file = io.BytesIO()
+    np.savez(file, train_images=np.zeros((24, 8, 8), np.uint8), train_labels=np.arange(24) % 3)
+    found = drafted(tmp_path, {"a_train.csv": pixels(24), "b.npz": file.getvalue()})
+    assert found.entry["train"] == "a_train.csv"
+    assert [place for place, why in found.unused if "in another form" in why] == ["b.npz"]
+
+
+def test_several_columns_of_labels_are_asked_about(tmp_path):
+    file = io.BytesIO()
+    content = {"img": [OTHER + bytes([n]) for n in range(12)], "fine_label": [n % 4 for n in range(12)],
+               "coarse_label": [n % 2 for n in range(12)]}  # fmt: skip
+    pq.write_table(pa.table(content), file)
+    found = drafted(tmp_path, {"train.parquet": file.getvalue()})
+    assert [choice.word for choice in found.questions[0].choices] == ["fine_label", "coarse_label"]
+    chosen = drafted(tmp_path, {"train.parquet": file.getvalue()}, {"label": "coarse_label"})
+    assert chosen.entry["labels"] == {"file": "train.parquet", "label": "coarse_label"}
+    assert not chosen.questions

@@ -165,6 +165,10 @@ REFUSED = {
     "no pictures": ({"a.docx": "x"}, "holds no pictures that can be read: its files are 1 of .docx"),
     "no labels": (pictures("photos", name="IMG_{}.png"), "have no labels"),
     "one class": (pictures("data/cat"), "one class"),
+    "subsets with the set's name, and no classes": (
+        pictures("cars_train/cars_train", "cars_test/cars_test"),
+        "no labels",
+    ),
     "several labels a picture": (
         with_tables(
             FLAT, labels_csv=table([f"{at}.png,{'a|b' if at % 3 else 'b|c'}" for at in range(12)], "image,labels")

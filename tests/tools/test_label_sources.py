@@ -86,3 +86,9 @@ def test_columns_that_say_the_same_count_once():
     )
     assert [one.column for one in without_twins(found)] == ["class"]
     assert not is_alone(found[0])
+
+
+def test_folders_that_spread_pictures_by_their_names_are_no_classes():
+    spread = [f"train/{n % 4}/{n % 3}/{n % 4}{n % 3}{n:04}.png" for n in range(24)]
+    assert by_folders(part(spread)) == []
+    assert [one.word for one in by_folders(part([f"train/{n % 2}/{n % 2}_{n}.png" for n in range(12)]))] == ["level2"]

@@ -1,5 +1,6 @@
 import pytest
 
+from darkroom.config.patterns import Pattern
 from darkroom.tools.name_patterns import apply, group_forms, label_forms
 
 
@@ -14,6 +15,7 @@ def numbered(form, labels, count=10):
         (numbered("{label}_{number}.jpg", ["american_bulldog", "pug"]), "{label}_*.jpg"),
         (numbered("{label} ({number}).jpg", ["a", "b"]), "{label} (*).jpg"),
         (numbered("{number}-{label}.png", ["ab", "cd"]), "*-{label}.png"),
+        (numbered("{label}__{number}.png", ["obj1", "obj2"]), "{label}__*.png"),
     ],
 )
 def test_a_part_that_repeats_is_the_label(names, form):
@@ -41,7 +43,7 @@ def test_known_classes_are_found_in_few_names():
 
 def test_prefixes_that_repeat_are_groups():
     ill = [f"person{number // 3}_virus_{number}.jpg" for number in range(30)]
-    assert group_forms({"ill": ill})[0] == ["{group:[^_]+}_*.jpg"]
+    assert group_forms({"ill": ill})[0] == ["{group:[^_/]+}_*.jpg"]
 
 
 @pytest.mark.parametrize(
@@ -58,3 +60,9 @@ def test_the_class_and_unique_prefixes_are_no_groups(names):
 
 def test_a_form_gives_nothing_where_it_does_not_fit():
     assert apply("{label}_*.jpg", ["a_1.jpg", "b.jpg"]).values == ("a", None)
+
+
+def test_a_group_stays_within_the_name():
+    forms, _ = group_forms({"ill": [f"p{n}_scan_{m}.png" for n in range(6) for m in range(3)]})
+    assert Pattern(f"d/{{label}}/{forms[0]}").match("d/ill/p1_scan_2.png") == {"label": "ill", "group": "p1"}
+    assert Pattern(f"d/{{label}}/{forms[0]}").match("d/d/ill/p1_scan_2.png") is None

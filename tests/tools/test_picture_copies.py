@@ -35,3 +35,23 @@ def test_versions_of_a_set_are_asked_about(tmp_path):
     assert left_out(tmp_path, files) == ({"s/grayscale/a", "s/grayscale/b"}, ["copies"])
     assert left_out(tmp_path, files, {"copies": "grayscale"}) == ({"s/color/a", "s/color/b"}, [])
     assert left_out(tmp_path, files, {"copies": "together"}) == (set(), [])
+
+
+def test_folders_of_the_same_names_are_versions_and_no_classes(tmp_path):
+    names = [f"{age}_0_2_{20161219140530000 + 997 * age}.png" for age in range(8)]
+    files = [f"{folder}/{name}" for folder in ("faces", "crops") for name in names]
+    assert left_out(tmp_path, files) == ({"faces"}, ["copies"])
+    # Names that count come back in every class.
+    assert left_out(tmp_path, pictures("cat", "dog")) == (set(), [])
+    assert left_out(tmp_path, pictures("cat", "dog", name="{:05}_0001.png")) == (set(), [])
+
+
+def test_other_things_at_the_same_magnifications_are_no_versions(tmp_path):
+    files = [
+        f"{kind}_tumour/{kind}-{slide}/{zoom}X/{kind}-{slide}-{zoom}-{number}.png"
+        for kind in ("ductal", "papillary", "lobular")
+        for slide in range(2)
+        for zoom in (40, 100)
+        for number in range(3)
+    ]
+    assert left_out(tmp_path, files) == (set(), [])

@@ -28,3 +28,10 @@ def test_masks_among_pictures_are_counted_and_left_out_by_a_form():
         False,
         False,
     ]
+
+
+def test_the_form_of_names_without_masks_stays_within_a_folder():
+    pattern = Pattern(f"d/{{label}}/{NO_MASK}")
+    assert pattern.match("d/cat/1.png") is not None
+    assert pattern.match("d/cat/1_mask.png") is None
+    assert pattern.match("d/cat/more/1.png") is None

@@ -85,3 +85,8 @@ def test_of_many_pictures_a_sample_is_held_against_lists_and_that_is_said(monkey
     assert [one.because for one in division.evidence] == [
         f"its name says it, and it names about {counts[subset]} pictures" for subset in ("train", "test")
     ]
+
+
+def test_a_list_of_all_pictures_is_no_subset():
+    rows = [f"{n}.png,{n % 3}" for n in range(12)]
+    assert divided(FLAT, {"eval_partition.csv": table(rows, "image,partition")})[1] == {"train": 12}
