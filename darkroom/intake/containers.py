@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import IO
 
 from darkroom.base.errors import UserError
@@ -62,7 +62,9 @@ def is_beside(path: str) -> bool:
 
 def own_tables(entry: Entry) -> list[LabelTable]:
     """The tables of an entry that are containers themselves: their rows are the pictures, and no column names these."""
-    return [table for table in entry.tables if table.image is None and _is_container(table.file, entry)]
+    # A name without an ending may be a folder's; of CIFAR's batches the entry says which labels it wants.
+    able = (one for one in entry.tables if one.image is None and (one.label is not None or Path(one.file).suffix))
+    return [table for table in able if _is_container(table.file, entry)]
 
 
 def _is_container(file: str, entry: Entry) -> bool:

@@ -119,22 +119,22 @@ def test_makers_validation_images_keep_their_subset_too(extract):
 
 
 def test_what_is_passed_over_is_listed_and_told(extract):
-    more = {"train/cat/a.HEIC": b"1", "train/dog/b.heic": b"2", "train/cat/.x": b"", "z/1.png": b"", "z.zip": b""}
+    more = {"train/cat/a.CR2": b"1", "train/dog/b.cr2": b"2", "train/cat/.x": b"", "z/1.png": b"", "z.zip": b""}
     found = extract(FILES | more)
     assert len(found.index) == 12
-    kind = "not read as a picture: .heic"
+    kind = "not read as a picture: .cr2"
     rows = list(zip(*table("passed_over").values(), strict=True))
     assert rows == [
         (".", "an archive that no pattern reaches", 1, "z"),
         ("more", "a picture that no pattern reaches", 1, "more/1.png"),
         ("train/cat", "a hidden file", 1, "train/cat/.x"),
-        ("train/cat", kind, 1, "train/cat/a.HEIC"),
-        ("train/dog", kind, 1, "train/dog/b.heic"),
+        ("train/cat", kind, 1, "train/cat/a.CR2"),
+        ("train/dog", kind, 1, "train/dog/b.cr2"),
         ("z", "a picture that no pattern reaches", 1, "z/1.png"),
     ]
     assert found.understood[-1] == (
         "5 files passed over, see data/images/passed_over.csv: a picture that no pattern reaches (2); not read as "
-        "a picture: .heic (2); an archive that no pattern reaches (1)"
+        "a picture: .cr2 (2); an archive that no pattern reaches (1)"
     )
     assert [line[:31] for line in found.warnings] == ["no pattern reaches 2 pictures ("]
 

@@ -96,8 +96,8 @@ def test_pictures_that_no_pattern_reaches_are_told_by_their_outermost_folder(oth
 
 
 def test_a_class_of_files_that_are_not_read_is_told():
-    assert warnings([*PATHS, "a/eel/1.heic", "a/eel/2.HEIC", "a/cat/3.heic"]) == [
-        "all files of eel are of a kind that is not read (.heic): save them as PNG or JPEG"
+    assert warnings([*PATHS, "a/eel/1.cr2", "a/eel/2.CR2", "a/cat/3.cr2"]) == [
+        "all files of eel are of a kind that is not read (.cr2): save them as PNG or JPEG"
     ]
 
 
