@@ -68,7 +68,11 @@ def _rows():
     yield "a column for each class", handled(text(one_hot, "image,cat,dog"), both)
     yield "several columns set", told(text(one_hot | {"3.png": "1,1"}, "image,cat,dog"), "(line 5: cat, dog)", both)
     yield "no column set", handled(text(one_hot | {"3.png": "0,0"}, "image,cat,dog"), both, images=11, rejected=1)
-    for value in ("2", "0.7", "-1", "cat", "nan", "1e0"):
+    yield (
+        "a column set to -1, which is not set",
+        handled(text(one_hot | {"3.png": "-1,0"}, "image,cat,dog"), both, images=11, rejected=1),
+    )
+    for value in ("2", "0.7", "cat", "nan", "1e0"):
         rows = text(one_hot | {"3.png": f"{value},0"}, "image,cat,dog")
         yield f"a column set to {value}", told(rows, f"holds '{value}' in line 5", both)
 
