@@ -24,6 +24,7 @@ from darkroom.tools.draft_answers import Ask
 from darkroom.tools.draft_entry import draft
 from darkroom.tools.entry_draft import Draft
 from darkroom.tools.run_cost import cost
+from darkroom.tools.survey_archive import survey
 
 LINES_SHOWN = 40  # of an entry; one that renames 1,000 classes has more
 
@@ -128,7 +129,7 @@ def _archive(key: str, place: str) -> Iterator[Path]:
 
 
 def _drafting(archive: Path) -> Callable[[Mapping[str, str]], Draft]:
-    """A function from answers to the draft of an entry for this archive."""
+    """A function from answers to the draft of an entry for this archive, which is looked through once."""
     settings = check(Extract, read_yaml(PARAMS).get("extract"), name=lambda key: f"{PARAMS}: extract.{key}")
-    limits = Limits(settings.max_members, settings.max_bytes)
-    return lambda chosen: draft(archive, dict(chosen), limits)
+    seen = survey(archive, Limits(settings.max_members, settings.max_bytes))
+    return lambda chosen: draft(seen, dict(chosen))

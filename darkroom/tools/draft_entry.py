@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,7 +9,6 @@ import numpy as np
 from darkroom.base.errors import UserError
 from darkroom.base.words import counted, listed
 from darkroom.config.catalogue import Subset
-from darkroom.intake.archive import Limits
 from darkroom.tools import (
     choose_labels,
     container_parts,
@@ -31,19 +29,18 @@ from darkroom.tools.label_tables import SAMPLE, NamingTable, naming_tables
 from darkroom.tools.picture_copies import find_copies
 from darkroom.tools.picture_masks import NO_MASK, find_masks
 from darkroom.tools.subset_parts import Division
-from darkroom.tools.survey_archive import Survey, contents, survey
+from darkroom.tools.survey_archive import Survey, contents
 
 ORDER = ("train", "val", "test", "unlabeled", "labels", "classes", "min_images", "channels", "image_size", "resize",
          "range", "submission")  # fmt: skip
 SMALLEST = 3  # pictures of a class, which a split into three needs
 
 
-def draft(archive: Path, chosen: dict[str, str], limits: Limits) -> Draft:
-    """Draft an entry for an archive, or a folder. `chosen` are answers by the name of their question.
+def draft(seen: Survey, chosen: dict[str, str]) -> Draft:
+    """Draft an entry for the archive, or the folder, that was seen. `chosen` are answers by the name of their question.
 
-    Raises UserError where the archive is damaged, where no classifier can learn from it, and for a wrong answer.
+    Raises UserError where no classifier can learn from it, and for a wrong answer.
     """
-    seen = survey(archive, limits)
     asking = Asking(chosen)
     made = _Maker(seen, asking).draft()
     questions = (

@@ -24,7 +24,7 @@ def table(rows, header):
 
 def drafted(tmp_path, files, chosen=None):
     """The draft of an archive, as `packed`."""
-    return draft(packed(tmp_path, files), chosen or {}, Limits())
+    return draft(surveyed(tmp_path, files), chosen or {})
 
 
 def surveyed(tmp_path, files):

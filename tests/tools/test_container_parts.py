@@ -9,6 +9,7 @@ from darkroom.base.errors import UserError
 from darkroom.intake.archive import Limits
 from darkroom.tools import container_parts
 from darkroom.tools.draft_entry import draft
+from darkroom.tools.survey_archive import survey
 from tests.tools.drafting import OTHER, drafted
 
 
@@ -63,7 +64,7 @@ def test_pictures_without_labels_are_refused(tmp_path):
 def test_containers_of_a_folder_are_found_too(tmp_path):
     (tmp_path / "set").mkdir()
     (tmp_path / "set" / "train.csv").write_text(pixels(24), encoding="utf-8")
-    assert draft(tmp_path / "set", {}, Limits()).entry["train"] == "train.csv"
+    assert draft(survey(tmp_path / "set", Limits()), {}).entry["train"] == "train.csv"
 
 
 def test_why_none_can_be_read_is_said(tmp_path):
