@@ -6,7 +6,7 @@ import shutil
 import pytest
 
 from stages import audit, baseline, entry, evaluate, extract, fetch, split, stats, train
-from tests import make
+from tests import hostile, make
 from tests.conftest import ROOT, Project
 
 QUICK = {"train__epochs": 3, "train__portable": True, "train__threads": 1, "tracking__enabled": False}
@@ -39,3 +39,19 @@ def evaluated(tmp_path_factory):
         for stage in (entry, fetch, extract, audit, split, stats, baseline, train, evaluate):
             stage.main()
     return folder
+
+
+@pytest.fixture(scope="session")
+def prepared(tmp_path_factory):
+    """A folder in which the stages that read data have run on a good archive; each hostile case gets a copy."""
+    folder = tmp_path_factory.mktemp("prepared")
+    hostile.prepare(folder)
+    return folder
+
+
+@pytest.fixture
+def hostile_place(prepared, tmp_path, monkeypatch):
+    """A copy of that folder, as the working folder."""
+    shutil.copytree(prepared, tmp_path, dirs_exist_ok=True)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path

@@ -1,6 +1,5 @@
 """The corpus of hostile tables, lists and patterns, each through the stages that read data."""
 
-import shutil
 import time
 
 import pytest
@@ -13,17 +12,8 @@ CASES = hostile_tables.cases()
 HEAVY = [f"table: {name}" for name in hostile_tables.HEAVY]
 
 
-@pytest.fixture(scope="module")
-def prepared(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("prepared")
-    hostile.prepare(folder)
-    return folder
-
-
 @pytest.mark.parametrize("name", [name for name in CASES if name not in HEAVY])
-def test_it_is_told_or_handled(prepared, tmp_path, monkeypatch, name):
-    shutil.copytree(prepared, tmp_path, dirs_exist_ok=True)
-    monkeypatch.chdir(tmp_path)
+def test_it_is_told_or_handled(hostile_place, monkeypatch, name):
     monkeypatch.setattr(patterns, "SECONDS", 0.5)
     hostile.check(name, CASES[name])
 
@@ -38,16 +28,14 @@ def test_large_ones_take_little_memory():
     assert len(outcomes) == len(HEAVY)
 
 
-def test_a_list_that_a_link_in_a_folder_is(prepared, tmp_path, monkeypatch):
+def test_a_list_that_a_link_in_a_folder_is(hostile_place):
     """A folder's links are followed, so that the list is there."""
-    shutil.copytree(prepared, tmp_path, dirs_exist_ok=True)
-    monkeypatch.chdir(tmp_path)
-    folder = tmp_path / "folder"
+    folder = hostile_place / "folder"
     for path, content in hostile_tables.PICTURES.items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_bytes(content)
-    (tmp_path / "elsewhere.csv").write_text(hostile_tables.GOOD)
-    (folder / "labels.csv").symlink_to(tmp_path / "elsewhere.csv")
+    (hostile_place / "elsewhere.csv").write_text(hostile_tables.GOOD)
+    (folder / "labels.csv").symlink_to(hostile_place / "elsewhere.csv")
     good = hostile_tables.handled({})
     entry = good.entry | {"path": "folder"}
     hostile.check("a link", good._replace(entry=entry))
