@@ -29,22 +29,41 @@ def read(source: Path, entry: Entry, limits: archive.Limits) -> tuple[list[Label
     The archive is read once more than for its pictures, and in part: only where an entry names such files. Raises
     UserError for a file that the archive lacks, and one that cannot be understood.
     """
-    own = own_tables(entry)  # whose rows are the pictures
-    read_here = [table for table in entry.tables if table not in own]
-    asked = [table.file for table in read_here] + [file for files in entry.lists.values() for file in files]
+    asked = files_of(entry)
     if not asked:
         return [], {}
-    found = contents(source, set(asked), limits)
-    names: list[str] = []
-    if entry.patterns and (any(entry.lists.values()) or any(_is_to_guess(table) for table in read_here)):
-        names = _picture_names(source, entry, limits)
+    found = contents(source, asked, limits)
+    names = _picture_names(source, entry, limits) if wants_names(entry) else []
+    return understood(entry, found, names)
+
+
+def files_of(entry: Entry) -> set[str]:
+    """The tables and lists that are read here, as the entry names them."""
+    return {table.file for table in _tables(entry)} | {file for files in entry.lists.values() for file in files}
+
+
+def wants_names(entry: Entry) -> bool:
+    """Whether columns are to be found by the names of pictures."""
+    return bool(entry.patterns) and (any(entry.lists.values()) or any(map(_is_to_guess, _tables(entry))))
+
+
+def understood(
+    entry: Entry, found: dict[str, tuple[str, bytes]], names: list[str]
+) -> tuple[list[Labels], dict[Subset, list[Labels]]]:
+    """As `read`, from path and content of each file of `files_of`, and the paths of pictures that patterns reach."""
     lists: dict[Subset, list[Labels]] = {
         subset: [_list(file, found[file], names) for file in files] for subset, files in entry.lists.items() if files
     }
-    return [_labels(table, found[table.file], names) for table in read_here], lists
+    return [_labels(table, found[table.file], names) for table in _tables(entry)], lists
 
 
-def _file_and_part(text: str) -> tuple[str, str | None]:
+def _tables(entry: Entry) -> list[LabelTable]:
+    """The tables beside the pictures; the rows of others are the pictures."""
+    own = own_tables(entry)
+    return [table for table in entry.tables if table not in own]
+
+
+def file_and_part(text: str) -> tuple[str, str | None]:
     """A file, and the variable of a MATLAB file after its `#`; in other names `#` is a letter."""
     found = re.fullmatch(r"(.*\.mat)#(.+)", text, re.DOTALL | re.IGNORECASE)
     return (found[1], found[2]) if found else (text, None)
@@ -61,7 +80,7 @@ def _wants_label(table: LabelTable) -> bool:
 
 def contents(source: Path, files: set[str], limits: archive.Limits) -> dict[str, tuple[str, bytes]]:
     """The path and the content of each file by how the entry names it: its path, or the end of its path."""
-    wanted = {file: plain(_file_and_part(file)[0]) for file in files}
+    wanted = {file: plain(file_and_part(file)[0]) for file in files}
     last_parts = {name.rpartition("/")[2] for name in wanted.values()}
     others: set[str] = set()
 
@@ -82,7 +101,7 @@ def contents(source: Path, files: set[str], limits: archive.Limits) -> dict[str,
         content = _read(archive.files(source, wanted=named, may_hold=lambda _: True, limits=limits), wanted.values())
     found = {}
     for file, name in wanted.items():
-        paths, shown = _matching(name, content), _file_and_part(file)[0]
+        paths, shown = _matching(name, content), file_and_part(file)[0]
         if not paths:
             raise UserError(
                 f"{DATASETS} names the table or list {shown!r}, but {source} holds no such file: {_hint(name, others)}"
@@ -143,7 +162,7 @@ def _list(file: str, found: tuple[str, bytes], names: list[str]) -> Labels:
     """A list of names: one a line, or a column of a table."""
     path, content = found
     has_names = not path.lower().endswith((".txt", ".csv", ".tsv"))
-    table = tables.read(content, path, header=has_names, part=_file_and_part(file)[1])
+    table = tables.read(content, path, header=has_names, part=file_and_part(file)[1])
     return Labels(table, guess_columns(table, names, label=False))
 
 
@@ -153,7 +172,7 @@ def _tidied(key: Key) -> Key:
 
 def _labels(settings: LabelTable, found: tuple[str, bytes], names: list[str]) -> Labels:
     path, content = found
-    table = tables.read(content, path, header=settings.has_header, part=_file_and_part(settings.file)[1])
+    table = tables.read(content, path, header=settings.has_header, part=file_and_part(settings.file)[1])
     label: Key | list[Key] | Part | None
     if isinstance(settings.label, PartOfColumn):
         label = Part(_tidied(settings.label.column), column_form(settings.label.form))

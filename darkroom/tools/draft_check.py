@@ -3,18 +3,16 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from darkroom.config.catalogue import Entry, checked
-from darkroom.config.patterns import column_form
-from darkroom.intake import class_warnings, folder_files, tables
+from darkroom.config.catalogue import Entry, Subset, checked
+from darkroom.intake import class_warnings, folder_files, label_files
 from darkroom.intake.archive import File
-from darkroom.intake.column_guess import guess_columns
-from darkroom.intake.containers import own_tables
-from darkroom.intake.labelling import Columns, Labels, Part
+from darkroom.intake.labelling import Labels
 from darkroom.intake.layout import Layout
 from darkroom.intake.opener import Opener
 from darkroom.intake.sieve import Sieve
@@ -68,9 +66,7 @@ def tried(content: dict[str, Any], survey: Survey, *, containers: bool = False) 
     """
     wanted = {key: value for key, value in content.items() if key not in ABSENT}
     entry = checked("NAME", wanted | {"path": str(survey.source)})
-    own = own_tables(entry) if containers else []  # whose rows are the pictures
-    used = [_labels(settings, survey) for settings in entry.tables if settings not in own]
-    lists = {subset: [_list(file, survey, entry) for file in files] for subset, files in entry.lists.items() if files}
+    used, lists = _tables_and_lists(entry, survey)
     named = [*used, *(one for own in lists.values() for one in own)]
     layout = Layout(entry, used, lists)
     opener = Opener(survey.source, entry, layout, survey.limits) if containers else None
@@ -114,30 +110,19 @@ def _file(path: str, survey: Survey) -> File:
     return File(path, 0, lambda: survey.tables[path])
 
 
-def _part(file: str) -> tuple[str, str | None]:
-    path, _, part = file.partition("#") if ".mat#" in file.lower() else (file, "", "")
-    return path, part or None
-
-
-def _labels(settings: Any, survey: Survey) -> Labels:
-    path, part = _part(settings.file)
-    table = tables.read(survey.tables[path], path, header=settings.has_header, part=part)
-    label = settings.label
-    if label is not None and not isinstance(label, str | int | list):
-        label = Part(label.column, column_form(label.form))
-    splits = None if settings.splits is None else {key: list(map(str, own)) for key, own in settings.splits.items()}
-    columns = Columns(settings.image, label, settings.group, settings.split, splits)
-    if table.numbered:  # the vector says one thing alone, which the pipeline finds by itself
-        columns = guess_columns(table, [], columns)
-    return Labels(table, columns)
-
-
-def _list(file: str, survey: Survey, entry: Entry) -> Labels:
-    path, part = _part(file)
-    header = not path.lower().endswith((".txt", ".csv", ".tsv"))
-    table = tables.read(survey.tables[path], path, header=header, part=part)
-    patterns = [pattern for own in entry.patterns.values() for pattern in own]
-    names = [
-        path for path in survey.pictures.paths() if not patterns or any(one.match(path) is not None for one in patterns)
-    ]
-    return Labels(table, guess_columns(table, names[:100_000], label=False))
+def _tables_and_lists(entry: Entry, survey: Survey) -> tuple[list[Labels], dict[Subset, list[Labels]]]:
+    """What the entry's tables and lists say, from the contents that the survey has read."""
+    found = {}
+    for file in label_files.files_of(entry):
+        path = label_files.file_and_part(file)[0]
+        found[file] = path, survey.tables[path]
+    names: list[str] = []
+    if label_files.wants_names(entry):
+        patterns = [pattern for own in entry.patterns.values() for pattern in own]
+        reached = (
+            path
+            for path in survey.pictures.paths()
+            if not patterns or any(one.match(path) is not None for one in patterns)
+        )
+        names = list(islice(reached, label_files.NAMES))
+    return label_files.understood(entry, found, names)
