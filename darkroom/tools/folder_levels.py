@@ -7,6 +7,7 @@ from itertools import takewhile
 
 from darkroom.config.patterns import Pattern
 from darkroom.intake.class_warnings import MAKERS_FOLDERS
+from darkroom.tools.label_tables import same
 from darkroom.tools.subset_folders import subset_in, words
 
 PARTS = {"part", "parts", "batch", "fold", "chunk", "images", "volume", "archive", "split", "disk", "block", "section"}
@@ -36,7 +37,7 @@ def levels(folders: Sequence[str], counts: Sequence[int]) -> list[Level]:
         names = tuple(sorted(set(values)))
         if len(names) < 2 or sum(map(_is_makers, names)) > len(names) / 2 or are_parts(names):
             continue
-        if found and _same(found[-1][1], values):
+        if found and same(found[-1][1], values):
             found.pop()
         found.append((Level(place, names), values))
     return [level for level, _ in found]
@@ -191,8 +192,3 @@ def are_parts(names: Collection[str]) -> bool:
     """Whether names differ in their numbers alone and say that they are parts: images_part_1, images_part_2."""
     bare = {tuple(word for word in words(name) if not word.isdigit()) for name in names}
     return len(bare) == 1 and bool(PARTS.intersection(*bare))
-
-
-def _same(one: Sequence[str], other: Sequence[str]) -> bool:
-    """Whether two levels tell the same folders apart."""
-    return len(set(zip(one, other, strict=True))) == len(set(one)) == len(set(other))
