@@ -25,7 +25,9 @@ from darkroom.base.errors import UserError
 from darkroom.intake import sevenzip_reader, tar_reader, zip_reader
 from darkroom.intake.sevenzip_streams import BadSevenZip
 
-ENDINGS = re.compile(r"\.(zip|7z|tar|tar\.gz|tgz|tar\.bz2|tbz2|tar\.xz|txz)$", re.IGNORECASE)
+KINDS = ("zip", "7z", "tar", "tar.gz", "tgz", "tar.bz2", "tbz2", "tar.xz", "txz")
+ENDINGS = re.compile(rf"\.({'|'.join(map(re.escape, KINDS))})$", re.IGNORECASE)
+LAST_LETTERS = {letter for kind in KINDS for letter in (kind[-1], kind[-1].upper())}
 PIECE = 2**20
 RAR = re.compile(r"\.(rar|r\d\d)$", re.IGNORECASE)
 PART = re.compile(r"\.(7z|zip|tar(\.\w+)?)\.\d{3}$|\.z\d\d$", re.IGNORECASE)
@@ -172,7 +174,7 @@ def _walk(
         )
     for member in _members(stream, budget):
         path = _clean(folder + member.name)
-        nested = ENDINGS.search(path)
+        nested = path[-1:] in LAST_LETTERS and ENDINGS.search(path)  # most files end with another letter
         if nested:
             inner = path[: nested.start()]
             if may_hold(inner):

@@ -14,10 +14,9 @@ from darkroom.base.errors import UserError
 from darkroom.base.words import counted, listed
 from darkroom.intake import array_pickle
 from darkroom.intake.contained import Container, Form, NoPictures, Picture, form_of, labels, shaped
+from darkroom.intake.containers import CIFAR_META
 from darkroom.intake.label_values import Values
 
-BEGINNINGS = tuple(bytes([0x80, version]) for version in range(2, 6))  # of pickles
-META = ("batches.meta", "meta")  # where the names of the classes stand
 NAMES = {"labels": "label_names", "fine_labels": "fine_label_names", "coarse_labels": "coarse_label_names"}
 STEP = 1000
 
@@ -75,7 +74,7 @@ def _labels(container: Container, batch: Batch) -> tuple[str, Values]:
         raise UserError(f"{where} are no list of labels: fetch it from its makers again")
     found = labels(given, count, where)
     folder = path[: path.rfind("/") + 1]
-    beside = container.beside([folder + name for name in META]) if given.dtype.kind in "iu" else None
+    beside = container.beside([folder + name for name in CIFAR_META]) if given.dtype.kind in "iu" else None
     if beside is None:
         return f"{path}, {key}", found
     meta, content = beside

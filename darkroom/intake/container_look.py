@@ -26,7 +26,7 @@ class Part:
 class Look:
     """What a container holds, or why it cannot be read."""
 
-    kind: str  # of containers.KINDS
+    kind: str  # of container_readers.KINDS
     parts: tuple[Part, ...] = ()
     problem: str = ""  # one sentence
 

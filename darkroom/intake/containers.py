@@ -1,31 +1,24 @@
-"""Which files are containers, what an entry asks of each, and the pictures in them as virtual files."""
+"""Which files are containers, by name and first bytes, and what an entry asks of each."""
 
 import re
-from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import IO
 
 from darkroom.base.errors import UserError
 from darkroom.config.catalogue import Entry, LabelTable, PartOfColumn
 from darkroom.config.patterns import Pattern, composed, plain
-from darkroom.intake import cifar_batches, idx_files, numpy_files, picture_parquet, pixel_tables
-from darkroom.intake.contained import Asked, Container, Picture
+from darkroom.intake.contained import Asked
 from darkroom.intake.table_columns import Key, tidied
 
-KINDS: dict[str, Callable[[Container], Iterator[Picture]]] = {
-    "CSV of pixels": pixel_tables.pictures,
-    "idx": idx_files.pictures,
-    "NumPy array": numpy_files.pictures,
-    "NumPy arrays": numpy_files.pictures,
-    "Parquet": picture_parquet.pictures,
-    "CIFAR batch": cifar_batches.pictures,
-}
+IDX = re.compile(r"[.-]idx[0-9]?(-?ubyte)?(\.gz)?$", re.IGNORECASE)
+PICKLES = tuple(bytes([0x80, version]) for version in range(2, 6))  # how CIFAR's batches begin
+CIFAR_META = ("batches.meta", "meta")  # where the names of their classes stand
 ENDINGS = {".csv": "CSV of pixels", ".npy": "NumPy array", ".npz": "NumPy arrays", ".parquet": "Parquet"}
 
 
 def kind_by_name(path: str) -> str | None:
     """The kind of container that a file may be by its ending; a name without one may be that of a CIFAR batch."""
-    if idx_files.ENDING.search(path):
+    if IDX.search(path):
         return "idx"
     ending = PurePosixPath(path).suffix.lower()
     return ENDINGS.get(ending) if ending else "CIFAR batch"
@@ -34,7 +27,7 @@ def kind_by_name(path: str) -> str | None:
 def kind_of(path: str, stream: IO[bytes]) -> str | None:
     """The kind of a container, by its name and, where that has no ending, its first bytes, which stay unread."""
     kind = kind_by_name(path)
-    if kind == "CIFAR batch" and not stream.peek(2).startswith(cifar_batches.BEGINNINGS):  # type: ignore[attr-defined]
+    if kind == "CIFAR batch" and not stream.peek(2).startswith(PICKLES):  # type: ignore[attr-defined]
         return None
     return kind
 
@@ -57,7 +50,7 @@ def names_container(pattern: Pattern, path: str) -> bool:
 
 def is_beside(path: str) -> bool:
     """Whether a file may belong to a container beside it: labels of an idx file, names of CIFAR's classes."""
-    return kind_by_name(path) == "idx" or PurePosixPath(path).name in cifar_batches.META
+    return kind_by_name(path) == "idx" or PurePosixPath(path).name in CIFAR_META
 
 
 def own_tables(entry: Entry) -> list[LabelTable]:
@@ -98,11 +91,3 @@ def _means(file: str, path: str) -> bool:
 
 def _key(key: Key) -> Key:
     return tidied(key) if isinstance(key, str) else key
-
-
-def pictures(container: Container) -> Iterator[Picture]:
-    """The pictures of a container, in its order. Raises UserError where it is damaged, or no container after all."""
-    kind = kind_of(container.path, container.stream)
-    if kind is None:
-        raise UserError(f"{container.path} holds no pictures that Darkroom reads: take it out of the subsets")
-    return KINDS[kind](container)

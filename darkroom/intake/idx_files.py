@@ -19,7 +19,6 @@ from darkroom.intake.archive import PIECE, buffered
 from darkroom.intake.contained import Container, NoPictures, Picture, blocks, form_of, labels, shaped
 from darkroom.intake.label_values import Values
 
-ENDING = re.compile(r"[.-]idx[0-9]?(-?ubyte)?(\.gz)?$", re.IGNORECASE)
 TYPES = {8: "u1", 9: "i1", 11: ">i2", 12: ">i4", 13: ">f4", 14: ">f8"}
 MOST_LABELS = 2**26
 

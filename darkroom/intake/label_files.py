@@ -81,16 +81,18 @@ def _wants_label(table: LabelTable) -> bool:
 def contents(source: Path, files: set[str], limits: archive.Limits) -> dict[str, tuple[str, bytes]]:
     """The path and the content of each file by how the entry names it: its path, or the end of its path."""
     wanted = {file: plain(file_and_part(file)[0]) for file in files}
-    last_parts = {name.rpartition("/")[2] for name in wanted.values()}
+    last_parts = tuple(name.rpartition("/")[2] for name in wanted.values())
     others: set[str] = set()
 
     def named(path: str) -> bool:
         path = composed(path)
-        if path[path.rfind("/") + 1 :] in last_parts:  # quick, for there may be a million files
-            return any(_matching(name, [path]) for name in wanted.values())
+        is_near = path.endswith(last_parts)  # quick, for there may be a million files
+        return is_near and any(_matching(name, [path]) for name in wanted.values())
+
+    def named_or_noted(path: str) -> bool:
         if tables.may_be_table(path) and len(others) < OTHERS:
-            others.add(path)
-        return False
+            others.add(composed(path))
+        return named(path)
 
     def holds(folder: str) -> bool:
         inside = composed(folder) + "/"
@@ -98,7 +100,8 @@ def contents(source: Path, files: set[str], limits: archive.Limits) -> dict[str,
 
     content = _read(archive.files(source, wanted=named, may_hold=holds, limits=limits), wanted.values())
     if any(_matching(name, content) == [] for name in wanted.values()):  # perhaps in a nested archive of another name
-        content = _read(archive.files(source, wanted=named, may_hold=lambda _: True, limits=limits), wanted.values())
+        every = archive.files(source, wanted=named_or_noted, may_hold=lambda _: True, limits=limits)
+        content = _read(every, wanted.values())
     found = {}
     for file, name in wanted.items():
         paths, shown = _matching(name, content), file_and_part(file)[0]

@@ -53,9 +53,11 @@ class Opener:
 
     def pictures(self, container: Container) -> Iterator[tuple[File, Own]]:
         """The pictures of a container. Raises UserError where it is damaged, or its labels are no classes."""
+        from darkroom.intake import container_readers
+
         path, asked = container.path, container.asked
         labels: Values = []
-        for found in containers.pictures(container):
+        for found in container_readers.pictures(container):
             file = _file(path, found)
             labels.append(found.label)
             yield file, _own(path, found, asked)

@@ -47,6 +47,7 @@ class Names:
         self.depths = {text.count("/") for text in rows}  # how many folders the texts name
         self.deepest = max(self.depths, default=0)
         self._dotted = any("." in text for text in rows)  # else no text has an ending, and no path with one is found
+        self._only_stems = not (self.deepest or self._dotted)
 
     def find(self, path: str) -> tuple[int, int] | None:
         """The row that names a picture, and the rank: 0 to 3, as in `labelling.Match`."""
@@ -54,6 +55,8 @@ class Names:
         slash = path.rfind("/") + 1
         dot = path.rfind(".", slash)
         has_ending = dot > slash
+        if has_ending and self._only_stems and (row := rows.get(path[slash:dot])) is not None:
+            return row, 2  # quick: the ways of rank 0 and 1 find nothing
         ends = self._ends(path) if self.deepest else (path[slash:],)
         if self._dotted or not has_ending:
             # Rank 0: the whole path, from the archive's root or from the table's folder.

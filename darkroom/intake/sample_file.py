@@ -12,7 +12,6 @@ from darkroom.base.errors import UserError
 from darkroom.base.words import counted, size
 from darkroom.config.catalogue import Entry
 from darkroom.intake import archive, label_files
-from darkroom.intake.sample_submission import understand
 from darkroom.intake.sieve import OTHER_KIND
 from darkroom.intake.table_columns import named
 from darkroom.intake.understanding import UNUSED
@@ -44,6 +43,8 @@ def in_words(sample: bytes, entry: Entry, classes: Sequence[str], index: pa.Tabl
     """Lines on what was understood of a sample, and warnings. Raises UserError if it does not fit the data."""
     if entry.sample is None:
         return [], []
+    from darkroom.intake.sample_submission import understand  # here, for few entries name a sample
+
     pictures = index["path"].filter(pc.equal(index["subset"], "unlabeled")).to_pylist()
     found = understand(sample, entry, classes, pictures)
     understood = f"submission as {found.text.path}: {found.in_words()}; its ids are {found.ids.way}{found.answers.hint}"

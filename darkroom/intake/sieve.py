@@ -30,6 +30,7 @@ PASSED_FOLDERS = 100_000  # folders that are told apart; files of further ones a
 TABLES_READ = 20  # tables that no entry uses, looked into for names of pictures
 TABLE_BYTES = 2**24
 HEAD = 20  # rows
+SHARED = 10_000  # places
 
 
 @dataclass
@@ -53,6 +54,7 @@ class Sieve:
     once: dict[Pattern, str] = field(default_factory=dict)  # a picture that each pattern reached in the first version
     opener: Opener | None = None  # of containers
     _place: Place | None = None
+    _shared: dict[tuple[object, ...], Place] = field(default_factory=dict)
 
     def pictures(self, files: Iterable[File]) -> Iterator[Placed]:
         """The pictures among `files`, an archive's files that this sieve has let pass, each with its place."""
@@ -88,8 +90,10 @@ class Sieve:
 
     def _take(self, path: str, place: Place, pattern: Pattern | None) -> bool:
         """Note the place of a picture, and whether it belongs to a subset."""
-        for table, row in place.rows:
-            table.use(path, row)
+        if place.rows:
+            for table, row in place.rows:
+                table.use(path, row)
+            place = self._alike(place)
         if place.subset is None:
             self._pass_over(path, place.problem)
             return False
@@ -97,6 +101,15 @@ class Sieve:
         if pattern is not None:
             self.reached[pattern] += 1
         return True
+
+    def _alike(self, place: Place) -> Place:
+        """A place without the rows of tables, one for all pictures of a class: the garbage collector walks it once."""
+        known = self._shared.get(place[:-1])
+        if known is None:
+            known = place._replace(rows=())
+            if len(self._shared) < SHARED:
+                self._shared[place[:-1]] = known
+        return known
 
     def _inside(self, path: str, stream: IO[bytes], budget: Budget) -> Iterator[File]:
         """The pictures in a container that belong to a subset."""

@@ -191,12 +191,14 @@ def members(stream: IO[bytes]) -> Iterator[Member]:
     start, size, count, shift = _directory(stream)
     source = _Source(stream, start)
     buffer, at, place, end = b"", 0, start, start + size
+    whole = -1  # from here on, an entry may reach beyond the buffer
     for number in itertools.count():
-        if len(buffer) - at < ENTRY.size + 3 * 0xFFFF and place < end:
+        if at > whole and place < end:
             stream.seek(place)
             buffer = buffer[at:] + stream.read(min(PIECE, end - place))
             place, at = stream.tell(), 0
-        if len(buffer) - at < ENTRY.size or buffer[at : at + 4] != b"PK\1\2":
+            whole = len(buffer) - ENTRY.size - 3 * 0xFFFF
+        if not buffer.startswith(b"PK\1\2", at) or len(buffer) - at < ENTRY.size:
             # Of more members than 16 bits count, some tools (macOS's own among them) write the last 16 bits.
             if number >= count:
                 return

@@ -5,17 +5,16 @@ the picture has its final size: little CMS takes many times as long for a photo 
 """
 
 import io
+from collections.abc import Callable
 from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageCms
+from PIL import Image
 
 from darkroom.base.errors import printable
 
-INTENT = ImageCms.Intent.RELATIVE_COLORIMETRIC
-FLAGS = ImageCms.Flags.BLACKPOINTCOMPENSATION  # the black of a print becomes black, not dark grey
 MAX_NAME = 60  # letters
 # Colours to try a conversion on: a grid of the cube, and all greys.
 _LEVELS = np.array([0, 16, 32, 64, 96, 128, 160, 192, 224, 240, 255], np.uint8)
@@ -23,14 +22,14 @@ _GRID = np.stack(np.meshgrid(_LEVELS, _LEVELS, _LEVELS), axis=-1).reshape(-1, 1,
 _TRIED = np.concatenate([_GRID, np.arange(256, dtype=np.uint8).repeat(3).reshape(-1, 1, 3)])
 
 
-Conversion = ImageCms.ImageCmsTransform
+Conversion = Callable[[Image.Image], Image.Image]
 
 
 class Profile(NamedTuple):
     """What a colour profile asks for: nothing (the default), for it is sRGB, or a conversion; or it cannot be used."""
 
     name: str = ""  # of a profile that is converted
-    conversion: Conversion | None = None  # its `apply` takes and gives a Pillow image
+    conversion: Conversion | None = None
     damaged: bool = False
 
 
@@ -41,10 +40,14 @@ def read_profile(content: bytes, mode: str) -> Profile:
     A profile counts as sRGB, whatever its name, if it moves no colour by more than one level of 255. One that does not
     fit the mode counts as damaged.
     """
+    from PIL import ImageCms  # here, for most pictures have no profile
+
+    intent = ImageCms.Intent.RELATIVE_COLORIMETRIC
+    flags = ImageCms.Flags.BLACKPOINTCOMPENSATION  # the black of a print becomes black, not dark grey
     try:
         profile = ImageCms.ImageCmsProfile(io.BytesIO(content))
         srgb = ImageCms.createProfile("sRGB")
-        conversion = ImageCms.buildTransform(profile, srgb, mode, "RGB", INTENT, FLAGS)
+        conversion = ImageCms.buildTransform(profile, srgb, mode, "RGB", intent, flags).apply
         name = printable(ImageCms.getProfileDescription(profile).strip())[:MAX_NAME] or "without a name"
     except (OSError, ImageCms.PyCMSError):
         return Profile(damaged=True)
@@ -55,7 +58,7 @@ def read_profile(content: bytes, mode: str) -> Profile:
 
 def in_srgb(pixels: NDArray[np.uint8], conversion: Conversion) -> NDArray[np.uint8]:
     """Convert RGB pixels (height x width x 3, uint8)."""
-    return np.asarray(conversion.apply(Image.fromarray(pixels)), np.uint8)
+    return np.asarray(conversion(Image.fromarray(pixels)), np.uint8)
 
 
 def profile_of_jpeg(data: bytes) -> Profile:

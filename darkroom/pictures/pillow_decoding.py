@@ -63,7 +63,7 @@ def decode_with_pillow(
                 notes = notes._replace(profile=profile.name, damaged_profile=profile.damaged)
                 conversion = profile.conversion
                 if picture.mode == "CMYK" and conversion is not None:
-                    picture, conversion = conversion.apply(picture), None
+                    picture, conversion = conversion(picture), None
             return np.asarray(picture.convert("L" if channels == 1 else "RGB")), notes, conversion
     except BadImage:
         raise

@@ -3,7 +3,7 @@ import io
 import pytest
 
 from darkroom.config.patterns import Pattern
-from darkroom.intake import containers
+from darkroom.intake import container_readers
 from darkroom.intake.containers import asked, kind_by_name, kind_of, names_container, own_tables
 from tests import boxes, make
 from tests.intake.fetched import refusal
@@ -59,4 +59,4 @@ def test_labels_of_a_container_stand_in_one_column():
 
 
 def test_a_file_that_is_no_container_is_refused():
-    assert "no pictures that Darkroom reads" in refusal(lambda: containers.pictures(container(b"x", "a/b")))
+    assert "no pictures that Darkroom reads" in refusal(lambda: container_readers.pictures(container(b"x", "a/b")))
