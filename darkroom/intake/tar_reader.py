@@ -70,8 +70,12 @@ class Member(NamedTuple):
         """Read the content now; the function returned gives it, or raises BadMember."""
         if self.problem:
             return failing(self.problem)
-        data = self.stream.take(self.size)
-        self.stream.left -= self.size
+        # A small file is read with the blanks that fill its last block: one read instead of two.
+        taken = self.stream.left if self.size < PIECE else self.size
+        data = self.stream.take(taken)
+        self.stream.left -= taken
+        if taken > self.size:
+            data = data[: self.size]
         return lambda: data
 
     def pieces(self) -> Iterator[bytes]:
@@ -110,20 +114,24 @@ def members(raw: IO[bytes]) -> Iterator[Member]:
                 pax = _pax(data)
             continue
         # 2. A member, whose content fills whole blocks.
-        name = pax.get("GNU.sparse.name") or pax.get("path") or long_name or _short_name(header)
-        size = int(pax.get("size", size))
+        name = long_name or _short_name(header)
+        if pax:
+            name = pax.get("GNU.sparse.name") or pax.get("path") or name
+            size = int(pax.get("size", size))
         if kind == SPARSE:
             _skip_holes(stream, header)
         stream.left = 0 if kind in NO_CONTENT else -(-size // BLOCK) * BLOCK
         if kind in LINKS:
             yield Member(name, 0, stream, LINK)
-        elif kind == SPARSE or any(key.startswith("GNU.sparse.") for key in pax):
+        elif kind == SPARSE or (pax and any(key.startswith("GNU.sparse.") for key in pax)):
             yield Member(name, 0, stream, HOLES)
         elif kind in REGULAR and not name.endswith("/"):
             yield Member(name, size, stream)
         # 3. Skip what was not read of it, and forget the headers about it.
-        stream.skip()
-        long_name, pax = "", {}
+        if stream.left:
+            stream.skip()
+        if pax or long_name:
+            long_name, pax = "", {}
 
 
 def _skip_holes(stream: _Stream, header: bytes) -> None:
