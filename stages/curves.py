@@ -6,7 +6,8 @@ from darkroom.analysis.verdict import fit_in_words
 from darkroom.base import paths
 from darkroom.base.console import done, run
 from darkroom.base.files import replacing_folder
-from darkroom.config.stage_files import Curves, ModelFacts, TrainingFigures
+from darkroom.config.model_facts import ModelFacts
+from darkroom.config.stage_files import Curves, TrainingFigures
 from darkroom.config.stage_tables import HISTORY
 from darkroom.drawing import galleries, style, training_charts
 

@@ -6,8 +6,9 @@ from darkroom.analysis.verdict import shortfall
 from darkroom.base import paths, torch_setup
 from darkroom.base.console import done, run
 from darkroom.base.files import replacing_folder
+from darkroom.config.model_facts import ModelFacts
 from darkroom.config.params import load
-from darkroom.config.stage_files import Baselines, Evaluation, ModelFacts
+from darkroom.config.stage_files import Baselines, Evaluation
 from darkroom.config.stage_tables import BASELINE_PREDICTIONS, PREDICTIONS
 from darkroom.dataset.packed import load_classes, load_images, load_index
 

@@ -3,8 +3,8 @@
 from darkroom.base import paths, torch_setup
 from darkroom.base.console import done, run
 from darkroom.base.files import replacing_folder
+from darkroom.config.model_facts import ModelFacts
 from darkroom.config.params import load
-from darkroom.config.stage_files import ModelFacts
 from darkroom.config.stage_tables import PREDICTIONS
 from darkroom.dataset.packed import load_classes, load_images, load_index, load_split
 

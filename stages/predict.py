@@ -6,8 +6,8 @@ from darkroom.base import paths, torch_setup
 from darkroom.base.console import done, run
 from darkroom.base.files import replacing_folder, write_csv
 from darkroom.classifier import filled_sample, submission
+from darkroom.config.model_facts import ModelFacts
 from darkroom.config.params import load
-from darkroom.config.stage_files import ModelFacts
 from darkroom.dataset.packed import load_classes, load_images, load_index
 from darkroom.drawing import contact_sheet, style
 from darkroom.intake.sample_submission import understand

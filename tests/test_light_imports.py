@@ -11,7 +11,7 @@ from tests.conftest import ROOT
 
 
 @pytest.mark.parametrize(
-    "stage", ["entry", "fetch", "extract", "audit", "split", "stats", "baseline", "curves", "predict"]
+    "stage", ["entry", "fetch", "extract", "audit", "split", "stats", "pretrained", "baseline", "curves", "predict"]
 )
 def test_data_stages_import_neither_torch_nor_mlflow(stage):
     code = f"import sys, stages.{stage}; print(*{{'torch', 'mlflow', 'kaggle'}} & sys.modules.keys())"

@@ -14,7 +14,7 @@ import numpy as np
 from benchmarks.on_gpu import sets, trained
 from benchmarks.on_gpu.part import LeftOut, Row, Setting
 from darkroom.base.processor import cores
-from darkroom.config.stage_files import ModelFacts
+from darkroom.config.model_facts import ModelFacts
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from benchmarks.epoch import MODEL, TRAIN
+from darkroom.config.model_facts import ModelFacts
 from darkroom.config.params import Model
-from darkroom.config.stage_files import ModelFacts
 from darkroom.dataset.packed import Images, Labels, Rows
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def prepared(made: ModelFacts) -> "Recipe":
 
     from darkroom.training import recipe
 
-    network, _ = recipe.first_weights(made, made.train.seed)
+    network = recipe.first_weights(made, made.train.seed)
     return recipe.prepare(made, network, torch.device(made.train.device))
 
 

@@ -8,7 +8,8 @@ import pandas as pd
 from darkroom.analysis import held_out, mistakes, suspects
 from darkroom.base.console import progress
 from darkroom.classifier.trained_network import TrainedNetwork
-from darkroom.config.stage_files import ConfusedPair, ErrorFigures, ModelFacts, NearDuplicateCounts, SuspectCounts
+from darkroom.config.model_facts import ModelFacts
+from darkroom.config.stage_files import ConfusedPair, ErrorFigures, NearDuplicateCounts, SuspectCounts
 from darkroom.dataset import near_duplicates
 from darkroom.dataset.neighbours import AT_MOST, NEAREST, Nearest, evenly_spaced, nearest
 from darkroom.dataset.packed import SPLITS, Images, Labels, Rows, chunks

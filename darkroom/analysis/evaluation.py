@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 from darkroom.analysis import metrics
 from darkroom.classifier import voting
 from darkroom.classifier.trained_network import TrainedNetwork
+from darkroom.config.model_facts import ModelFacts
 from darkroom.config.params import Evaluate
-from darkroom.config.stage_files import Baselines, Comparison, Figures, McNemar, ModelFacts
+from darkroom.config.stage_files import Baselines, Comparison, Figures, McNemar
 from darkroom.dataset.packed import Images, Labels, Rows, SplitName, labels_of, load_split
 
 

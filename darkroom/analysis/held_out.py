@@ -11,7 +11,7 @@ from darkroom.augment.randomness import seed_of
 from darkroom.base.console import bar
 from darkroom.base.errors import UserError
 from darkroom.classifier.trained_network import TrainedNetwork
-from darkroom.config.stage_files import ModelFacts
+from darkroom.config.model_facts import ModelFacts
 from darkroom.dataset.packed import Images, Labels, Rows, chunks
 from darkroom.training import loop
 from darkroom.training.recipe import from_facts

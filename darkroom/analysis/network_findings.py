@@ -10,8 +10,9 @@ from darkroom.analysis import familiarity_fit, layers
 from darkroom.analysis.layers import Dead
 from darkroom.classifier.familiarity import Familiarity
 from darkroom.classifier.trained_network import TrainedNetwork
+from darkroom.config.model_facts import ModelFacts
 from darkroom.config.params import Inside
-from darkroom.config.stage_files import DeadChannels, InsideFigures, ModelFacts, NeighbourAccuracy
+from darkroom.config.stage_files import DeadChannels, InsideFigures, NeighbourAccuracy
 from darkroom.dataset.packed import Images, Labels, Rows, chunks, labels_of, sample
 
 CLASSES_SHOWN = 10  # classes that show one image with its activation maps

@@ -32,6 +32,8 @@ AUDIT_PICTURES = Path("metrics/audit")
 SPLIT = Path("data/split.parquet")
 SPLIT_TABLE = Path("metrics/split.csv")
 STATS = Path("metrics/stats.json")
+PRETRAINED = Path("data/pretrained")
+PRETRAINED_NOTE = PRETRAINED / "pretrained.json"
 BASELINE = Path("metrics/baseline.json")
 BASELINE_PREDICTIONS = Path("data/baseline_predictions.parquet")
 

@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from darkroom.base.errors import UserError
-from darkroom.config.stage_files import ModelFacts
+from darkroom.config.model_facts import ModelFacts
 from darkroom.dataset.packed import Images
 from darkroom.network import architectures
 from darkroom.network.normalisation import normalise, to_bytes_scale

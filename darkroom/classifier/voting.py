@@ -18,8 +18,8 @@ from darkroom.augment.randomness import Draw, seed_of
 from darkroom.base.console import bar
 from darkroom.base.errors import UserError
 from darkroom.classifier.trained_network import TrainedNetwork
+from darkroom.config.model_facts import ModelFacts
 from darkroom.config.params import Evaluate
-from darkroom.config.stage_files import ModelFacts
 from darkroom.dataset.packed import Images, Rows
 from darkroom.network.normalisation import normalise, to_bytes_scale
 

@@ -5,6 +5,7 @@ import re
 FORM = re.compile(r"own(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*", re.ASCII)
 ELSEWHERE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*", re.ASCII)
 KNOWN = re.compile(r"[a-z][a-z0-9_]*", re.ASCII)  # cnn, mlp, and networks of torchvision
+TIMMS = re.compile(r"timm/[a-z0-9_]+(\.[A-Za-z0-9_]+)?", re.ASCII)  # networks of timm, with or without a tag
 
 
 def function_name(name: str) -> str:
@@ -17,9 +18,11 @@ def function_name(name: str) -> str:
 
 def network_name(name: str) -> str:
     """Return the name of a network unchanged. Raises ValueError if it is neither a word nor a function in own/."""
-    if not FORM.fullmatch(name) and not KNOWN.fullmatch(name):
+    if not any(form.fullmatch(name) for form in (FORM, KNOWN, TIMMS)):
         _refuse_elsewhere(name)
-        raise ValueError("Input should be cnn, mlp, a classification model of torchvision, or own.module:function")
+        raise ValueError(
+            "Input should be cnn, mlp, a classification model of torchvision, timm/NAME, or own.module:function"
+        )
     return name
 
 

@@ -69,6 +69,11 @@ class Model(Section):
         """Whether a user's function, `own.module:function`, builds the network."""
         return ":" in self.name
 
+    @property
+    def timm(self) -> bool:
+        """Whether it is a network of timm, `timm/NAME`."""
+        return self.name.startswith("timm/")
+
     @field_validator("layers", mode="before")
     @classmethod
     def _single(cls, layers: Any) -> Any:
@@ -86,7 +91,7 @@ class Model(Section):
         if (self.own or self.name in ("cnn", "mlp")) and self.weights is not None:
             raise ValueError(
                 f"weights are {self.weights!r}, but must be null where name is {self.name}: only networks of "
-                "torchvision have weights to start from"
+                "torchvision and timm have weights to start from"
             )
         return self
 

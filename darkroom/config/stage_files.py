@@ -5,20 +5,14 @@ text that was made for people.
 """
 
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_serializer, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from darkroom.base.errors import UserError
 from darkroom.base.files import read_json, write_json
-from darkroom.config.augmentations import Augmentation
-from darkroom.config.params import Model, Train
 
 Own = TypeVar("Own", bound="StageFile")
-
-
-# Settings of `train` that a model.json of an earlier version lacks, with the values it was trained with.
-ADDED_SETTINGS = {"freeze_statistics": False, "fraction": 1.0}
 
 
 class StageFile(BaseModel):
@@ -120,45 +114,6 @@ class Baselines(StageFile):
     def methods(self) -> dict[str, BaselineAccuracy]:
         """The methods by name, in their order."""
         return self.__pydantic_extra__
-
-
-class ModelFacts(StageFile):
-    """models/model.json: all about a model besides its weights, and how it was trained.
-
-    `mean`, `std` and `border` are per channel and in [0, 1]; `weights_sha256` is the hash of the pretrained weights
-    file, `parameters` the number of trainable values. Settings hold the values that were used, never `auto`.
-    """
-
-    dataset: str
-    classes: list[str]
-    height: int
-    width: int
-    channels: int
-    mean: list[float]
-    std: list[float]
-    border: list[float] = []  # a model of an earlier version has none, and no temperature
-    model: Model
-    weights_sha256: str | None = None
-    parameters: int
-    augment: list[Augmentation]
-    train: Train
-    temperature: float = 1.0
-
-    @model_validator(mode="before")
-    @classmethod
-    def _complete_earlier_versions(cls, content: Any) -> Any:
-        if isinstance(content, dict) and isinstance(content.get("train"), dict):
-            return content | {"train": ADDED_SETTINGS | content["train"]}
-        return content
-
-    @property
-    def shape(self) -> tuple[int, int, int]:
-        """Height, width and channels of a stored image."""
-        return self.height, self.width, self.channels
-
-    @field_serializer("augment")
-    def _without_unset(self, augment: list[Augmentation]) -> list[dict[str, Any]]:
-        return [item.model_dump(exclude_none=True) for item in augment]
 
 
 class TrainingFigures(StageFile):

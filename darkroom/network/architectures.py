@@ -33,7 +33,7 @@ def build(settings: Model, shape: tuple[int, int, int], classes: int) -> nn.Sequ
     """A network with random weights, from images (N x channels x height x width, normalised) to logits (N x classes).
 
     `shape` is height, width, channels. The network has two children: `features`, from images to vectors, and `head`,
-    from those to logits. Pretrained weights are loaded later, by `torchvision_bodies.load_pretrained`.
+    from those to logits. Pretrained weights are loaded later, by `pretrained.load`.
 
     Raises UserError for an unknown name, for an image size that a network of torchvision cannot take, and for a user's
     function that does not build a network.
@@ -46,6 +46,11 @@ def build(settings: Model, shape: tuple[int, int, int], classes: int) -> nn.Sequ
         head = nn.Sequential(OrderedDict(classes=nn.Linear(width, classes)))
     elif settings.own:
         features, width = own_body.body(settings.name, shape)
+        head = _head(settings, width, classes)
+    elif settings.timm:
+        from darkroom.network import timm_bodies  # timm takes seconds to load
+
+        features, width = timm_bodies.body(settings.name, shape)
         head = _head(settings, width, classes)
     else:
         from darkroom.network import torchvision_bodies  # torchvision takes seconds to load

@@ -5,23 +5,21 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from darkroom.config.params import Model
-
-IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # docs.pytorch.org/vision, models
+from darkroom.config.model_facts import Pretrained
 
 
-def statistics(settings: Model, mean: list[float], std: list[float]) -> tuple[list[float], list[float]]:
+def statistics(found: Pretrained | None, mean: list[float], std: list[float]) -> tuple[list[float], list[float]]:
     """The mean and standard deviation per channel, in [0, 1], that normalise images.
 
-    These are `mean` and `std`, those of the training images. A training that starts from torchvision's weights takes
-    ImageNet's, with which those were made; if images have not three channels, each gets the average of the three.
+    These are `mean` and `std`, those of the training images. A training that starts from pretrained weights takes
+    those with which they were made; if images have not three channels, each gets the average of the three.
     """
-    if settings.weights is None:
+    if found is None:
         return mean, std
-    if len(mean) == len(IMAGENET_MEAN):
-        return list(IMAGENET_MEAN), list(IMAGENET_STD)
+    if len(mean) == len(found.mean):
+        return list(found.mean), list(found.std)
     count = len(mean)
-    return [sum(IMAGENET_MEAN) / 3] * count, [sum(IMAGENET_STD) / 3] * count
+    return [sum(found.mean) / len(found.mean)] * count, [sum(found.std) / len(found.std)] * count
 
 
 def normalise(images: Tensor, mean: Tensor, std: Tensor) -> Tensor:

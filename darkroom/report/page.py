@@ -10,6 +10,7 @@ import pandas as pd
 from darkroom.base import paths
 from darkroom.base.files import sha256
 from darkroom.config.catalogue import Entry
+from darkroom.config.model_facts import ModelFacts
 from darkroom.config.params import Params
 from darkroom.config.stage_files import (
     AuditFigures,
@@ -17,7 +18,6 @@ from darkroom.config.stage_files import (
     ErrorFigures,
     Evaluation,
     InsideFigures,
-    ModelFacts,
     Source,
     TrainingFigures,
 )

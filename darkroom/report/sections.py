@@ -9,6 +9,7 @@ import pandas as pd
 
 from darkroom.base.words import counted, listed
 from darkroom.config.catalogue import Entry
+from darkroom.config.model_facts import ModelFacts, Pretrained
 from darkroom.config.stage_files import (
     AuditFigures,
     ConfusedPair,
@@ -16,7 +17,6 @@ from darkroom.config.stage_files import (
     ErrorFigures,
     Evaluation,
     InsideFigures,
-    ModelFacts,
     Source,
     TrainingFigures,
 )
@@ -123,8 +123,9 @@ def training(
     name = f"{model.name} {model.layers}" if model.name == "cnn" else model.name
     share = f" A quick look: trained on {100 * settings.fraction:.3g}% of the training images (train.fraction)."
     quick_look = share if settings.fraction < 1 else ""
-    start = f", started from weights ({model.weights})" if model.weights else ""
+    start = ", started from pretrained weights" if facts.pretrained else ""
     return {
+        "pretrained": _pretrained(facts.pretrained),
         "words": f"{name} with {trained.parameters:,} parameters{start}; {settings.optimizer}, learning rate "
         f"{settings.lr:g}, batches of {settings.batch_size}, {trained.epochs} epochs, the weights of epoch "
         f"{trained.best_epoch} kept.{quick_look} What the curves show: {curves.fit}.",
@@ -132,6 +133,17 @@ def training(
         "layers": layers,
         "history": table(history.rename(columns=lambda name: name.replace("_", " "))),
     }
+
+
+def _pretrained(found: Pretrained | None) -> str:
+    """Source, licence and hash of the weights that the training started from; nothing where they were random."""
+    if found is None:
+        return ""
+    source = found.source or f"weights {found.weights}"
+    return (
+        f"The training started from {source} (licence: {found.license or 'not stated'}; sha256 {found.sha256}). "
+        "A model that is made from weights is bound by their licence too."
+    )
 
 
 def evaluation(

@@ -8,7 +8,8 @@ from pathlib import Path
 from darkroom.analysis.verdict import shortfall
 from darkroom.base import paths
 from darkroom.base.errors import UserError
-from darkroom.config.stage_files import ErrorFigures, Evaluation, Figures, ModelFacts
+from darkroom.config.model_facts import ModelFacts
+from darkroom.config.stage_files import ErrorFigures, Evaluation, Figures
 
 SHOWN = Path(".dvc/tmp/summary-shown")  # exists if `report` has shown the summary; the Makefile looks for it
 

@@ -21,7 +21,8 @@ from darkroom.base import paths
 from darkroom.base.console import bar
 from darkroom.base.errors import UserError
 from darkroom.classifier.inference import Classifier
-from darkroom.config.stage_files import Evaluation, ModelFacts
+from darkroom.config.model_facts import ModelFacts
+from darkroom.config.stage_files import Evaluation
 from darkroom.dataset.neighbours import nearest
 from darkroom.dataset.packed import Images, Labels, Rows, chunks, images_if_like, labels_of, load_index, load_split
 from darkroom.pictures.decoding import Pixels

@@ -22,7 +22,7 @@ from darkroom.base.console import bar, done
 from darkroom.base.errors import UserError
 from darkroom.base.files import replacing, sha256
 from darkroom.classifier.inference import Classifier
-from darkroom.config.stage_files import ModelFacts
+from darkroom.config.model_facts import ModelFacts
 from darkroom.dataset.packed import Images, chunks, images_if_like, load_split
 from darkroom.network import normalisation
 

@@ -20,8 +20,8 @@ import numpy as np
 from darkroom.base import git, paths
 from darkroom.base.errors import without_password
 from darkroom.base.files import read_json, remove, sha256, write_json
+from darkroom.config.model_facts import ModelFacts
 from darkroom.config.params import Params, flatten
-from darkroom.config.stage_files import ModelFacts
 from darkroom.config.stage_tables import HISTORY
 from darkroom.tracking import registry, store
 
@@ -219,6 +219,8 @@ def _params(params: Params, facts: ModelFacts) -> dict[str, str]:
     }
     values |= {"classes": len(facts.classes), "parameters": facts.parameters}
     values |= {"fetch.archive": params.archive} if params.archive else {}
+    if facts.pretrained is not None:
+        values |= {f"pretrained.{name}": getattr(facts.pretrained, name) for name in ("source", "license", "sha256")}
     return {key: _text(value) for key, value in values.items()}
 
 

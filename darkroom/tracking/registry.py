@@ -9,7 +9,7 @@ import pandas as pd
 
 from darkroom.base import paths
 from darkroom.config import own_code
-from darkroom.config.stage_files import ModelFacts
+from darkroom.config.model_facts import ModelFacts
 from darkroom.tracking import store
 from darkroom.tracking.needs import ROOT, needs
 

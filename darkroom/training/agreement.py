@@ -15,7 +15,7 @@ from pathlib import Path
 from darkroom.base import paths
 from darkroom.base.errors import UserError
 from darkroom.base.files import sha256
-from darkroom.config.stage_files import ModelFacts
+from darkroom.config.model_facts import ModelFacts
 from darkroom.training.peers import Peers, peers
 
 # Packages that compute, or whose numbers are drawn.

@@ -13,7 +13,8 @@ from darkroom.augment import pipeline
 from darkroom.augment.randomness import seed_of, whole
 from darkroom.base import paths
 from darkroom.base.files import replacing, replacing_folder, write_csv
-from darkroom.config.stage_files import ModelFacts, TrainingFigures
+from darkroom.config.model_facts import ModelFacts
+from darkroom.config.stage_files import TrainingFigures
 from darkroom.config.stage_tables import HISTORY
 from darkroom.dataset.packed import Images, Rows
 from darkroom.training.loop import Figures, Result

@@ -11,11 +11,14 @@ from torch import Tensor, nn
 
 from darkroom.augment import pipeline
 from darkroom.augment.pipeline import Augment
+from darkroom.base import paths
+from darkroom.base.errors import UserError
 from darkroom.config.catalogue import Entry
+from darkroom.config.model_facts import ModelFacts
 from darkroom.config.params import Params, Train
-from darkroom.config.stage_files import ModelFacts, Stats
+from darkroom.config.stage_files import Stats
 from darkroom.dataset.packed import Images, Labels, Rows
-from darkroom.network import architectures, devices, normalisation
+from darkroom.network import architectures, devices, normalisation, pretrained
 from darkroom.training import precision, processes
 from darkroom.training.batches import Batches, of_splits
 
@@ -68,7 +71,8 @@ def from_parameters(params: Params, entry: Entry, classes: list[str], stats: Sta
     chosen = precision.choose(
         settings, device, lambda: architectures.build(params.model, entry.shape, len(classes)), entry.shape
     )
-    mean, std = normalisation.statistics(params.model, stats.mean, stats.std)
+    found = pretrained.facts(params.model)
+    mean, std = normalisation.statistics(found, stats.mean, stats.std)
     height, width, channels = entry.shape
     used = {
         "device": device.type if settings.device == "auto" else settings.device,
@@ -85,35 +89,37 @@ def from_parameters(params: Params, entry: Entry, classes: list[str], stats: Sta
         std=std,
         border=stats.border,
         model=params.model,
+        pretrained=found,
         parameters=0,  # known when the network is built
         augment=params.augment,
         train=settings.model_copy(update=used),
     )
-    network, digest = first_weights(facts, settings.seed)
-    built = {"weights_sha256": digest, "parameters": architectures.parameter_count(network)}
-    return prepare(facts, network, device), facts.model_copy(update=built)
+    network = first_weights(facts, settings.seed)
+    return prepare(facts, network, device), facts.model_copy(
+        update={"parameters": architectures.parameter_count(network)}
+    )
 
 
 def from_facts(facts: ModelFacts, device: torch.device, seed: int) -> Recipe:
     """The recipe by which a model was trained, with first weights of another `seed`, for one process on `device`."""
     here = {"device": "auto", "devices": 1, "num_nodes": 1, "strategy": "auto"}
     facts = facts.model_copy(update={"train": facts.train.model_copy(update=here)})
-    network, _ = first_weights(facts, seed)
-    return prepare(facts, network, device)
+    return prepare(facts, first_weights(facts, seed), device)
 
 
-def first_weights(facts: ModelFacts, seed: int) -> tuple[nn.Sequential, str | None]:
-    """The network before its training, and the sha256 of its file of pretrained weights (None without).
+def first_weights(facts: ModelFacts, seed: int) -> nn.Sequential:
+    """The network before its training: weights are random, drawn from `seed`, and the body's pretrained if some are.
 
-    Weights are random, drawn from `seed`; the body's are pretrained if `model.weights` names some.
+    Raises UserError where the pretrained weights are not here, or others are.
     """
     torch.manual_seed(seed)
     network = architectures.build(facts.model, facts.shape, len(facts.classes))
-    if facts.model.weights is None:
-        return network, None
-    from darkroom.network import torchvision_bodies  # imports torchvision, which takes seconds
-
-    return network, torchvision_bodies.load_pretrained(network, facts.model)
+    found = pretrained.facts(facts.model)
+    if found is not None and facts.pretrained is not None:
+        if found.sha256 != facts.pretrained.sha256:
+            raise UserError(f"{paths.PRETRAINED} holds other weights than those of this model: `dvc repro pretrained`")
+        pretrained.load(network, facts.model, facts.shape, found)
+    return network
 
 
 def prepare(facts: ModelFacts, network: nn.Sequential, device: torch.device) -> Recipe:

@@ -15,8 +15,9 @@ from darkroom.base.errors import UserError
 from darkroom.base.files import fingerprint, sha256, write_text
 from darkroom.base.words import counted
 from darkroom.config.catalogue import Entry
+from darkroom.config.model_facts import ModelFacts
 from darkroom.config.params import Params, Train
-from darkroom.config.stage_files import ModelFacts, Stats
+from darkroom.config.stage_files import Stats
 from darkroom.dataset import fraction
 from darkroom.dataset.packed import Images, Rows, labels_of, load_classes, load_images, load_index, load_split
 from darkroom.network import architectures, layer_table

@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from darkroom.analysis import doubts, suspects
-from darkroom.config.stage_files import ModelFacts
+from darkroom.config.model_facts import ModelFacts
 from tests import make, models
 
 CLASSES = ["ant", "bee", "cow"]

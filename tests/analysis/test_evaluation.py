@@ -3,8 +3,9 @@ import pandas as pd
 import pytest
 
 from darkroom.analysis import evaluation, metrics
+from darkroom.config.model_facts import ModelFacts
 from darkroom.config.params import load
-from darkroom.config.stage_files import BaselineAccuracy, Baselines, ModelFacts
+from darkroom.config.stage_files import BaselineAccuracy, Baselines
 from tests import make, models
 
 LABELS = np.array([0, 1, 2, 1])

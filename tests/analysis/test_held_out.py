@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from darkroom.analysis import held_out
+from darkroom.config.model_facts import ModelFacts
 from darkroom.config.params import load
-from darkroom.config.stage_files import ModelFacts
 from darkroom.training import loop
 from tests import make, models
 

@@ -8,8 +8,8 @@ from darkroom.analysis import familiarity_fit, layers, network_findings
 from darkroom.analysis.layers import Dead
 from darkroom.analysis.network_findings import Data, Findings
 from darkroom.classifier.trained_network import TrainedNetwork
+from darkroom.config.model_facts import ModelFacts
 from darkroom.config.params import Inside
-from darkroom.config.stage_files import ModelFacts
 from tests import make, models
 
 pytestmark = pytest.mark.usefixtures("one_thread")

@@ -8,8 +8,8 @@ from darkroom.augment import pipeline
 from darkroom.classifier import voting
 from darkroom.classifier.inference import Classifier
 from darkroom.config.augmentations import Augmentation
+from darkroom.config.model_facts import ModelFacts
 from darkroom.config.params import load
-from darkroom.config.stage_files import ModelFacts
 from darkroom.network import architectures
 from darkroom.network.normalisation import to_bytes_scale
 from tests import make, models

@@ -1,38 +1,16 @@
 """What travels between stages comes back as it was written; what is no such file is one sentence."""
 
-import json
-
 import pandas as pd
 import pytest
 
 from darkroom.base import paths
 from darkroom.config import stage_files, stage_tables
-from darkroom.config.stage_files import BaselineAccuracy, Baselines, ModelFacts, StageFile, Stats
+from darkroom.config.stage_files import BaselineAccuracy, Baselines, StageFile, Stats
 from darkroom.config.stage_tables import HISTORY, INDEX, MISTAKES, PER_CLASS, Table
 from darkroom.intake import extraction
-from tests import make, models
+from tests import make
 
 ODD = ["NA", "1", "cats | dogs", "nan", ""]
-
-
-def test_the_facts_of_a_model_come_back_and_keep_their_order(tmp_path):
-    content = models.facts(augment=[{"flip": {"axis": "horizontal"}}, {"apply": {"changes": [{"turn": {}}]}}])
-    facts = ModelFacts.model_validate(content)
-    facts.write(tmp_path / "model.json")
-    assert ModelFacts.read(tmp_path / "model.json") == facts
-    written = json.loads((tmp_path / "model.json").read_text())
-    assert list(written) == list(ModelFacts.model_fields)
-    # Of a change its own settings alone, not those of all the others.
-    assert [list(item) for item in written["augment"]] == [["flip"], ["apply"]]
-    assert facts.shape == (8, 8, 1)
-
-
-def test_models_of_earlier_versions_are_read():
-    facts = models.facts()
-    del facts["border"], facts["train"]["freeze_statistics"], facts["train"]["fraction"]
-    read = ModelFacts.model_validate(facts)
-    assert (read.temperature, read.border, read.train.freeze_statistics) == (1, [], False)
-    assert read.train.fraction == 1
 
 
 def test_baselines_are_kept_by_their_names(tmp_path):

@@ -3,11 +3,9 @@ import io
 import pytest
 
 from darkroom.config.patterns import Pattern
-from darkroom.intake import container_readers
 from darkroom.intake.containers import asked, kind_by_name, kind_of, names_container, own_tables
 from tests import boxes, make
 from tests.intake.fetched import refusal
-from tests.intake.opened import container
 
 
 @pytest.mark.parametrize(
@@ -56,7 +54,3 @@ def test_a_table_whose_rows_are_pictures_is_no_table_of_labels():
 def test_labels_of_a_container_stand_in_one_column():
     entry = make.entry(train="t.csv", labels={"file": "t.csv", "label": ["a", "b"]})
     assert "one column" in refusal(lambda: asked("t.csv", entry, wants_labels=True))
-
-
-def test_a_file_that_is_no_container_is_refused():
-    assert "no pictures that Darkroom reads" in refusal(lambda: container_readers.pictures(container(b"x", "a/b")))

@@ -315,13 +315,3 @@ def test_normalise_moves_channels_forward_without_copying_their_order():
     result = normalisation.normalise(images, mean, std)
     assert result.is_contiguous(memory_format=torch.channels_last)
     assert torch.allclose(result[:, 2], (images[..., 2].float() - 3) / 6)
-
-
-def test_images_are_normalised_as_the_weights_to_start_from_want_it():
-    own = [0.1, 0.2, 0.3], [0.4, 0.5, 0.6]
-    assert normalisation.statistics(settings(), *own) == own
-    pretrained = settings(name="resnet18", weights="DEFAULT")
-    assert normalisation.statistics(pretrained, *own) == ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])
-    mean, std = normalisation.statistics(pretrained, [0.1], [0.4])
-    assert mean == [pytest.approx(0.449)]
-    assert std == [pytest.approx(0.226)]

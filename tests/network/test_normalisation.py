@@ -2,22 +2,21 @@ import numpy as np
 import pytest
 import torch
 
-from darkroom.config.params import Model
+from darkroom.config.model_facts import Pretrained
 from darkroom.network import normalisation
-from tests import make, models
+from tests import make
 
-OWN = Model.model_validate(models.SETTINGS)
-PRETRAINED = OWN.model_copy(update={"weights": "DEFAULT"})
+IMAGENET = Pretrained(network="x", weights="DEFAULT", mean=[0.485, 0.456, 0.406], std=[0.229, 0.224, 0.225])
 
 
 def test_a_network_from_nothing_takes_the_figures_of_its_own_images():
-    assert normalisation.statistics(OWN, [0.4], [0.3]) == ([0.4], [0.3])
+    assert normalisation.statistics(None, [0.4], [0.3]) == ([0.4], [0.3])
 
 
 def test_a_pretrained_one_takes_those_of_its_weights():
-    mean, std = normalisation.statistics(PRETRAINED, [0.1, 0.2, 0.3], [0.4, 0.5, 0.6])
-    assert (mean, std) == ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])
-    for grey, colours in zip(normalisation.statistics(PRETRAINED, [0.1], [0.4]), (mean, std), strict=True):
+    mean, std = normalisation.statistics(IMAGENET, [0.1, 0.2, 0.3], [0.4, 0.5, 0.6])
+    assert (mean, std) == (IMAGENET.mean, IMAGENET.std)
+    for grey, colours in zip(normalisation.statistics(IMAGENET, [0.1], [0.4]), (mean, std), strict=True):
         assert grey == [pytest.approx(np.mean(colours))]
 
 

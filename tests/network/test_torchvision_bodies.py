@@ -1,10 +1,7 @@
 import hashlib
-import os
-import pickle
 import re
 from collections import OrderedDict
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 import torch
@@ -16,7 +13,8 @@ from safetensors.torch import save_file
 from torch import nn
 
 from darkroom.base.errors import UserError
-from darkroom.network import architectures, torchvision_bodies
+from darkroom.config.model_facts import Pretrained
+from darkroom.network import architectures, pretrained, torchvision_bodies
 from tests.network.test_architectures import settings
 
 NAMES = torchvision.models.list_models(module=torchvision.models)
@@ -39,6 +37,14 @@ def original():
 def file(original, tmp_path):
     torch.save(original.state_dict(), tmp_path / "squeezenet.pth")
     return tmp_path / "squeezenet.pth"
+
+
+def load(network, chosen):
+    """Load the file that model.weights names, as a training does; return its hash."""
+    file = Path(chosen.weights)
+    found = Pretrained(network=chosen.name, weights=chosen.weights, file=file.name)
+    pretrained.load(network, chosen, (0, 0, 0), found, file.parent)
+    return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
 def means_of_maps(original, images):
@@ -98,7 +104,7 @@ def test_trying_the_size_draws_no_random_number_and_leaves_training_mode():
     [
         ("resnet19", "did you mean resnet18"),
         ("ccn", "did you mean cnn"),
-        ("zzz", "cnn, mlp or a classification model"),
+        ("zzz", "cnn, mlp, a classification model of torchvision or timm/NAME"),
         ("fcn_resnet50", "did you mean"),  # segments
     ],
 )
@@ -163,7 +169,7 @@ def test_the_weights_of_a_convolution_for_other_numbers_of_channels():
 
 def test_a_grey_picture_has_the_features_of_its_rgb_copy(original, file):
     grey, chosen = build(weights=file, shape=(32, 32, 1))
-    torchvision_bodies.load_pretrained(grey, chosen)
+    load(grey, chosen)
     picture = torch.randn(2, 1, 32, 32)
     copies = means_of_maps(original, picture.expand(-1, 3, -1, -1))
     torch.testing.assert_close(grey.eval().features(picture), copies, rtol=1e-4, atol=1e-5)
@@ -173,7 +179,7 @@ def test_a_network_for_grey_pictures_gives_its_weights_to_one_for_colour(tmp_pat
     grey, _ = build(shape=(32, 32, 1))
     save_file(grey.state_dict(), tmp_path / "model.safetensors")
     colour, chosen = build(weights=tmp_path / "model.safetensors")
-    torchvision_bodies.load_pretrained(colour, chosen)
+    load(colour, chosen)
     picture = torch.randn(2, 1, 32, 32)
     found = colour.eval().features(picture.expand(-1, 3, -1, -1))
     torch.testing.assert_close(found, grey.eval().features(picture), rtol=1e-4, atol=1e-5)
@@ -182,44 +188,11 @@ def test_a_network_for_grey_pictures_gives_its_weights_to_one_for_colour(tmp_pat
 # --- pretrained weights ---
 
 
-def test_null_loads_nothing():
-    network, chosen = build()
-    before = {name: value.clone() for name, value in network.state_dict().items()}
-    assert torchvision_bodies.load_pretrained(network, chosen) is None
-    assert all(torch.equal(before[name], value) for name, value in network.state_dict().items())
-
-
-@pytest.mark.parametrize(
-    ("suffix", "nested"),
-    [(".safetensors", None), (".pth", None), (".pt", None), (".pth", "state_dict"), (".pth", "model")],
-)
-def test_a_state_dict_in_a_file_is_loaded_into_the_body(original, tmp_path, suffix, nested):
-    path, state = tmp_path / f"weights{suffix}", original.state_dict()
-    if suffix == ".safetensors":
-        save_file(state, path)
-    else:
-        torch.save({nested: state, "epoch": 3} if nested else state, path)
-    network, chosen = build(weights=path)
-    network = network.to(memory_format=torch.channels_last)
-    head = network.head.classes.weight.clone()
-    assert torchvision_bodies.load_pretrained(network, chosen) == hashlib.sha256(path.read_bytes()).hexdigest()
-    images = torch.rand(2, 3, 32, 32)
-    torch.testing.assert_close(network.eval().features(images), means_of_maps(original, images))
-    assert torch.equal(network.head.classes.weight, head)
-
-
-def test_old_files_of_torch_are_read(original, tmp_path):
-    path = tmp_path / "old.pth"
-    torch.save(original.state_dict(), path, _use_new_zipfile_serialization=False)
-    network, chosen = build(weights=path)
-    assert torchvision_bodies.load_pretrained(network, chosen)
-
-
 def test_the_weights_of_features_alone_are_enough_where_the_body_has_no_others(original, tmp_path):
     path = tmp_path / "features.pt"
     torch.save(original.features.state_dict(), path)
     network, chosen = build(weights=path)
-    torchvision_bodies.load_pretrained(network, chosen)
+    load(network, chosen)
     images = torch.rand(2, 3, 32, 32)
     torch.testing.assert_close(network.eval().features(images), means_of_maps(original, images))
 
@@ -229,7 +202,7 @@ def test_counters_of_batch_norms_may_be_missing(tmp_path):
     path = tmp_path / "weights.pth"
     torch.save({name: value for name, value in whole.state_dict().items() if "num_batches" not in name}, path)
     network, chosen = build("shufflenet_v2_x0_5", weights=path)
-    assert torchvision_bodies.load_pretrained(network, chosen)
+    assert load(network, chosen)
 
 
 def test_a_file_that_lacks_weights_is_refused_with_the_first_and_their_number(original, tmp_path):
@@ -240,76 +213,13 @@ def test_a_file_that_lacks_weights_is_refused_with_the_first_and_their_number(or
     network, chosen = build(weights=path)
     said = r"some\.pth, which does not fit squeezenet1_1: 3 of the 50 .* the first is features\.3\.squeeze\.bias"
     with pytest.raises(UserError, match=said):
-        torchvision_bodies.load_pretrained(network, chosen)
+        load(network, chosen)
 
 
 def test_weights_of_another_network_are_refused(file):
     network, chosen = build("shufflenet_v2_x0_5", weights=file)
     with pytest.raises(UserError, match="does not fit shufflenet_v2_x0_5"):
-        torchvision_bodies.load_pretrained(network, chosen)
-
-
-def test_a_missing_file_is_refused(tmp_path):
-    for path in (tmp_path / "none.pt", tmp_path):
-        network, chosen = build(weights=path)
-        with pytest.raises(UserError, match=r"no such file is there: give null, DEFAULT or the path"):
-            torchvision_bodies.load_pretrained(network, chosen)
-
-
-@pytest.mark.parametrize("suffix", [".pth", ".safetensors"])
-@pytest.mark.parametrize("damage", [lambda data: data[: len(data) // 2], lambda data: b"", lambda data: b"x" * 200])
-def test_a_damaged_file_is_refused(original, tmp_path, suffix, damage):
-    path = tmp_path / f"weights{suffix}"
-    if suffix == ".pth":
-        torch.save(original.state_dict(), path)
-    else:
-        save_file(original.state_dict(), path)
-    path.write_bytes(damage(path.read_bytes()))
-    network, chosen = build(weights=path)
-    with pytest.raises(UserError, match="is damaged or holds more than tensors"):
-        torchvision_bodies.load_pretrained(network, chosen)
-
-
-@pytest.mark.parametrize("content", [[torch.zeros(2)], {"epoch": 3}, {}, torch.zeros(2), {"state_dict": {}}], ids=str)
-def test_what_is_no_state_dict_is_refused(tmp_path, content):
-    path = tmp_path / "weights.pt"
-    torch.save(content, path)
-    network, chosen = build(weights=path)
-    with pytest.raises(UserError, match="no state dict"):
-        torchvision_bodies.load_pretrained(network, chosen)
-
-
-class Malicious:
-    def __init__(self, flag):
-        self.flag = flag
-
-    def __reduce__(self):
-        return os.mkdir, (str(self.flag),)
-
-
-@pytest.mark.parametrize("how", ["zip", "legacy", "pickle"])
-@pytest.mark.parametrize("suffix", [".pt", ".safetensors"])
-def test_code_in_a_pickle_is_refused_and_never_run(original, tmp_path, how, suffix):
-    flag, path = tmp_path / "ran", tmp_path / f"weights{suffix}"
-    content = original.state_dict() | {"more": Malicious(flag)}
-    if how == "pickle":
-        path.write_bytes(pickle.dumps({"more": Malicious(flag)}))
-    else:
-        torch.save(content, path, _use_new_zipfile_serialization=how == "zip")
-    network, chosen = build(weights=path)
-    with pytest.raises(UserError, match="more than tensors"):
-        torchvision_bodies.load_pretrained(network, chosen)
-    assert not flag.exists()
-    pickle.loads(pickle.dumps(Malicious(flag)))
-    assert flag.exists()  # where it is trusted it does run
-
-
-def test_a_whole_pickled_network_is_refused(original, tmp_path):
-    path = tmp_path / "network.pt"
-    torch.save(original, path)
-    network, chosen = build(weights=path)
-    with pytest.raises(UserError, match="more than tensors: save a state dict"):
-        torchvision_bodies.load_pretrained(network, chosen)
+        load(network, chosen)
 
 
 # --- files as torchvision wrote them ---
@@ -332,7 +242,7 @@ def test_a_vision_transformer_takes_positions_of_another_image_size_and_old_name
         features = make(side)
         features.heads = nn.Identity()
         network = nn.Sequential(OrderedDict(features=features, head=nn.Linear(8, 2)))
-        torchvision_bodies.load_pretrained(network, settings(name="vit_b_16", weights=str(path)))
+        load(network, settings(name="vit_b_16", weights=str(path)))
         positions = features.encoder.pos_embedding
         assert positions.shape == (1, (side // 8) ** 2 + 1, 8)
         assert torch.equal(positions[:, 0], whole.encoder.pos_embedding[:, 0])
@@ -350,64 +260,9 @@ def test_a_densenet_takes_old_names(tmp_path):
     features = make()
     features.classifier = nn.Identity()
     network = nn.Sequential(OrderedDict(features=features, head=nn.Linear(14, 2)))
-    torchvision_bodies.load_pretrained(network, settings(name="densenet121", weights=str(path)))
+    load(network, settings(name="densenet121", weights=str(path)))
     found = features.state_dict()
     assert all(torch.equal(value, found[name]) for name, value in whole.features.state_dict(prefix="features.").items())
-
-
-# --- torchvision's own weights ---
-
-
-@pytest.fixture
-def hub(tmp_path, monkeypatch):
-    """An empty folder in the place of torch.hub's."""
-    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path / "hub"))
-    return tmp_path / "hub"
-
-
-@pytest.fixture
-def web(original, tmp_path, monkeypatch):
-    """A file of weights where torchvision's catalogue points to; returns a function that gives it its name."""
-
-    def publish(start):
-        content = tmp_path / "content.pth"
-        torch.save(original.state_dict(), content)
-        digest = hashlib.sha256(content.read_bytes()).hexdigest()
-        path = content.rename(tmp_path / f"squeezenet-{start or digest[:8]}.pth")
-        weights = SimpleNamespace(DEFAULT=SimpleNamespace(url=path.as_uri()))
-        monkeypatch.setattr(torchvision.models, "get_model_weights", lambda name: weights)
-        return path, digest
-
-    return publish
-
-
-def test_default_fetches_once_and_checks_the_hash(original, hub, web):
-    path, digest = web(None)
-    network, chosen = build(weights="DEFAULT")
-    assert torchvision_bodies.load_pretrained(network, chosen) == digest
-    images = torch.rand(2, 3, 32, 32)
-    torch.testing.assert_close(network.eval().features(images), means_of_maps(original, images))
-    path.unlink()
-    assert torchvision_bodies.load_pretrained(network, chosen) == digest
-
-
-def test_a_download_with_another_hash_is_refused_and_not_kept(hub, web):
-    web("00000000")
-    network, chosen = build(weights="DEFAULT")
-    with pytest.raises(UserError, match=r"could not be fetched \(invalid hash"):
-        torchvision_bodies.load_pretrained(network, chosen)
-    assert not [item for item in Path(hub).rglob("*") if item.is_file()]
-
-
-def test_without_network_default_names_the_remedy(hub):
-    network, chosen = build(weights="DEFAULT")
-    with pytest.raises(UserError, match=r"https://.*squeezenet.* could not be fetched .* the path of the file"):
-        torchvision_bodies.load_pretrained(network, chosen)
-
-
-def test_every_network_has_weights_whose_file_name_ends_in_its_hash():
-    for name in NAMES:
-        assert re.search(r"-[0-9a-f]{8,}\.pth$", torchvision.models.get_model_weights(name).DEFAULT.url), name
 
 
 def test_a_real_file_of_features_is_loaded(archives):
@@ -415,7 +270,7 @@ def test_a_real_file_of_features_is_loaded(archives):
     if not path.is_file():
         pytest.skip(f"there is no {path.name} in DARKROOM_TEST_ARCHIVES")
     network, chosen = build("mobilenet_v2", weights=path, shape=(32, 32, 1))
-    assert torchvision_bodies.load_pretrained(network, chosen) == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert load(network, chosen) == hashlib.sha256(path.read_bytes()).hexdigest()
     real = torch.load(path, weights_only=True)
     found = network.features.features.state_dict()
     torch.testing.assert_close(found["0.0.weight"], real.pop("0.0.weight").sum(1, keepdim=True))

@@ -10,8 +10,9 @@ from matplotlib.figure import Figure
 
 from darkroom.base import paths
 from darkroom.base.files import sha256, write_text
+from darkroom.config.model_facts import ModelFacts
 from darkroom.config.params import load
-from darkroom.config.stage_files import Curves, ModelFacts, TrainingFigures
+from darkroom.config.stage_files import Curves, TrainingFigures
 from darkroom.config.stage_tables import HISTORY, MISTAKES, PER_CLASS, PREDICTIONS, SPLIT_TABLE
 from darkroom.config.yaml_files import read_yaml
 from darkroom.drawing import style

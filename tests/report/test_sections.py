@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 from markupsafe import escape
 
-from darkroom.config.stage_files import (
+from darkroom.config.model_facts import ModelFacts
+from darkroom.config.stage_files import (  # fmt: skip
     AuditFigures,
     Comparison,
     ConfusedPair,
@@ -17,7 +18,6 @@ from darkroom.config.stage_files import (
     GroupCounts,
     InsideFigures,
     McNemar,
-    ModelFacts,
     NamedClass,
     NearDuplicateCounts,
     NeighbourAccuracy,
@@ -25,7 +25,7 @@ from darkroom.config.stage_files import (
     Source,
     SuspectCounts,
     TrainingFigures,
-)  # fmt: skip
+)
 from darkroom.config.stage_tables import HIDDEN
 from darkroom.report import rendering, sections, summary
 from tests import make, models

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from darkroom.base import paths
-from darkroom.config.stage_files import ModelFacts
+from darkroom.config.model_facts import ModelFacts
 from darkroom.report import summary
 from tests import make, models
 from tests.base.test_console import in_terminal

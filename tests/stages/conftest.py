@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-from stages import audit, baseline, entry, evaluate, extract, fetch, split, stats, train
+from stages import audit, baseline, entry, evaluate, extract, fetch, pretrained, split, stats, train
 from tests import hostile, make
 from tests.conftest import ROOT, Project
 
@@ -36,7 +36,7 @@ def evaluated(tmp_path_factory):
     project.archive(make.zip_of(files()))
     project.set(model__layers="4P-8", **QUICK)
     with contextlib.chdir(folder):
-        for stage in (entry, fetch, extract, audit, split, stats, baseline, train, evaluate):
+        for stage in (entry, fetch, extract, audit, split, stats, pretrained, baseline, train, evaluate):
             stage.main()
     return folder
 

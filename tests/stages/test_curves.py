@@ -8,7 +8,8 @@ import pandas as pd
 import pytest
 
 from darkroom.base import paths
-from darkroom.config.stage_files import Curves, ModelFacts, TrainingFigures
+from darkroom.config.model_facts import ModelFacts
+from darkroom.config.stage_files import Curves, TrainingFigures
 from darkroom.config.stage_tables import HISTORY
 from stages import curves
 from tests import models

@@ -10,7 +10,8 @@ import pytest
 from sklearn.metrics import accuracy_score, f1_score
 
 from darkroom.base import paths
-from darkroom.config.stage_files import BaselineAccuracy, Baselines, Evaluation, ModelFacts
+from darkroom.config.model_facts import ModelFacts
+from darkroom.config.stage_files import BaselineAccuracy, Baselines, Evaluation
 from darkroom.config.stage_tables import BASELINE_PREDICTIONS, PREDICTIONS
 from darkroom.dataset.packed import load_split
 from stages import evaluate

@@ -7,8 +7,8 @@ from darkroom.base import paths
 from darkroom.base.errors import UserError
 from darkroom.classifier import voting
 from darkroom.classifier.trained_network import TrainedNetwork
+from darkroom.config.model_facts import ModelFacts
 from darkroom.config.params import load
-from darkroom.config.stage_files import ModelFacts
 from stages import predict
 from tests.stages.test_inside import prepare
 

@@ -5,8 +5,8 @@ from safetensors.numpy import load_file
 
 from darkroom.base import paths
 from darkroom.base.files import fingerprint
+from darkroom.config.model_facts import ModelFacts
 from darkroom.config.params import load
-from darkroom.config.stage_files import ModelFacts
 from darkroom.config.yaml_files import read_yaml
 from darkroom.training import checkpoint
 from stages import train

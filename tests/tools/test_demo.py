@@ -14,7 +14,7 @@ import pytest
 from darkroom.base import paths
 from darkroom.base.files import write_json
 from darkroom.classifier.inference import Classifier
-from darkroom.config.stage_files import ModelFacts
+from darkroom.config.model_facts import ModelFacts
 from darkroom.tools import demo
 from darkroom.tools.demo import Paper
 from tests import make

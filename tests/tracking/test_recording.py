@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 from darkroom.base import files, paths
+from darkroom.config.model_facts import ModelFacts
 from darkroom.config.params import load
-from darkroom.config.stage_files import ModelFacts
 from darkroom.config.stage_tables import HISTORY
 from darkroom.tracking import recording, registry, store
 from darkroom.tracking.recording import Run

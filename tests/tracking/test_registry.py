@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from darkroom.base import paths
-from darkroom.config.stage_files import ModelFacts
+from darkroom.config.model_facts import ModelFacts
 from darkroom.pictures.decoding import Target, decode
 from darkroom.tracking import registry
 from tests import make, models

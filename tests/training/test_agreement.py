@@ -9,7 +9,7 @@ import pytest
 
 from darkroom.base import paths
 from darkroom.base.errors import UserError
-from darkroom.config.stage_files import ModelFacts
+from darkroom.config.model_facts import ModelFacts
 from darkroom.training import agreement
 from tests import make, models
 from tests.training.test_peers import joined

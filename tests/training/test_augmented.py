@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from darkroom.base import paths
-from darkroom.config.stage_files import ModelFacts
+from darkroom.config.model_facts import ModelFacts
 from darkroom.dataset.packed import load_images, load_split
 from darkroom.training import outputs
 from tests import make, models

@@ -4,6 +4,7 @@ For every key that changes a step, one step of each equals one step of `fit` on 
 """
 
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,10 +17,11 @@ from darkroom.augment import pipeline
 from darkroom.augment.randomness import seed_of
 from darkroom.base import paths
 from darkroom.config.augmentations import Augmentation
+from darkroom.config.model_facts import ModelFacts
 from darkroom.config.params import Model, Train, load
-from darkroom.config.stage_files import ModelFacts, Stats
+from darkroom.config.stage_files import Stats
 from darkroom.dataset.packed import labels_of, load_index
-from darkroom.network import architectures, torchvision_bodies
+from darkroom.network import architectures, bring_weights, torchvision_bodies, weight_files
 from darkroom.network.normalisation import to_bytes_scale
 from darkroom.tools import checklist, learning_rate_search, training_checks
 from darkroom.tools.check import Check
@@ -112,7 +114,10 @@ def parameters(here, changes):
         torch.manual_seed(9)
         pretrained = torchvision.models.get_model(OTHER_NETWORK["model.name"]).state_dict()
         save_file({name: value.contiguous() for name, value in pretrained.items()}, WEIGHTS)
-    return load()
+    params, entry = load()
+    paths.PRETRAINED.mkdir(exist_ok=True)
+    bring_weights.bring(params.model, paths.PRETRAINED)
+    return params, entry
 
 
 def by_hand(params, seed, train, val):
@@ -120,7 +125,8 @@ def by_hand(params, seed, train, val):
     torch.manual_seed(seed)
     network = architectures.build(params.model, SHAPE, len(CLASSES))
     if params.model.weights:
-        torchvision_bodies.load_pretrained(network, params.model)
+        state = torchvision_bodies.adapted(network.features, weight_files.read(Path(WEIGHTS)))
+        network.features.load_state_dict(state, strict=False)
     network = network.to(memory_format=torch.channels_last)
     mean, std = STATS.mean, STATS.std
     if params.model.weights:

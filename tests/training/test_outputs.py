@@ -4,7 +4,8 @@ import torch
 from safetensors.torch import load_file
 
 from darkroom.base import paths
-from darkroom.config.stage_files import ModelFacts, TrainingFigures
+from darkroom.config.model_facts import ModelFacts
+from darkroom.config.stage_files import TrainingFigures
 from darkroom.config.stage_tables import HISTORY
 from darkroom.training import outputs
 from darkroom.training.loop import Result

@@ -10,8 +10,9 @@ import pytest
 from darkroom.base import paths
 from darkroom.base.errors import UserError
 from darkroom.base.files import sha256, write_parquet
+from darkroom.config.model_facts import ModelFacts
 from darkroom.config.params import load
-from darkroom.config.stage_files import ModelFacts, TrainingFigures
+from darkroom.config.stage_files import TrainingFigures
 from darkroom.config.stage_tables import HISTORY
 from darkroom.dataset.packed import load_split
 from darkroom.training import loop, outputs, trainer
