@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_serial
 from darkroom.base.errors import UserError
 from darkroom.base.files import read_json, write_json
 from darkroom.config.augmentations import Augmentation
+from darkroom.config.catalogue import Resize
 from darkroom.config.params import Model, Train
 
 Own = TypeVar("Own", bound="StageFile")
@@ -50,47 +51,6 @@ class Source(StageFile):
     origin: str
     sha256: str
     bytes: int
-
-
-class GroupCounts(StageFile):
-    """The number of groups, and of images in them."""
-
-    groups: int
-    images: int
-
-
-class NamedClass(StageFile):
-    """A class and its number of labelled images."""
-
-    name: str
-    images: int
-
-
-class SideRange(StageFile):
-    """Smallest, median and largest width or height of the pictures, in pixels."""
-
-    min: int
-    median: int
-    max: int
-
-
-class AuditFigures(StageFile):
-    """metrics/audit.json."""
-
-    images: int
-    labelled: int
-    unlabelled: int
-    rejected: dict[str, int]  # files by reason
-    passed_over: dict[str, int]  # files by reason
-    classes: int
-    smallest_class: NamedClass
-    largest_class: NamedClass
-    duplicates: GroupCounts
-    conflicts: GroupCounts
-    blank: int
-    width: SideRange
-    height: SideRange
-    channels: dict[str, int]
 
 
 class Stats(StageFile):
@@ -134,6 +94,7 @@ class ModelFacts(StageFile):
     height: int
     width: int
     channels: int
+    resize: Resize = "squash"  # as the models of the first version, which do not say it
     mean: list[float]
     std: list[float]
     border: list[float] = []  # a model of an earlier version has none, and no temperature

@@ -9,10 +9,10 @@ import pandas as pd
 
 from darkroom.base import paths
 from darkroom.base.files import sha256
+from darkroom.config.audit_figures import AuditFigures
 from darkroom.config.catalogue import Entry
 from darkroom.config.params import Params
 from darkroom.config.stage_files import (
-    AuditFigures,
     Curves,
     ErrorFigures,
     Evaluation,

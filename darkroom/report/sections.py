@@ -8,9 +8,9 @@ from typing import Any
 import pandas as pd
 
 from darkroom.base.words import counted, listed
-from darkroom.config.catalogue import Entry
+from darkroom.config.audit_figures import AuditFigures
+from darkroom.config.catalogue import Entry, Resize
 from darkroom.config.stage_files import (
-    AuditFigures,
     ConfusedPair,
     Curves,
     ErrorFigures,
@@ -21,6 +21,7 @@ from darkroom.config.stage_files import (
     TrainingFigures,
 )
 from darkroom.config.stage_tables import HIDDEN
+from darkroom.dataset import shapes
 from darkroom.dataset.packed import SPLITS, Images, Labels
 from darkroom.report.rendering import thumbnail
 from darkroom.report.summary import interval
@@ -53,6 +54,11 @@ FIGURES = {
     "ece": "Expected calibration error",
     "ece_uncalibrated": "Expected calibration error before the temperature",
 }
+BROUGHT: dict[Resize, str] = {
+    "squash": "are brought to it whatever their proportions",
+    "crop": "are cropped to their middle",
+    "pad": "are laid on black",
+}
 COLUMNS = {"f1": "F1", "roc_auc": "ROC AUC", "average_precision": "average precision"}
 
 Table = dict[str, list[Any]]
@@ -81,11 +87,14 @@ def data(
     kind = "grey" if channels == 1 else "colour"
     counts = split[[*SPLITS, "left_out"]].sum()
     divided, left_out = max(1, counts[[*SPLITS]].sum()), counted(int(counts["left_out"]), "labelled image")
+    kinds, change = shapes.in_words(audit.shapes)
     facts = {
         "Title": entry.title,
         "Origin": source.origin,
         "Licence": entry.license,
         "Images": f"{audit.images:,} ({audit.labelled:,} labelled)",
+        "Shapes": kinds,
+        "Resize": change,
         "Classes": f"{audit.classes:,}",
         "Train, val, test": ", ".join(f"{counts[name]:,} ({counts[name] / divided:.1%})" for name in SPLITS),
         "Left out": f"{left_out}, with the pixels or the group of one in val or test" if counts["left_out"] else "",
@@ -105,7 +114,7 @@ def data(
     return {
         "words": f"{entry.title or dataset}: {audit.labelled:,} labelled images of "
         f"{audit.classes:,} classes, stored as {width} x {height} pixels, {kind}.",
-        "input": f"{width} x {height} pixels, {kind}; pictures of other sizes are brought to it",
+        "input": f"{width} x {height} pixels, {kind}; pictures of other sizes {BROUGHT[entry.resize]}",
         "facts": [(name, value) for name, value in facts.items() if value],
         "findings": [f"{count:,} {what}" for what, count in found.items() if count]
         or ["Nothing to report: no rejected files, no copies, no contradicting labels, no blank images."],

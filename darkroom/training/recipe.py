@@ -81,6 +81,7 @@ def from_parameters(params: Params, entry: Entry, classes: list[str], stats: Sta
         height=height,
         width=width,
         channels=channels,
+        resize=entry.resize,
         mean=mean,
         std=std,
         border=stats.border,

@@ -1,3 +1,4 @@
+import dataclasses
 import json
 
 import numpy as np
@@ -81,12 +82,19 @@ def test_the_file_says_what_it_is_and_nothing_of_the_machine(exported):
     assert json.loads(facts["classes"]) == NAMES
     assert json.loads(facts["shape"]) == [8, 10, 3]
     assert float(facts["temperature"]) == 1.7
-    assert set(facts) == {"dataset", "classes", "shape", "temperature", "model_sha256"}
+    assert set(facts) == {"dataset", "classes", "shape", "resize", "geometry", "temperature", "model_sha256"}
     assert [(value.name, value.type.tensor_type.elem_type) for value in model.graph.input] == [
         ("images", onnx.TensorProto.UINT8)
     ]
     for trace in (b".py", b"site-packages", b"stack", str(folder).encode()):
         assert trace not in content
+
+
+@pytest.mark.parametrize("how", ["squash", "crop", "pad"])
+def test_the_file_says_how_pictures_were_brought_to_size(exported, how):
+    classifier = dataclasses.replace(Classifier.load(exported[0]), resize=how)
+    facts = export.facts_of(exported[0], classifier)
+    assert (facts["resize"], facts["geometry"].count("OpenCV")) == (how, 1)
 
 
 def test_equal_models_give_equal_bytes(exported):
@@ -102,6 +110,7 @@ def test_without_data_random_pictures_are_compared_and_that_is_said(exported, tm
     main(["export", "--model", str(exported[0]), "--output", "deep/my.onnx"])
     printed = capsys.readouterr().out
     assert "256 random pictures" in printed
+    assert "bring others there by `squash`, which is:\n  scale the picture from w x h to W x H" in printed
     assert "onnxruntime" in printed
     assert "next:" in printed
     assert [path.name for path in (tmp_path / "deep").iterdir()] == ["my.onnx"]
