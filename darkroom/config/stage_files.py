@@ -108,14 +108,25 @@ class ModelFacts(StageFile):
     @model_validator(mode="before")
     @classmethod
     def _complete_earlier_versions(cls, content: Any) -> Any:
-        if isinstance(content, dict) and isinstance(content.get("train"), dict):
-            return content | {"train": ADDED_SETTINGS | content["train"]}
-        return content
+        if not isinstance(content, dict):
+            return content
+        added = {"train": ADDED_SETTINGS, "model": {"input_size": None}}
+        return content | {key: more | content[key] for key, more in added.items() if isinstance(content.get(key), dict)}
 
     @property
     def shape(self) -> tuple[int, int, int]:
         """Height, width and channels of a stored image."""
         return self.height, self.width, self.channels
+
+    @property
+    def seen(self) -> tuple[int, int, int]:
+        """Height, width and channels of what the network sees of it: a part at random in training, else the centre."""
+        return self.model.seen(self.shape)
+
+    @property
+    def part(self) -> tuple[int, int] | None:
+        """Height and width of what the network sees; None where that is all of the image."""
+        return None if self.seen == self.shape else self.seen[:2]
 
     @field_serializer("augment")
     def _without_unset(self, augment: list[Augmentation]) -> list[dict[str, Any]]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from darkroom.base.words import counted, listed
+from darkroom.base.words import by, counted, listed
 from darkroom.config.audit_figures import AuditFigures
 from darkroom.config.catalogue import Entry, Resize
 from darkroom.config.stage_files import (
@@ -132,12 +132,14 @@ def training(
     name = f"{model.name} {model.layers}" if model.name == "cnn" else model.name
     share = f" A quick look: trained on {100 * settings.fraction:.3g}% of the training images (train.fraction)."
     quick_look = share if settings.fraction < 1 else ""
+    seen = f" It sees {by(facts.seen[1::-1])} pixels of each image: a random part in training, else the middle."
+    part = seen if facts.part else ""
     start = f", started from weights ({model.weights})" if model.weights else ""
     return {
         "words": f"{name} with {trained.parameters:,} parameters{start}; {settings.optimizer}, learning rate "
         f"{settings.lr:g}, batches of {settings.batch_size}, {trained.epochs} epochs, the weights of epoch "
-        f"{trained.best_epoch} kept.{quick_look} What the curves show: {curves.fit}.",
-        "augmented": bool(facts.augment),
+        f"{trained.best_epoch} kept.{part}{quick_look} What the curves show: {curves.fit}.",
+        "augmented": bool(facts.augment or facts.part),
         "layers": layers,
         "history": table(history.rename(columns=lambda name: name.replace("_", " "))),
     }

@@ -66,7 +66,10 @@ def from_parameters(params: Params, entry: Entry, classes: list[str], stats: Sta
     settings = params.train
     device = devices.device_of_training(settings)
     chosen = precision.choose(
-        settings, device, lambda: architectures.build(params.model, entry.shape, len(classes)), entry.shape
+        settings,
+        device,
+        lambda: architectures.build(params.model, entry.shape, len(classes)),
+        params.model.seen(entry.shape),
     )
     mean, std = normalisation.statistics(params.model, stats.mean, stats.std)
     height, width, channels = entry.shape
@@ -126,5 +129,5 @@ def prepare(facts: ModelFacts, network: nn.Sequential, device: torch.device) -> 
     mean, std, border = (
         normalisation.to_bytes_scale(values).to(fabric.device) for values in (facts.mean, facts.std, facts.border)
     )
-    augment = pipeline.build(facts.augment, border.flatten(), mean.flatten())
+    augment = pipeline.build(facts.augment, border.flatten(), mean.flatten(), facts.part)
     return Recipe(fabric, network, mean, std, facts.train, augment)

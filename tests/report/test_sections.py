@@ -120,6 +120,17 @@ def test_the_section_on_the_data_says_how_pictures_are_brought_to_size(how, word
     assert dict(found["facts"])["Resize"].startswith("crop to 8x4")  # what the audit saw
 
 
+@pytest.mark.parametrize(("input_size", "told"), [(None, False), ([4, 6], True)])
+def test_the_section_on_the_training_says_how_much_the_network_sees(input_size, told):
+    facts = ModelFacts.model_validate(models.facts(model=models.SETTINGS | {"input_size": input_size}))
+    trained = TrainingFigures(
+        epochs=2, best_epoch=1, stopped_early=False, parameters=7, train_loss=1.0, train_accuracy=0.5, val_loss=1.0,
+        val_accuracy=0.5, temperature=1.0,
+    )  # fmt: skip
+    words = sections.training(trained, Curves(fit="sound"), pd.DataFrame({"epoch": [1]}), facts, "")["words"]
+    assert ("It sees 6x4 pixels of each image: a random part in training" in words) == told
+
+
 def content(shown=None):
     training = {
         "words": "w", "layers": "<layer>", "history": sections.table(pd.DataFrame({"epoch": [1], "lr": [0.1]})),

@@ -168,3 +168,15 @@ def test_a_model_beyond_the_limit_of_a_file_is_refused(exported, monkeypatch):
     monkeypatch.setattr(export, "MAX_BYTES", 100)
     with pytest.raises(UserError, match="choose a smaller model"):
         export.onnx_bytes(Classifier.load(exported[0]), {})
+
+
+@pytest.mark.parametrize("name", ["cnn", "mlp"])
+def test_the_graph_takes_stored_images_and_sees_the_middle(tmp_path, name):
+    folder = save_model(tmp_path, {"name": name, "hidden": [5], "input_size": [6, 7]})
+    content = check_parity(folder, (8, 10, 3), (1, 3))
+    engine = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
+    images = stored((8, 10, 3), 2)
+    edges = images.copy()
+    edges[:, 1:7, 1:8] = 0
+    first, second = (engine.run(["logits"], {"images": batch})[0] for batch in (images, images - edges))
+    assert np.array_equal(first, second)
