@@ -31,6 +31,7 @@ FLOOR = {"ours, bf16-mixed": "floor, bf16-mixed"}  # under all others: floor
 MODEL = Model(
     name="cnn",
     weights=None,
+    input_size=None,
     layers="16P-32P",
     kernel=3,
     batch_norm=False,

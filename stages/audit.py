@@ -2,10 +2,12 @@
 
 from darkroom.base import paths
 from darkroom.base.console import done, run
+from darkroom.base.errors import printable
 from darkroom.base.files import replacing_folder
 from darkroom.base.words import counted
+from darkroom.config.entry_files import EntryLayout
 from darkroom.config.stage_tables import DUPLICATES, PASSED_OVER, REJECTED
-from darkroom.dataset import audit
+from darkroom.dataset import audit, shapes
 from darkroom.dataset.packed import load_classes, load_images, load_index
 from darkroom.drawing import charts, galleries, style
 
@@ -18,10 +20,11 @@ def main() -> None:
     images, index, classes = load_images(), load_index(), load_classes()
     copies = audit.duplicates(index, classes)
     means, blank = audit.mean_images(images, index, len(classes))
-    rejected = audit.by_reason(REJECTED.read()["reason"])
-    others = PASSED_OVER.read()
-    passed_over = audit.by_reason(others["reason"], others["files"])
-    findings = audit.summary(index, classes, copies, blank, rejected, passed_over)
+    rejected, others = REJECTED.read(), PASSED_OVER.read()
+    lost = audit.by_reason(rejected["reason"]), audit.by_reason(others["reason"], others["files"])
+    stored = (images.shape[1], images.shape[2])
+    found_shapes = shapes.shapes(index, stored, EntryLayout.read(paths.ENTRY_LAYOUT).entry.resize)
+    findings = audit.summary(index, classes, copies, blank, found_shapes, lost)
     findings.write(paths.AUDIT)
     DUPLICATES.write(copies)
     with replacing_folder(paths.AUDIT_PICTURES) as folder:
@@ -37,11 +40,12 @@ def main() -> None:
         style.save(grid, folder / "means.png")
         counts = audit.class_counts(index, len(classes))
         style.save(charts.class_balance(counts, classes, "Labelled images of each class"), folder / "balance.png")
-        stored = (images.shape[1], images.shape[2])
         style.save(
             charts.sizes(index["width"].tolist(), index["height"].tolist(), stored, "Sizes of all images"),
             folder / "sizes.png",
         )
+    for line in shapes.told(found_shapes):
+        print(printable(line))
     found = findings.duplicates.images, findings.conflicts.images
     if blank:
         print(f"warning: {counted(blank, 'image')} of one value throughout, as all black or all white: look at them")

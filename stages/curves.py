@@ -21,7 +21,7 @@ def main() -> None:
     title = f"Training images {changed}, {len(before)} of one batch"
     with replacing_folder(paths.TRAIN_PICTURES) as folder:
         boundary, best = facts.train.freeze_epochs, trained.best_epoch
-        curves = training_charts.curves(history, best, boundary=boundary, augmented=bool(facts.augment))
+        curves = training_charts.curves(history, best, boundary=boundary, augmented=bool(facts.augment or facts.part))
         style.save(curves, folder / "curves.png")
         style.save(galleries.before_after(before, after, columns=8, title=title), folder / "augmented.png")
     done(f"{words}\nwrote {paths.CURVES}, and pictures in {paths.TRAIN_PICTURES}", "dvc repro evaluate")

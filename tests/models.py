@@ -26,6 +26,7 @@ SETTINGS = {
     "hidden_activation": "relu",
     "dropout": 0.0,
     "init": "default",
+    "input_size": None,
 }
 TRAINING = {
     "train.epochs": 4, "train.batch_size": 16, "train.precision": "32", "train.threads": 1, "model.layers": "4P-6",

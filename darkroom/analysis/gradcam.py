@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from darkroom.classifier.trained_network import TrainedNetwork
+from darkroom.config.image_sizes import middle
 from darkroom.dataset.packed import Images, Labels
 from darkroom.network import normalisation
 from darkroom.network.layer_outputs import watching
@@ -48,6 +49,8 @@ def last_feature_map(network: nn.Module, shape: tuple[int, int, int]) -> str | N
 def heat_maps(classifier: TrainedNetwork, layer: str, images: Images, labels: Labels) -> NDArray[np.float32]:
     """The evidence for one class at each pixel of each image: float32, N x height x width, scaled to a maximum of 1.
 
+    There is none in what the network does not see.
+
     `images` are as stored (uint8, N x height x width x channels); `labels` says which class to ask about in each
     image. An image without evidence for its class gets zeros. `layer` is the name that `last_feature_map` gives.
     """
@@ -55,16 +58,16 @@ def heat_maps(classifier: TrainedNetwork, layer: str, images: Images, labels: La
 
     network = copy.deepcopy(classifier.network).eval()  # a copy, because captum adds hooks
     explain = LayerGradCam(network, network.get_submodule(layer))
-    found = []
+    whole = np.zeros(images.shape[:3], np.float32)
+    inside = whole[:, *middle(images.shape[1:], classifier.seen)]
     for start in range(0, len(images), BATCH):
         stored = torch.from_numpy(np.ascontiguousarray(images[start : start + BATCH])).to(classifier.mean.device)
         inputs = normalisation.normalise(stored, classifier.mean, classifier.std)
         target = torch.from_numpy(labels[start : start + BATCH]).to(inputs.device)
         maps = explain.attribute(inputs, target, relu_attributions=True)
         assert isinstance(maps, Tensor)
-        full = functional.interpolate(maps.float(), images.shape[1:3], mode="bilinear", align_corners=False)
-        found.append(full.detach()[:, 0].cpu().numpy())
-    whole = np.concatenate(found) if found else np.zeros(images.shape[:3], np.float32)
+        full = functional.interpolate(maps.float(), inside.shape[1:], mode="bilinear", align_corners=False)
+        inside[start : start + BATCH] = full.detach()[:, 0].cpu().numpy()
     strongest = whole.max(axis=(1, 2), keepdims=True)
     share: NDArray[np.float32] = np.divide(whole, strongest, out=np.zeros_like(whole), where=strongest > 0)
     return share

@@ -24,7 +24,7 @@ def first_filters(classifier: TrainedNetwork) -> tuple[str, NDArray[np.float32]]
     The weights of a fully connected layer are templates of the image's size. None where neither a convolution nor a
     fully connected layer sees the image itself.
     """
-    height, width, channels = classifier.shape
+    height, width, channels = classifier.seen
     for name, module in classifier.network.named_modules():
         if isinstance(module, nn.Conv2d) and module.in_channels == channels:
             return name, _weights(module).permute(0, 2, 3, 1).numpy()

@@ -39,10 +39,20 @@ def crop(images: Tensor, draw: Draw, padding: int, fill: str, background: Tensor
         padded[:, :, top : top + height, left : left + width] = images
     else:
         padded = functional.pad(images, (left, left, top, top), mode="replicate" if fill == "edge" else "reflect")
-    # One gather over windows: windows[n, y, x] is the crop whose corner lies at (y, x).
-    windows = padded.permute(0, 2, 3, 1).unfold(1, height, 1).unfold(2, width, 1)
-    each = torch.arange(count, device=images.device)
-    chosen = windows[each, offsets[0].clamp(-top, top) + top, offsets[1].clamp(-left, left) + left]
+    return _windows(padded, offsets[0].clamp(-top, top) + top, offsets[1].clamp(-left, left) + left, (height, width))
+
+
+def part(images: Tensor, draw: Draw, sides: tuple[int, int]) -> Tensor:
+    """Cut a part of this height and width out of each image, at a random place: all places are equally likely."""
+    top, left = (draw.integers(whole - side + 1)[0] for whole, side in zip(images.shape[2:], sides, strict=True))
+    return _windows(images, top, left, sides)
+
+
+def _windows(images: Tensor, top: Tensor, left: Tensor, sides: tuple[int, int]) -> Tensor:
+    """The window of this height and width of each image whose corner lies at `top` and `left`, whole numbers (N)."""
+    # One gather: windows[n, y, x] is the window whose corner lies at (y, x).
+    windows = images.permute(0, 2, 3, 1).unfold(1, sides[0], 1).unfold(2, sides[1], 1)
+    chosen = windows[torch.arange(len(images), device=images.device), top, left]
     return chosen.contiguous(memory_format=torch.channels_last)
 
 

@@ -20,8 +20,13 @@ from darkroom.config.augmentations import Augmentation
 Augment = Callable[[Tensor, Draw], Tensor]
 
 
-def build(augmentations: Sequence[Augmentation], background: Tensor, mean: Tensor) -> Augment:
+def build(
+    augmentations: Sequence[Augmentation], background: Tensor, mean: Tensor, part: tuple[int, int] | None = None
+) -> Augment:
     """One function that runs all augmentations in order, without gradients; call it outside autocast.
+
+    With `part`, a height and a width, each image ends as a random part of that size: cut out last, so that what comes
+    into view by a rotation is the image's own margin.
 
     `background` and `mean` have one value per channel, 0 to 255, on the images' device. `background` fills what comes
     into view, `mean` what is erased. Raises UserError for a `function` that cannot be loaded; the returned function
@@ -31,7 +36,8 @@ def build(augmentations: Sequence[Augmentation], background: Tensor, mean: Tenso
 
     @torch.no_grad()
     def augment(images: Tensor, draw: Draw) -> Tensor:
-        return run(images, draw)
+        images = run(images, draw)
+        return images if part is None else geometry.part(images, draw, part)
 
     return augment
 

@@ -19,7 +19,7 @@ from darkroom.pictures import cutout
 from darkroom.pictures.colour_profiles import in_srgb
 from darkroom.pictures.decoding import BadImage, png
 from darkroom.pictures.decoding import read as read_file
-from darkroom.pictures.resizing import resize
+from darkroom.pictures.resizing import covered, resize
 
 Picture = str | Path | bytes | NDArray[np.uint8]
 Invert = Literal["never", "always", "auto"]
@@ -48,6 +48,7 @@ class Opened(NamedTuple):
     aspect: float  # width over height
     coloured: bool
     inverted: bool = False  # whether `stored` is the negative
+    covered: tuple[slice, slice] = cutout.EVERYWHERE  # rows and columns with the picture; the rest is black canvas
 
 
 @dataclass(frozen=True)
@@ -104,7 +105,8 @@ class Classifier(TrainedNetwork):
             # 2. For each unlike picture: would its negative be more like them, and why is it unlike?
             strange = np.flatnonzero(ratios > 1)
             if len(strange):
-                negatives = cutout.negative(stored[strange])
+                odd = [pictures[at] for at in strange.tolist()]
+                negatives = np.stack([cutout.negative(one.stored, one.covered) for one in odd])
                 negative_probabilities, negative_ratios = self._classify_and_judge(self.familiarity, negatives)
                 for number, at in enumerate(strange.tolist()):
                     picture = pictures[at]
@@ -156,10 +158,11 @@ class Classifier(TrainedNetwork):
         except BadImage as error:
             raise UserError(f"{name} cannot be used: {error}") from None
         aspect = pixels.shape[1] / pixels.shape[0]
+        place = covered(pixels.shape[:2], self.shape, self.resize)
         if conversion is not None:
-            pixels = in_srgb(resize(pixels, self.shape), conversion)
+            pixels = in_srgb(resize(pixels, self.shape, self.resize), conversion)
         if invert:
-            pixels = cutout.negative(pixels)
+            pixels = cutout.negative(pixels, cutout.EVERYWHERE if conversion is None else place)
         if fit:
             light = not self.border or self.border[0] < 0.5
             extent = cutout.EXTENT if self.familiarity is None else self.familiarity.extent
@@ -168,7 +171,8 @@ class Classifier(TrainedNetwork):
             except UserError as error:
                 raise UserError(f"{name}: {error}") from None
             aspect = self.shape[1] / self.shape[0]
-        return Opened(resize(pixels, self.shape), aspect, coloured, invert)
+            place = covered(pixels.shape[:2], self.shape, self.resize)
+        return Opened(resize(pixels, self.shape, self.resize), aspect, coloured, invert, place)
 
 
 def _bytes(path: Path) -> bytes:

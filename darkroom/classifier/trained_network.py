@@ -12,6 +12,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from darkroom.base.errors import UserError
+from darkroom.config.catalogue import Resize
 from darkroom.config.model_facts import ModelFacts
 from darkroom.dataset.packed import Images
 from darkroom.network import architectures
@@ -22,9 +23,10 @@ from darkroom.network.normalisation import normalise, to_bytes_scale
 class TrainedNetwork:
     """A network with all that it needs to classify stored images.
 
-    `shape` is height, width, channels. `mean` and `std` (channels x 1 x 1) are on the scale of the bytes, 0 to 255. The
-    softmax is taken of logits over `temperature`. `border` is the background of the training images, one value a
-    channel, 0 to 1.
+    `shape` is height, width, channels; `resize` says how a picture is brought to it. `mean` and `std` (channels x 1 x
+    1) are on the scale of the bytes, 0 to 255. The softmax is taken of logits over `temperature`. `border` is the
+    background of the training images, one value a channel, 0 to 1. The network sees the middle of an image, `part`
+    (height, width); None: all of it.
     """
 
     network: nn.Module
@@ -34,6 +36,8 @@ class TrainedNetwork:
     std: Tensor
     temperature: float = 1.0
     border: Sequence[float] = ()
+    resize: Resize = "squash"
+    part: tuple[int, int] | None = None
 
     @classmethod
     def load(cls, folder: str | Path = "models", device: str | torch.device = "cpu") -> Self:
@@ -59,7 +63,14 @@ class TrainedNetwork:
             raise UserError(f"{weights_file} is damaged or of another model ({reason}): `dvc repro train`") from None
         mean, std = (to_bytes_scale(values).to(device) for values in (facts.mean, facts.std))
         network = network.to(device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
-        return cls(network, facts.classes, facts.shape, mean, std, facts.temperature, facts.border)
+        return cls(
+            network, facts.classes, facts.shape, mean, std, facts.temperature, facts.border, facts.resize, facts.part
+        )
+
+    @property
+    def seen(self) -> tuple[int, int, int]:
+        """Height, width and channels of what the network sees of a stored image."""
+        return self.shape if self.part is None else (*self.part, self.shape[2])
 
     def probabilities(self, images: Images, batch_size: int = 512) -> NDArray[np.float32]:
         """Calibrated probabilities (N x classes, float32) of stored images (uint8, N x height x width x channels)."""

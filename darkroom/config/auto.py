@@ -10,14 +10,18 @@ EPOCHS, BATCH, SGD_LR, ADAM_LR = 10, 128, 0.15, 0.002
 FEWEST_STEPS, MOST_EPOCHS, FEWEST_BATCHES, SMALLEST_BATCH = 300, 100, 16, 8
 
 
-def rules(entry: Entry) -> dict[str, Any]:
-    """The value of each key that may be `auto`, for use if the data set's recipe does not name the key."""
+def rules(entry: Entry, input_size: Any = None) -> dict[str, Any]:
+    """The value of each key that may be `auto`, for use if the data set's recipe does not name the key.
+
+    `input_size` is `model.input_size`, where it is known and not `auto`.
+    """
     return {
         "split.use_given_test": "auto",  # the split finds out whether there is one
         "split.use_given_val": "auto",
         "split.stable": False,
         "model.name": "cnn",
-        "model.layers": _layers(min(entry.shape[:2])),
+        "model.input_size": entry.image_size,
+        "model.layers": _layers(_shorter_side(entry, input_size)),
         "model.batch_norm": True,
         "model.activation": "relu",
         "model.pooling": "max",
@@ -42,6 +46,12 @@ def rules(entry: Entry) -> dict[str, Any]:
     }
 
 
+def _shorter_side(entry: Entry, input_size: Any) -> int:
+    """That of what the network sees. A size that cannot be is passed over: the check of the parameters tells of it."""
+    given = input_size if isinstance(input_size, list) else [input_size]
+    return min([side for side in given if isinstance(side, int) and side > 0] + [*entry.shape[:2]])
+
+
 def _layers(side: int) -> str:
     """`model.layers` for an image's shorter side in pixels: the last feature map is some 5 to 9 pixels wide."""
     if side < 16:
@@ -61,7 +71,9 @@ def replace(content: dict[str, Any], entry: Entry, name: str) -> tuple[set[str],
     how messages call the entry («datasets.yaml: digits»). Raises UserError if the recipe names a key that cannot be
     `auto`.
     """
-    defaults = rules(entry)
+    model = content.get("model")
+    given = model.get("input_size") if isinstance(model, dict) else None
+    defaults = rules(entry, entry.recipe.get("model.input_size") if given == "auto" else given)
     for key in entry.recipe:
         if key not in defaults:
             raise UserError(f"{name}.recipe.{key} is not a key that may be auto: known are {', '.join(defaults)}")

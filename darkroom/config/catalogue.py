@@ -10,6 +10,7 @@ from pydantic import Field, field_validator, model_validator
 from darkroom.base.errors import UserError
 from darkroom.base.paths import DATASETS
 from darkroom.base.words import did_you_mean
+from darkroom.config.image_sizes import ImageSize, sides
 from darkroom.config.patterns import Pattern, column_form
 from darkroom.config.source_text import Address, Competition, HuggingFaceSet, KaggleSet
 from darkroom.config.submissions import AnySubmission, Sample, Submission
@@ -22,7 +23,6 @@ Column = Annotated[str, Field(min_length=1)] | Annotated[int, Field(ge=0)]  # by
 Columns = Annotated[list[Column], Field(min_length=1)]
 ClassName = Annotated[str, Field(min_length=1, pattern=r"^[^\x00]*$")]
 Level = Annotated[int, Field(ge=-65536, le=65535)]  # below zero in DICOM alone: Hounsfield units
-Side = Annotated[int, Field(ge=1, le=4096)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 SOURCES = ("bundled", "kaggle", "competition", "huggingface", "url", "path")
@@ -100,7 +100,7 @@ class Entry(Section):
     min_images: Annotated[int, Field(ge=1)] = 1  # classes with fewer different images are left out
 
     channels: Literal[1, 3]
-    image_size: Side | list[Side]  # not `size`: DVC's run cache is blind to keys of that name
+    image_size: ImageSize  # not `size`: DVC's run cache is blind to keys of that name
     resize: Resize = "squash"
     range: list[Level] | None = None  # lowest and highest of stored values of 16 bits; in DICOM, of rescaled ones
     submission: AnySubmission | None = None
@@ -112,13 +112,6 @@ class Entry(Section):
         if given == []:
             raise ValueError("an empty list names no archive: name one, or leave the key out")
         return given
-
-    @field_validator("image_size")
-    @classmethod
-    def _two_sides(cls, size: int | list[int]) -> int | list[int]:
-        if isinstance(size, list) and len(size) != 2:
-            raise ValueError(f"{size} must be one number, or [height, width]")
-        return size
 
     @model_validator(mode="after")
     def _one_source(self) -> "Entry":
@@ -201,8 +194,7 @@ class Entry(Section):
     @property
     def shape(self) -> tuple[int, int, int]:
         """Height, width and channels of one stored image."""
-        height, width = self.image_size if isinstance(self.image_size, list) else (self.image_size, self.image_size)
-        return height, width, self.channels
+        return *sides(self.image_size), self.channels
 
 
 def load(name: str, path: Path = DATASETS) -> Entry:

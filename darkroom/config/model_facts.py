@@ -5,6 +5,7 @@ from typing import Any
 from pydantic import Field, field_serializer, model_validator
 
 from darkroom.config.augmentations import Augmentation
+from darkroom.config.catalogue import Resize
 from darkroom.config.params import Model, Train
 from darkroom.config.stage_files import StageFile
 
@@ -44,6 +45,7 @@ class ModelFacts(StageFile):
     height: int
     width: int
     channels: int
+    resize: Resize = "squash"  # as the models of the first version, which do not say it
     mean: list[float]
     std: list[float]
     border: list[float] = Field(default_factory=list)  # a model of an earlier version has none, and no temperature
@@ -57,9 +59,12 @@ class ModelFacts(StageFile):
     @model_validator(mode="before")
     @classmethod
     def _complete_earlier_versions(cls, content: Any) -> Any:
-        if not isinstance(content, dict) or not isinstance(content.get("train"), dict):
+        if not isinstance(content, dict):
             return content
-        content = content | {"train": ADDED_SETTINGS | content["train"]}
+        added = {"train": ADDED_SETTINGS, "model": {"input_size": None}}
+        content = content | {
+            key: more | content[key] for key, more in added.items() if isinstance(content.get(key), dict)
+        }
         if digest := content.pop("weights_sha256", None):  # torchvision's, or a file's
             model = content.get("model", {})
             content["pretrained"] = {"network": model.get("name"), "weights": model.get("weights"), "sha256": digest}
@@ -69,6 +74,16 @@ class ModelFacts(StageFile):
     def shape(self) -> tuple[int, int, int]:
         """Height, width and channels of a stored image."""
         return self.height, self.width, self.channels
+
+    @property
+    def seen(self) -> tuple[int, int, int]:
+        """Height, width and channels of what the network sees of it: a part at random in training, else the centre."""
+        return self.model.seen(self.shape)
+
+    @property
+    def part(self) -> tuple[int, int] | None:
+        """Height and width of what the network sees; None where that is all of the image."""
+        return None if self.seen == self.shape else self.seen[:2]
 
     @field_serializer("augment")
     def _without_unset(self, augment: list[Augmentation]) -> list[dict[str, Any]]:

@@ -13,6 +13,7 @@ from darkroom.config.augmentations import Augmentation
 from darkroom.config.catalogue import Entry
 from darkroom.config.entry_name import check_name
 from darkroom.config.fetch_archives import Fetch, check_entries
+from darkroom.config.image_sizes import ImageSize, check_seen, sides
 from darkroom.config.own_names import network_name
 from darkroom.config.yaml_files import Section, check, keys, read_yaml
 
@@ -54,6 +55,7 @@ class Baseline(Section):
 class Model(Section):
     name: Annotated[str, AfterValidator(network_name)]
     weights: Annotated[str, Field(min_length=1)] | None
+    input_size: ImageSize | None  # None, as in models of earlier versions: all of the image
     layers: Annotated[str, Field(pattern=r"^[1-9]\d{0,4}P?(-[1-9]\d{0,4}P?)*$")]
     kernel: Annotated[int, Field(ge=1, le=15)]
     batch_norm: bool
@@ -73,6 +75,10 @@ class Model(Section):
     def timm(self) -> bool:
         """Whether it is a network of timm, `timm/NAME`."""
         return self.name.startswith("timm/")
+
+    def seen(self, shape: tuple[int, int, int]) -> tuple[int, int, int]:
+        """The height, width and channels that the network sees of a stored image of this shape."""
+        return shape if self.input_size is None else (*sides(self.input_size), shape[2])
 
     @field_validator("layers", mode="before")
     @classmethod
@@ -253,12 +259,8 @@ def replaced(
     # 1. Check each value, then those that depend on one another.
     may_be_auto = auto.rules(entry).keys() - from_recipe
     checked = check(Params, content, name=name, may_be_auto=may_be_auto, usual=ADDED_KEYS)
-    side, halvings = min(entry.shape[:2]), checked.model.layers.count("P")
-    if checked.model.name == "cnn" and side >> halvings == 0:
-        raise UserError(
-            f"{name('model.layers')} is {checked.model.layers!r}, which halves the image {halvings} times, but one "
-            f"of {dataset} is only {side} pixels on its shorter side: leave out a P"
-        )
+    layers = checked.model.layers if checked.model.name == "cnn" else ""
+    check_seen(checked.model.seen(entry.shape), entry.shape, layers, dataset, name)
     if checked.train.freeze_statistics and checked.model.weights is None:
         raise UserError(
             f"{name('train.freeze_statistics')} is true, but model.weights is null: a network with random weights has "

@@ -46,47 +46,6 @@ class Source(StageFile):
     bytes: int
 
 
-class GroupCounts(StageFile):
-    """The number of groups, and of images in them."""
-
-    groups: int
-    images: int
-
-
-class NamedClass(StageFile):
-    """A class and its number of labelled images."""
-
-    name: str
-    images: int
-
-
-class SideRange(StageFile):
-    """Smallest, median and largest width or height of the pictures, in pixels."""
-
-    min: int
-    median: int
-    max: int
-
-
-class AuditFigures(StageFile):
-    """metrics/audit.json."""
-
-    images: int
-    labelled: int
-    unlabelled: int
-    rejected: dict[str, int]  # files by reason
-    passed_over: dict[str, int]  # files by reason
-    classes: int
-    smallest_class: NamedClass
-    largest_class: NamedClass
-    duplicates: GroupCounts
-    conflicts: GroupCounts
-    blank: int
-    width: SideRange
-    height: SideRange
-    channels: dict[str, int]
-
-
 class Stats(StageFile):
     """metrics/stats.json: per channel, in [0, 1], over the training images."""
 

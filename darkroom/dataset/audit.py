@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from darkroom.config.stage_files import AuditFigures, GroupCounts, NamedClass, SideRange
+from darkroom.config.audit_figures import AuditFigures, GroupCounts, NamedClass, Shapes, SideRange
 from darkroom.dataset.packed import Images, chunks
 
 
@@ -34,12 +34,16 @@ def summary(
     classes: list[str],
     copies: pd.DataFrame,
     blank: int,
-    rejected: dict[str, int],
-    passed_over: dict[str, int],
+    shapes: Shapes,
+    lost: tuple[dict[str, int], dict[str, int]],
 ) -> AuditFigures:
-    """The figures of the audit; `copies` is the table of `duplicates`, the last two come from `by_reason`."""
+    """The figures of the audit; `copies` is the table of `duplicates`.
+
+    `lost` are the files that were rejected and those that were passed over, each as `by_reason` counts them.
+    """
     counts = class_counts(index, len(classes))
     smallest, largest = int(counts.argmin()), int(counts.argmax())
+    rejected, passed_over = lost
     conflicts = copies[copies["kind"] == "conflict"]
     return AuditFigures(
         images=len(index),
@@ -55,6 +59,7 @@ def summary(
         blank=blank,
         width=_sides(index["width"]),
         height=_sides(index["height"]),
+        shapes=shapes,
         channels={str(key): int(count) for key, count in index["channels"].value_counts().sort_index().items()},
     )
 

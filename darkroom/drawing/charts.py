@@ -43,7 +43,7 @@ def class_balance(counts: NDArray[np.int64], classes: Sequence[str], title: str)
 def sizes(widths: Sequence[int], heights: Sequence[int], stored: tuple[int, int], title: str) -> Figure:
     """Width against height of the files, in pixels; the area of a dot grows with the number of images.
 
-    `stored` is height, width of the stored images.
+    `stored` is height, width of the stored images; a line shows all sizes with their proportions.
     """
     figure = new_figure(5, 4.6)
     axis = figure.subplots()
@@ -53,6 +53,7 @@ def sizes(widths: Sequence[int], heights: Sequence[int], stored: tuple[int, int]
     height, width = stored
     axis.scatter([width], [height], marker="+", s=160, color=RED, label=f"as stored ({width}x{height})")
     side = 1.15 * max(found["width"].max(), found["height"].max(), width, height)
+    axis.axline((0, 0), (width, height), color=RED, linewidth=0.8, linestyle="--", label="its proportions")
     axis.set_xlim(0, side)
     axis.set_ylim(0, side)
     axis.set_xlabel("width in pixels")

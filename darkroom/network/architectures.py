@@ -7,6 +7,7 @@ from typing import Literal
 from torch import Tensor, nn
 from torch.nn import functional
 
+from darkroom.config.image_sizes import middle
 from darkroom.config.params import Activation, Model
 from darkroom.network import own_body
 
@@ -16,6 +17,17 @@ ACTIVATIONS: dict[Activation, type[nn.Module]] = {
     "tanh": nn.Tanh,
     "sigmoid": nn.Sigmoid,
 }
+
+
+class Middle:
+    """A hook that gives a module the middle of images (N x C x H x W): so many rows and columns."""
+
+    def __init__(self, sides: tuple[int, int]) -> None:
+        self.sides = sides
+
+    def __call__(self, module: nn.Module, inputs: tuple[Tensor]) -> tuple[Tensor]:
+        rows, columns = middle(inputs[0].shape[2:], self.sides)
+        return (inputs[0][:, :, rows, columns],)
 
 
 class GlobalMax(nn.Module):
@@ -32,12 +44,15 @@ class GlobalMax(nn.Module):
 def build(settings: Model, shape: tuple[int, int, int], classes: int) -> nn.Sequential:
     """A network with random weights, from images (N x channels x height x width, normalised) to logits (N x classes).
 
-    `shape` is height, width, channels. The network has two children: `features`, from images to vectors, and `head`,
-    from those to logits. Pretrained weights are loaded later, by `pretrained.load`.
+    `shape` is height, width, channels of a stored image. Where `settings.input_size` is less, the network takes the
+    middle of what it is given; the parts that a training draws are of that size already. The network has two
+    children: `features`, from images to vectors, and `head`, from those to logits. Pretrained weights are loaded
+    later, by `pretrained.load`.
 
     Raises UserError for an unknown name, for an image size that a network of torchvision cannot take, and for a user's
     function that does not build a network.
     """
+    stored, shape = shape, settings.seen(shape)
     if settings.name == "cnn":
         features, width = _cnn(settings, shape)
         head = _head(settings, width, classes)
@@ -57,6 +72,9 @@ def build(settings: Model, shape: tuple[int, int, int], classes: int) -> nn.Sequ
 
         features, width = torchvision_bodies.body(settings.name, shape)
         head = _head(settings, width, classes)
+    if shape != stored:
+        # A hook, for a module in front would rename the weights; the body's, for it is also used without the head.
+        features.register_forward_pre_hook(Middle(shape[:2]))
     network = nn.Sequential(OrderedDict(features=features, head=head))
     # A body that will get pretrained weights needs no initialisation.
     initialise(head if settings.weights else network, settings.init)

@@ -9,12 +9,15 @@ from darkroom.pictures.decoding import Pixels
 
 WORKING_SIDE = 400  # pixels; the longer side of a photo while the background is estimated
 ROUNDS = 10  # of the fit of the background; each leaves out the pixels that stand out from the last fit
+EVERYWHERE = (slice(None), slice(None))
 EXTENT = 20 / 28  # as in MNIST, whose digits fill a box of 20 pixels in images of 28
 
 
-def negative(pixels: Pixels) -> Pixels:
-    """The negative of an image: white for black and black for white."""
-    return np.asarray(255 - pixels, np.uint8)
+def negative(pixels: Pixels, where: tuple[slice, slice] = EVERYWHERE) -> Pixels:
+    """The negative of an image: white for black and black for white; all but the rows and columns `where` stays."""
+    found = pixels.copy()
+    found[where] = 255 - found[where]
+    return found
 
 
 def fit(pixels: Pixels, shape: tuple[int, int, int], *, light: bool, extent: float = EXTENT) -> Pixels:

@@ -6,6 +6,19 @@ from numpy.typing import NDArray
 
 from darkroom.config.catalogue import Resize
 
+# What `resize` does, for those who bring pictures to size without it; w x h is the picture, W x H the wanted size.
+IN_WORDS: dict[Resize, str] = {
+    "squash": "scale the picture from w x h to W x H, whatever its proportions",
+    "crop": "with s = max(W/w, H/h), cut the middle min(w, round(W/s)) x min(h, round(H/s)) pixels out of the "
+    "picture, then scale them to W x H",
+    "pad": "with s = min(W/w, H/h), scale the picture to min(W, round(w*s)) x min(H, round(h*s)) pixels, then lay "
+    "it in the middle of a black image of W x H",
+}
+HOW_TO_SCALE = (
+    "Scale with OpenCV: INTER_AREA where neither side grows, else INTER_LINEAR. round() takes a half to the even "
+    "number; no side is below 1 pixel; the middle begins at half of what is left over, rounded down."
+)
+
 
 def resize(pixels: NDArray[np.uint8], shape: tuple[int, int, int], how: Resize = "squash") -> NDArray[np.uint8]:
     """Resize pixels (height x width x channels, uint8) to `shape`, which has the same number of channels.
@@ -26,12 +39,19 @@ def resize(pixels: NDArray[np.uint8], shape: tuple[int, int, int], how: Resize =
         scale = max(scales)
         rows, columns = _middle(old_height, height / scale), _middle(old_width, width / scale)
         return _scaled(pixels[rows, columns], height, width).reshape(shape)
-    scale = min(scales)
-    rows, columns = _middle(height, old_height * scale), _middle(width, old_width * scale)
     canvas = np.zeros(shape, np.uint8)
-    inner = canvas[rows, columns]
+    inner = canvas[covered((old_height, old_width), shape, how)]
     inner[...] = _scaled(pixels, *inner.shape[:2]).reshape(inner.shape)
     return canvas
+
+
+def covered(size: tuple[int, int], shape: tuple[int, int, int], how: Resize) -> tuple[slice, slice]:
+    """The rows and columns in which a picture of this `size` (height, width) lies once `resize` has brought it here."""
+    height, width, _ = shape
+    if how != "pad":
+        return slice(0, height), slice(0, width)
+    scale = min(height / size[0], width / size[1])
+    return _middle(height, size[0] * scale), _middle(width, size[1] * scale)
 
 
 def _middle(side: int, length: float) -> slice:

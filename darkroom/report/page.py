@@ -9,18 +9,11 @@ import pandas as pd
 
 from darkroom.base import paths
 from darkroom.base.files import sha256
+from darkroom.config.audit_figures import AuditFigures
 from darkroom.config.catalogue import Entry
 from darkroom.config.model_facts import ModelFacts
 from darkroom.config.params import Params
-from darkroom.config.stage_files import (
-    AuditFigures,
-    Curves,
-    ErrorFigures,
-    Evaluation,
-    InsideFigures,
-    Source,
-    TrainingFigures,
-)
+from darkroom.config.stage_files import Curves, ErrorFigures, Evaluation, InsideFigures, Source, TrainingFigures
 from darkroom.config.stage_tables import HISTORY, MISTAKES, PER_CLASS, PREDICTIONS, SPLIT_TABLE
 from darkroom.config.yaml_files import dump
 from darkroom.dataset.packed import labels_of, load_classes, load_images, load_index

@@ -7,11 +7,11 @@ from typing import Any
 
 import pandas as pd
 
-from darkroom.base.words import counted, listed
-from darkroom.config.catalogue import Entry
+from darkroom.base.words import by, counted, listed
+from darkroom.config.audit_figures import AuditFigures
+from darkroom.config.catalogue import Entry, Resize
 from darkroom.config.model_facts import ModelFacts, Pretrained
 from darkroom.config.stage_files import (
-    AuditFigures,
     ConfusedPair,
     Curves,
     ErrorFigures,
@@ -21,6 +21,7 @@ from darkroom.config.stage_files import (
     TrainingFigures,
 )
 from darkroom.config.stage_tables import HIDDEN
+from darkroom.dataset import shapes
 from darkroom.dataset.packed import SPLITS, Images, Labels
 from darkroom.report.rendering import thumbnail
 from darkroom.report.summary import interval
@@ -53,6 +54,11 @@ FIGURES = {
     "ece": "Expected calibration error",
     "ece_uncalibrated": "Expected calibration error before the temperature",
 }
+BROUGHT: dict[Resize, str] = {
+    "squash": "are brought to it whatever their proportions",
+    "crop": "are cropped to their middle",
+    "pad": "are laid on black",
+}
 COLUMNS = {"f1": "F1", "roc_auc": "ROC AUC", "average_precision": "average precision"}
 
 Table = dict[str, list[Any]]
@@ -81,11 +87,14 @@ def data(
     kind = "grey" if channels == 1 else "colour"
     counts = split[[*SPLITS, "left_out"]].sum()
     divided, left_out = max(1, counts[[*SPLITS]].sum()), counted(int(counts["left_out"]), "labelled image")
+    kinds, change = shapes.in_words(audit.shapes)
     facts = {
         "Title": entry.title,
         "Origin": source.origin,
         "Licence": entry.license,
         "Images": f"{audit.images:,} ({audit.labelled:,} labelled)",
+        "Shapes": kinds,
+        "Resize": change,
         "Classes": f"{audit.classes:,}",
         "Train, val, test": ", ".join(f"{counts[name]:,} ({counts[name] / divided:.1%})" for name in SPLITS),
         "Left out": f"{left_out}, with the pixels or the group of one in val or test" if counts["left_out"] else "",
@@ -105,7 +114,7 @@ def data(
     return {
         "words": f"{entry.title or dataset}: {audit.labelled:,} labelled images of "
         f"{audit.classes:,} classes, stored as {width} x {height} pixels, {kind}.",
-        "input": f"{width} x {height} pixels, {kind}; pictures of other sizes are brought to it",
+        "input": f"{width} x {height} pixels, {kind}; pictures of other sizes {BROUGHT[entry.resize]}",
         "facts": [(name, value) for name, value in facts.items() if value],
         "findings": [f"{count:,} {what}" for what, count in found.items() if count]
         or ["Nothing to report: no rejected files, no copies, no contradicting labels, no blank images."],
@@ -123,13 +132,15 @@ def training(
     name = f"{model.name} {model.layers}" if model.name == "cnn" else model.name
     share = f" A quick look: trained on {100 * settings.fraction:.3g}% of the training images (train.fraction)."
     quick_look = share if settings.fraction < 1 else ""
+    seen = f" It sees {by(facts.seen[1::-1])} pixels of each image: a random part in training, else the middle."
+    part = seen if facts.part else ""
     start = ", started from pretrained weights" if facts.pretrained else ""
     return {
         "pretrained": _pretrained(facts.pretrained),
         "words": f"{name} with {trained.parameters:,} parameters{start}; {settings.optimizer}, learning rate "
         f"{settings.lr:g}, batches of {settings.batch_size}, {trained.epochs} epochs, the weights of epoch "
-        f"{trained.best_epoch} kept.{quick_look} What the curves show: {curves.fit}.",
-        "augmented": bool(facts.augment),
+        f"{trained.best_epoch} kept.{part}{quick_look} What the curves show: {curves.fit}.",
+        "augmented": bool(facts.augment or facts.part),
         "layers": layers,
         "history": table(history.rename(columns=lambda name: name.replace("_", " "))),
     }

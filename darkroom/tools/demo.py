@@ -21,6 +21,7 @@ from darkroom.base import paths
 from darkroom.base.console import bar
 from darkroom.base.errors import UserError
 from darkroom.classifier.inference import Classifier
+from darkroom.config.image_sizes import middle
 from darkroom.config.model_facts import ModelFacts
 from darkroom.config.stage_files import Evaluation
 from darkroom.dataset.neighbours import nearest
@@ -164,14 +165,15 @@ def explain(
 ) -> tuple[dict[str, float], Pixels, Pixels | None, list[tuple[Pixels, str]]]:
     """What the page shows for a picture as the network gets it (uint8, height x width x channels).
 
-    The probabilities of the best classes; the enlarged picture; the same under its Grad-CAM heat map for the best
-    class, None where the network has no feature map; the training images with the most similar features, each with its
-    class and the cosine.
+    The probabilities of the best classes; what the network sees of the picture, enlarged; the same under its Grad-CAM
+    heat map for the best class, None where the network has no feature map; the training images with the most similar
+    features, each with its class and the cosine.
     """
     batch = picture[np.newaxis].copy()
     probabilities = classifier.probabilities(batch)[0]
     best = np.argsort(-probabilities, kind="stable")[:TOP]
     layer = last_feature_map(classifier.network, classifier.shape)
+    seen = middle(classifier.shape, classifier.seen)
     near = []
     if known is not None:
         everywhere = [(np.arange(len(known.rows)), known.features)]
@@ -182,8 +184,8 @@ def explain(
                 near.append((enlarged(known.images[known.rows[at]]), f"{name} ({1 - distance:.2f})"))
     return (
         {classifier.classes[at]: float(probabilities[at]) for at in best},
-        enlarged(picture),
-        None if layer is None else overlay(picture, heat_maps(classifier, layer, batch, best[:1])[0]),
+        enlarged(picture[seen]),
+        None if layer is None else overlay(picture[seen], heat_maps(classifier, layer, batch, best[:1])[0][seen]),
         near,
     )
 

@@ -25,6 +25,7 @@ from darkroom.classifier.inference import Classifier
 from darkroom.config.model_facts import ModelFacts
 from darkroom.dataset.packed import Images, chunks, images_if_like, load_split
 from darkroom.network import normalisation
+from darkroom.pictures.resizing import HOW_TO_SCALE, IN_WORDS
 
 FORMATS = ("onnx",)
 TOLERANCE = 1e-4  # largest difference of a probability from PyTorch's
@@ -59,7 +60,8 @@ def run(folder: Path, output: Path, form: str = "onnx") -> None:
     if output.is_dir():
         raise UserError(f"--output {output} is a folder: name a file in it, as {output / 'model.onnx'}")
     classifier = Classifier.load(folder)
-    content = onnx_bytes(classifier, facts_of(folder, classifier))
+    facts = facts_of(folder, classifier)
+    content = onnx_bytes(classifier, facts)
     with replacing(output) as partial:
         partial.write_bytes(content)
         engine = session(partial)
@@ -69,6 +71,9 @@ def run(folder: Path, output: Path, form: str = "onnx") -> None:
             f"onnxruntime and PyTorch agree on {len(rows):,} {what}: same classes, "
             f"probabilities within {difference:.0e}"
         )
+        height, width, _ = classifier.shape
+        print(f"the graph takes pictures of {width}x{height}; bring others there by `{classifier.resize}`, which is:")
+        print(f"  {facts['geometry']}\n  (w x h: the picture, W x H: {width}x{height}; also in the file's metadata)")
         print(table(speeds(classifier, engine, images[rows[: max(BATCH_SIZES)]])))
     done(
         f"wrote {output} ({words.size(len(content))})",
@@ -82,6 +87,8 @@ def facts_of(folder: Path, classifier: Classifier) -> dict[str, str]:
         "dataset": ModelFacts.read(folder / paths.MODEL.name).dataset,
         "classes": json.dumps(classifier.classes, ensure_ascii=False),
         "shape": json.dumps(classifier.shape),
+        "resize": classifier.resize,
+        "geometry": f"{IN_WORDS[classifier.resize]}. {HOW_TO_SCALE}",
         "temperature": repr(float(classifier.temperature)),
         "model_sha256": sha256(folder / paths.WEIGHTS.name),
     }

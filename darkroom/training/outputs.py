@@ -13,6 +13,7 @@ from darkroom.augment import pipeline
 from darkroom.augment.randomness import seed_of, whole
 from darkroom.base import paths
 from darkroom.base.files import replacing, replacing_folder, write_csv
+from darkroom.config.image_sizes import middle
 from darkroom.config.model_facts import ModelFacts
 from darkroom.config.stage_files import TrainingFigures
 from darkroom.config.stage_tables import HISTORY
@@ -62,6 +63,8 @@ def write(facts: ModelFacts, result: Result, network: nn.Module, kept: Path) -> 
 def write_augmented(facts: ModelFacts, images: Images, rows: Rows) -> None:
     """Write some training images (at `rows`) as they are stored, then as the network gets them.
 
+    Of a stored image the middle is shown, where the network sees no more of it.
+
     One array, uint8, 2 x N x height x width x channels. The stage `curves` draws it without importing torch.
     """
     generator = torch.Generator().manual_seed(seed_of(facts.train.seed, 0))
@@ -69,12 +72,12 @@ def write_augmented(facts: ModelFacts, images: Images, rows: Rows) -> None:
     chosen = images[rows[positions.numpy()]]
     # On the CPU whatever the training ran on, so that the file is the same.
     border, mean = (torch.tensor(values).mul(255) for values in (facts.border, facts.mean))  # the scale of the bytes
-    augment = pipeline.build(facts.augment, border, mean)
+    augment = pipeline.build(facts.augment, border, mean, facts.part)
     stored = torch.from_numpy(chosen).permute(0, 3, 1, 2).float()
     augmented = augment(stored, whole(generator, positions, torch.device("cpu"))).permute(0, 2, 3, 1)
     after = augmented.round().clamp(0, 255).to(torch.uint8).numpy()
     with replacing(paths.AUGMENTED) as partial, partial.open("wb") as file:
-        np.save(file, np.stack([chosen, after]))
+        np.save(file, np.stack([chosen[:, *middle(facts.shape, facts.seen)], after]))
 
 
 def save_weights(path: Path, network: nn.Module) -> None:

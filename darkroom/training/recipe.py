@@ -69,7 +69,10 @@ def from_parameters(params: Params, entry: Entry, classes: list[str], stats: Sta
     settings = params.train
     device = devices.device_of_training(settings)
     chosen = precision.choose(
-        settings, device, lambda: architectures.build(params.model, entry.shape, len(classes)), entry.shape
+        settings,
+        device,
+        lambda: architectures.build(params.model, entry.shape, len(classes)),
+        params.model.seen(entry.shape),
     )
     found = pretrained.facts(params.model)
     mean, std = normalisation.statistics(found, stats.mean, stats.std)
@@ -85,6 +88,7 @@ def from_parameters(params: Params, entry: Entry, classes: list[str], stats: Sta
         height=height,
         width=width,
         channels=channels,
+        resize=entry.resize,
         mean=mean,
         std=std,
         border=stats.border,
@@ -118,7 +122,7 @@ def first_weights(facts: ModelFacts, seed: int) -> nn.Sequential:
     if found is not None and facts.pretrained is not None:
         if found.sha256 != facts.pretrained.sha256:
             raise UserError(f"{paths.PRETRAINED} holds other weights than those of this model: `dvc repro pretrained`")
-        pretrained.load(network, facts.model, facts.shape, found)
+        pretrained.load(network, facts.model, facts.seen, found)
     return network
 
 
@@ -131,5 +135,5 @@ def prepare(facts: ModelFacts, network: nn.Sequential, device: torch.device) -> 
     mean, std, border = (
         normalisation.to_bytes_scale(values).to(fabric.device) for values in (facts.mean, facts.std, facts.border)
     )
-    augment = pipeline.build(facts.augment, border.flatten(), mean.flatten())
+    augment = pipeline.build(facts.augment, border.flatten(), mean.flatten(), facts.part)
     return Recipe(fabric, network, mean, std, facts.train, augment)

@@ -90,7 +90,7 @@ def train(params: Params, entry: Entry, open_record: OpenRecord) -> Trained | No
     # With several processes the network has shared batch norms, which the table of layers must not show.
     alone = recipe.fabric.world_size == 1
     plain = recipe.network if alone else architectures.build(params.model, entry.shape, len(classes))
-    layers = layer_table.table(plain, entry.shape)
+    layers = layer_table.table(plain, facts.seen)
     # 3. Train, and write the files.
     with open_record(facts, layers, resume["run_id"] if resume else None) as record:
         result = _run_loop(recipe, data, checkpoint, record, resume)

@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
@@ -78,3 +80,16 @@ def test_no_images_have_no_evidence():
         8,
         8,
     )
+
+
+def test_there_is_no_evidence_in_what_the_network_does_not_see():
+    model = dataclasses.replace(classifier((12, 14, 1), input_size=[8, 9]), part=(8, 9))
+    images = np.stack([make.pixels(12, 14, 1, seed) for seed in range(3)])
+    found = gradcam.heat_maps(model, gradcam.last_feature_map(model.network, model.shape), images, np.array([0, 1, 2]))
+    inside = np.zeros((12, 14), bool)
+    inside[2:10, 2:11] = True
+    assert not found[:, ~inside].any()
+    middle = dataclasses.replace(classifier((8, 9, 1)), network=model.network)
+    alone = gradcam.heat_maps(middle, "features.act2", np.ascontiguousarray(images[:, 2:10, 2:11]), np.array([0, 1, 2]))
+    assert np.array_equal(found[:, 2:10, 2:11], alone)
+    assert found.any()

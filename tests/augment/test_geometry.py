@@ -215,3 +215,14 @@ def test_the_root_is_that_of_exact_divisions_and_roots():
     one = np.float32(1)
     assert (geometry.square_root(torch.from_numpy(values)).numpy() == one / (one / np.sqrt(values))).all()
     assert geometry.square_root(torch.zeros(3)).tolist() == [0, 0, 0]
+
+
+@pytest.mark.parametrize("sides", [(3, 4), (8, 4), (8, 10)])
+def test_a_part_is_one_of_the_windows_and_all_of_them_come_up(sides):
+    images = batch(400, channels=3)
+    changed = geometry.part(images, draw(400), sides)
+    assert changed.shape == (400, 3, *sides)
+    assert changed.is_contiguous(memory_format=torch.channels_last)
+    windows = images[:1].unfold(2, sides[0], 1).unfold(3, sides[1], 1)[0].permute(1, 2, 0, 3, 4).flatten(0, 1)
+    drawn = {part.numpy().tobytes() for part in changed}
+    assert drawn == {window.contiguous().numpy().tobytes() for window in windows}

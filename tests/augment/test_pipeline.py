@@ -277,3 +277,18 @@ def test_a_memory_that_is_too_small_is_not_the_functions_fault(own):
     run = function("import torch\ndef change(images, draw):\n    raise torch.OutOfMemoryError('full')", own)
     with pytest.raises(torch.OutOfMemoryError):
         run(batch(), draw(16))
+
+
+def test_the_part_that_is_seen_is_cut_out_last_and_by_the_batchs_own_numbers():
+    grey = torch.full((3,), 7.0)
+    shift = [Augmentation.model_validate({"shift": {"pixels": 2}})]
+    augment = pipeline.build(shift, grey, grey, (5, 6))
+    images = batch(64)
+    whole_batch = augment(images, draw(64))
+    assert whole_batch.shape == (64, 3, 5, 6)
+    assert len({image.numpy().tobytes() for image in whole_batch}) > 20  # one image, many places
+    assert torch.equal(augment(images, draw(64)), whole_batch)
+    assert not torch.equal(augment(images, draw(64, seed=1)), whole_batch)
+    chosen = torch.tensor([3, 40, 63])
+    assert torch.equal(augment(images[chosen], part(64, chosen)), whole_batch[chosen])
+    assert augment(images[:0], part(64, torch.tensor([], dtype=torch.int64))).shape == (0, 3, 5, 6)

@@ -22,6 +22,7 @@ MODEL = {
     "hidden_activation": "relu",
     "dropout": 0.0,
     "init": "default",
+    "input_size": None,
 }
 
 

@@ -1,3 +1,4 @@
+import dataclasses
 import json
 
 import numpy as np
@@ -5,8 +6,11 @@ import pytest
 
 from darkroom.base.errors import UserError
 from darkroom.classifier.inference import Classifier
+from darkroom.dataset.packed import load_images, load_index
+from darkroom.pictures import cutout
 from darkroom.pictures.decoding import Target, decode
-from tests import make
+from stages import entry, extract, fetch
+from tests import make, models
 from tests.pictures import profiles
 
 
@@ -28,6 +32,47 @@ def test_colours_of_another_profile_are_those_that_the_training_saw(folder):
     expected, _, _ = decode(data, Target(classifier.shape))
     assert np.array_equal(classifier.read(data), expected)
     assert np.array_equal(classifier.open(data, invert=True).stored, 255 - expected)
+
+
+@pytest.mark.parametrize("how", ["squash", "crop", "pad"])
+@pytest.mark.parametrize("size", [(5, 90), (61, 7), (23, 24), (8, 10), (1, 1)])
+def test_a_picture_is_brought_to_size_as_the_training_images_were(folder, how, size):
+    facts = json.loads((folder / "model.json").read_text())
+    (folder / "model.json").write_text(json.dumps(facts | {"resize": how}))
+    classifier = Classifier.load(folder)
+    profile = profiles.rgb_profile("Adobe RGB (1998)", profiles.ADOBE, lambda values: values**2.2)
+    for data in (
+        make.picture(1, *size, 3),
+        make.picture(2, *size, 1),
+        make.encode(make.smooth(*size), "JPEG", icc_profile=profile),
+    ):
+        expected, _, _ = decode(data, Target(classifier.shape, how))
+        assert np.array_equal(classifier.read(data), expected)
+
+
+@pytest.mark.parametrize("how", ["squash", "crop", "pad"])
+def test_a_file_gets_the_pixels_that_extract_gives_it(project, how):
+    files = {f"train/{'ab'[at % 2]}/{at}.png": make.picture(at, 5 + 9 * at, 40 - 5 * at, 3) for at in range(8)}
+    project.add(path="x", channels=3, image_size=[12, 9], resize=how)
+    project.archive(make.zip_of(files))
+    for stage in (entry, fetch, extract):
+        stage.main()
+    images, index = load_images(), load_index("row", "path")
+    classifier = dataclasses.replace(models.classifier((12, 9, 3)), resize=how)
+    for row, path in zip(index["row"], index["path"], strict=True):
+        assert np.array_equal(classifier.read(files[path]), images[row])
+
+
+@pytest.mark.parametrize("profiled", [False, True])
+def test_the_negative_of_a_padded_picture_lies_on_black_as_the_picture_does(folder, profiled):
+    classifier = dataclasses.replace(Classifier.load(folder), resize="pad")
+    profile = profiles.rgb_profile("Adobe RGB (1998)", profiles.ADOBE, lambda values: values**2.2)
+    data = make.encode(np.full((8, 40, 3), 90, np.uint8), **({"icc_profile": profile} if profiled else {}))
+    picture, inverted = classifier.open(data), classifier.open(data, invert=True)
+    lit = picture.stored > 0
+    assert np.array_equal(inverted.stored, np.where(lit, 255 - picture.stored, 0))
+    assert np.array_equal(cutout.negative(picture.stored, picture.covered), inverted.stored)
+    assert 0 < lit.mean() < 1
 
 
 def test_a_grey_array_may_have_two_or_three_axes(folder):

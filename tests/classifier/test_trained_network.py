@@ -9,7 +9,7 @@ from darkroom.base.errors import UserError
 from darkroom.classifier.trained_network import TrainedNetwork, predict
 from darkroom.config.params import Model
 from darkroom.network import architectures
-from tests import make
+from tests import make, models
 from tests.classifier.conftest import MODEL
 
 
@@ -70,3 +70,21 @@ def test_features_are_what_the_last_layer_sees(folder, hidden):
     last = classifier.network.get_submodule("head.classes")
     probabilities = last(torch.from_numpy(features)).softmax(1).detach().numpy()
     np.testing.assert_allclose(probabilities, classifier.probabilities(images), rtol=1e-5)
+
+
+def test_a_network_that_sees_less_judges_by_the_middle(tmp_path):
+    settings = MODEL | {"input_size": [6, 8]}
+    facts = models.facts((8, 10, 1), 4, model=settings)
+    torch.manual_seed(0)
+    network = architectures.build(Model.model_validate(settings), (8, 10, 1), 4)
+    save_file(network.state_dict(), tmp_path / "model.safetensors")
+    (tmp_path / "model.json").write_text(json.dumps(facts))
+    found = TrainedNetwork.load(tmp_path)
+    assert (found.shape, found.seen) == ((8, 10, 1), (6, 8, 1))
+    images = np.stack([make.pixels(8, 10, 1, seed) for seed in range(3)])
+    edges = images.copy()
+    edges[:, 1:7, 1:9] = 0
+    inside = images - edges  # black but for the middle
+    for judge in (found.probabilities, found.features):
+        assert np.array_equal(judge(images), judge(inside))
+        assert not np.array_equal(judge(images), judge(edges))

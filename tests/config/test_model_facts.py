@@ -18,10 +18,13 @@ def test_the_facts_of_a_model_come_back_and_keep_their_order(tmp_path):
 
 def test_models_of_earlier_versions_are_read():
     facts = models.facts()
+    assert "resize" not in facts
+    facts["model"] = {name: value for name, value in facts["model"].items() if name != "input_size"}
     del facts["border"], facts["train"]["freeze_statistics"], facts["train"]["fraction"]
     read = ModelFacts.model_validate(facts)
     assert (read.temperature, read.border, read.train.freeze_statistics) == (1, [], False)
-    assert read.train.fraction == 1
+    assert (read.train.fraction, read.resize) == (1, "squash")
+    assert (read.seen, read.part) == (read.shape, None)
 
 
 def test_the_hash_of_weights_that_an_earlier_version_wrote_is_kept():

@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from darkroom.dataset import audit, packed
+from darkroom.dataset import audit, packed, shapes
 from tests import make
 
 CLASSES = ["cat", "dog"]
@@ -38,7 +38,8 @@ def test_the_summary_counts():
     index = make.index_of([0, 0, 1, 0, None], ["a", "a", "a", "b", "c"])
     index.loc[0, ["width", "height", "channels"]] = [20, 30, 3]
     copies = audit.duplicates(index, CLASSES)
-    assert audit.summary(index, CLASSES, copies, 2, {"it is empty": 7}, {}).model_dump() == {
+    found = shapes.shapes(index, (8, 8), "crop")
+    assert audit.summary(index, CLASSES, copies, 2, found, ({"it is empty": 7}, {})).model_dump() == {
         "images": 5,
         "labelled": 4,
         "unlabelled": 1,
@@ -52,6 +53,7 @@ def test_the_summary_counts():
         "blank": 2,
         "width": {"min": 8, "median": 8, "max": 20},
         "height": {"min": 8, "median": 8, "max": 30},
+        "shapes": found.model_dump(),
         "channels": {"1": 4, "3": 1},
     }
 

@@ -23,6 +23,7 @@ S1 = {
     "hidden_activation": "sigmoid",
     "dropout": 0.0,
     "init": "default",
+    "input_size": None,
 }
 SMALL = ["cnn", "mlp", "squeezenet1_1", "shufflenet_v2_x0_5", "mnasnet0_5"]
 
@@ -315,3 +316,32 @@ def test_normalise_moves_channels_forward_without_copying_their_order():
     result = normalisation.normalise(images, mean, std)
     assert result.is_contiguous(memory_format=torch.channels_last)
     assert torch.allclose(result[:, 2], (images[..., 2].float() - 3) / 6)
+
+
+@pytest.mark.parametrize("changes", [{}, {"name": "mlp", "hidden": [5]}, {"name": "resnet18"}, {"pooling": "max"}])
+def test_a_network_that_sees_less_takes_the_middle(changes):
+    torch.manual_seed(0)
+    network = architectures.build(settings(input_size=[20, 24], **changes), (28, 32, 3), 4).eval()
+    torch.manual_seed(0)
+    plain = architectures.build(settings(**changes), (20, 24, 3), 4).eval()
+    assert network.state_dict().keys() == plain.state_dict().keys()
+    assert str(network) == str(plain)
+    images = torch.rand(2, 3, 28, 32).contiguous(memory_format=torch.channels_last)
+    expected = plain(images[:, :, 4:24, 4:28].contiguous(memory_format=torch.channels_last))
+    for found in (network, copy.deepcopy(network)):
+        assert torch.equal(found(images), expected)
+        assert torch.equal(found(images[:, :, 4:24, 4:28].contiguous(memory_format=torch.channels_last)), expected)
+    assert torch.equal(network.features(images), plain.features(images[:, :, 4:24, 4:28]))
+    compiled = torch.compile(network, backend="eager")
+    assert torch.equal(compiled(images), expected)
+
+
+def test_a_network_that_sees_all_has_no_hook():
+    network = architectures.build(settings(input_size=[28, 32]), (28, 32, 3), 4)
+    assert not network.features._forward_pre_hooks
+
+
+def test_the_table_of_layers_is_that_of_what_is_seen():
+    part = architectures.build(settings(input_size=20), (28, 28, 1), 4)
+    plain = architectures.build(settings(), (20, 20, 1), 4)
+    assert layer_table.table(part, (20, 20, 1)) == layer_table.table(plain, (20, 20, 1))

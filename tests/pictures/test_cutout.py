@@ -103,3 +103,8 @@ def test_the_negative_of_the_negative():
     pixels = photo(drawn())
     assert np.array_equal(cutout.negative(cutout.negative(pixels)), pixels)
     assert cutout.negative(np.zeros(SHAPE, np.uint8)).dtype == np.uint8
+
+
+def test_the_negative_of_a_part():
+    found = cutout.negative(np.full((3, 4, 1), 5, np.uint8), (slice(1, 3), slice(0, 2)))
+    assert found[..., 0].tolist() == [[5, 5, 5, 5], [250, 250, 5, 5], [250, 250, 5, 5]]

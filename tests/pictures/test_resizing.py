@@ -1,9 +1,10 @@
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from darkroom.pictures.resizing import resize
+from darkroom.pictures.resizing import IN_WORDS, covered, resize
 from tests import make
 
 SIDE = st.integers(1, 60)
@@ -44,6 +45,44 @@ def test_the_modes_agree_where_the_proportions_do(height, width, times):
         squashed, cropped, padded = (resize(pixels, shape, how) for how in MODES)
         assert np.array_equal(squashed, cropped)
         assert np.array_equal(squashed, padded)
+
+
+def by_words(pixels, shape, how):
+    """The three modes again, written from `IN_WORDS` and `HOW_TO_SCALE` alone."""
+    (h, w), (H, W, _) = pixels.shape[:2], shape
+
+    def scale(part, width, height):
+        shrinks = part.shape[1] >= width and part.shape[0] >= height
+        way = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+        return cv2.resize(part, (width, height), interpolation=way).reshape(height, width, -1)
+
+    if how == "squash":
+        return scale(pixels, W, H)
+    if how == "crop":
+        s = max(W / w, H / h)
+        width, height = max(1, min(w, round(W / s))), max(1, min(h, round(H / s)))
+        top, left = (h - height) // 2, (w - width) // 2
+        return scale(pixels[top : top + height, left : left + width], W, H)
+    s = min(W / w, H / h)
+    width, height = max(1, min(W, round(w * s))), max(1, min(H, round(h * s)))
+    top, left = (H - height) // 2, (W - width) // 2
+    black = np.zeros(shape, np.uint8)
+    black[top : top + height, left : left + width] = scale(pixels, width, height)
+    return black
+
+
+@given(st.sampled_from(MODES), SIDE, SIDE, SIDE, SIDE, st.sampled_from([1, 3]))
+def test_the_words_say_what_is_done(how, height, width, to_height, to_width, channels):
+    assert set(IN_WORDS) == set(MODES)
+    pixels, shape = make.pixels(height, width, channels), (to_height, to_width, channels)
+    assert np.array_equal(by_words(pixels, shape, how), resize(pixels, shape, how))
+
+
+@given(SIDE, SIDE, SIDE, SIDE, st.sampled_from(MODES))
+def test_a_picture_lies_where_it_is_said_to(height, width, to_height, to_width, how):
+    found = resize(np.full((height, width, 1), 9, np.uint8), (to_height, to_width, 1), how)
+    found[covered((height, width), found.shape, how)] -= 9
+    assert not found.any()
 
 
 def test_a_crop_is_the_centre():

@@ -5,9 +5,9 @@ import pandas as pd
 import pytest
 from markupsafe import escape
 
+from darkroom.config.audit_figures import AuditFigures, GroupCounts, NamedClass, SideRange
 from darkroom.config.model_facts import ModelFacts
-from darkroom.config.stage_files import (  # fmt: skip
-    AuditFigures,
+from darkroom.config.stage_files import (
     Comparison,
     ConfusedPair,
     Curves,
@@ -15,18 +15,16 @@ from darkroom.config.stage_files import (  # fmt: skip
     ErrorFigures,
     Evaluation,
     Figures,
-    GroupCounts,
     InsideFigures,
     McNemar,
-    NamedClass,
     NearDuplicateCounts,
     NeighbourAccuracy,
-    SideRange,
     Source,
     SuspectCounts,
     TrainingFigures,
 )
 from darkroom.config.stage_tables import HIDDEN
+from darkroom.dataset import shapes
 from darkroom.report import rendering, sections, summary
 from tests import make, models
 
@@ -76,6 +74,7 @@ AUDIT = AuditFigures(
     conflicts=GroupCounts(groups=0, images=0), smallest_class=NamedClass(name="c&d", images=1),
     largest_class=NamedClass(name="bee", images=3), width=SideRange(min=8, median=8, max=8),
     height=SideRange(min=8, median=8, max=8), channels={"1": 7},
+    shapes=shapes.shapes(make.index_of([0] * 7), (4, 8), "crop"),
 )  # fmt: skip
 SPLIT = pd.DataFrame(
     {"class": NAMES, "train": [1, 1, 0], "val": [0, 1, 0], "test": [1, 1, 1], "left_out": [0, 0, 0],
@@ -112,6 +111,24 @@ def evaluation(classes=NAMES, predictions=PREDICTIONS, figures=FIGURES):
 def test_what_is_said_of_the_unlabelled_images(submission, said):
     assert sections.predict(1200, make.entry(submission=submission)) == said
     assert sections.predict(0, make.entry(submission=submission)) == ""
+
+
+@pytest.mark.parametrize(("how", "words"), [("squash", "whatever"), ("crop", "their middle"), ("pad", "on black")])
+def test_the_section_on_the_data_says_how_pictures_are_brought_to_size(how, words):
+    found = sections.data("mine", make.entry(resize=how), SOURCE, AUDIT, SPLIT, NAMES)
+    assert words in found["input"]
+    assert dict(found["facts"])["Resize"].startswith("crop to 8x4")  # what the audit saw
+
+
+@pytest.mark.parametrize(("input_size", "told"), [(None, False), ([4, 6], True)])
+def test_the_section_on_the_training_says_how_much_the_network_sees(input_size, told):
+    facts = ModelFacts.model_validate(models.facts(model=models.SETTINGS | {"input_size": input_size}))
+    trained = TrainingFigures(
+        epochs=2, best_epoch=1, stopped_early=False, parameters=7, train_loss=1.0, train_accuracy=0.5, val_loss=1.0,
+        val_accuracy=0.5, temperature=1.0,
+    )  # fmt: skip
+    words = sections.training(trained, Curves(fit="sound"), pd.DataFrame({"epoch": [1]}), facts, "")["words"]
+    assert ("It sees 6x4 pixels of each image: a random part in training" in words) == told
 
 
 def content(shown=None):

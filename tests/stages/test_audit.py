@@ -63,6 +63,19 @@ def test_any_shape_and_name_can_be_audited(project, files, settings):
     assert run(project, files, **settings)["classes"] == 2
 
 
+def test_the_shapes_and_what_resize_does_to_them_are_said(project, files, capsys):
+    wide = {f"train/cat/wide{at}.png": make.picture(50 + at, 10, 30) for at in range(20)}
+    found = run(project, files | wide)["shapes"]
+    assert (found["landscape"], found["square"], found["resize"]) == (20, 11, "squash")
+    assert (found["change"]["median"], found["stored"]) == (3.0, [8, 8])
+    said = capsys.readouterr().out
+    assert "shapes: 20 landscape, 11 square; width over height 1.00 to 3.00" in said
+    assert "warning: half of the pictures are distorted 3.00 times or more: `resize: crop`" in said
+    audited = run(project, files | wide, resize="crop")["shapes"]
+    assert (audited["resize"], audited["change"]["over_half"]) == ("crop", 20)
+    assert "warning: crop cuts off more than half of 20 pictures of 31" in capsys.readouterr().out
+
+
 def test_unlabelled_images_are_audited_too(project, files):
     found = run(project, files | {"more/1.png": make.picture(70, 9, 30), "more/2.png": files["train/cat/0.png"]})
     assert found["unlabelled"] == 2

@@ -1,3 +1,4 @@
+import dataclasses
 import json
 
 import numpy as np
@@ -81,12 +82,19 @@ def test_the_file_says_what_it_is_and_nothing_of_the_machine(exported):
     assert json.loads(facts["classes"]) == NAMES
     assert json.loads(facts["shape"]) == [8, 10, 3]
     assert float(facts["temperature"]) == 1.7
-    assert set(facts) == {"dataset", "classes", "shape", "temperature", "model_sha256"}
+    assert set(facts) == {"dataset", "classes", "shape", "resize", "geometry", "temperature", "model_sha256"}
     assert [(value.name, value.type.tensor_type.elem_type) for value in model.graph.input] == [
         ("images", onnx.TensorProto.UINT8)
     ]
     for trace in (b".py", b"site-packages", b"stack", str(folder).encode()):
         assert trace not in content
+
+
+@pytest.mark.parametrize("how", ["squash", "crop", "pad"])
+def test_the_file_says_how_pictures_were_brought_to_size(exported, how):
+    classifier = dataclasses.replace(Classifier.load(exported[0]), resize=how)
+    facts = export.facts_of(exported[0], classifier)
+    assert (facts["resize"], facts["geometry"].count("OpenCV")) == (how, 1)
 
 
 def test_equal_models_give_equal_bytes(exported):
@@ -102,6 +110,7 @@ def test_without_data_random_pictures_are_compared_and_that_is_said(exported, tm
     main(["export", "--model", str(exported[0]), "--output", "deep/my.onnx"])
     printed = capsys.readouterr().out
     assert "256 random pictures" in printed
+    assert "bring others there by `squash`, which is:\n  scale the picture from w x h to W x H" in printed
     assert "onnxruntime" in printed
     assert "next:" in printed
     assert [path.name for path in (tmp_path / "deep").iterdir()] == ["my.onnx"]
@@ -159,3 +168,15 @@ def test_a_model_beyond_the_limit_of_a_file_is_refused(exported, monkeypatch):
     monkeypatch.setattr(export, "MAX_BYTES", 100)
     with pytest.raises(UserError, match="choose a smaller model"):
         export.onnx_bytes(Classifier.load(exported[0]), {})
+
+
+@pytest.mark.parametrize("name", ["cnn", "mlp"])
+def test_the_graph_takes_stored_images_and_sees_the_middle(tmp_path, name):
+    folder = save_model(tmp_path, {"name": name, "hidden": [5], "input_size": [6, 7]})
+    content = check_parity(folder, (8, 10, 3), (1, 3))
+    engine = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
+    images = stored((8, 10, 3), 2)
+    edges = images.copy()
+    edges[:, 1:7, 1:8] = 0
+    first, second = (engine.run(["logits"], {"images": batch})[0] for batch in (images, images - edges))
+    assert np.array_equal(first, second)

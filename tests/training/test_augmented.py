@@ -12,11 +12,12 @@ from tests import make, models
 pytestmark = pytest.mark.usefixtures("one_thread", "project")
 
 
-def written(changes):
+def written(changes, **model):
     images, labels = models.blobs(60)
     make.packed(images, labels.tolist(), ["train"] * 45 + ["val"] * 15, ["ant", "bee", "cow"])
     paths.AUGMENTED.parent.mkdir(exist_ok=True)
-    facts = ModelFacts.model_validate(models.facts(classes=["ant", "bee", "cow"], augment=changes))
+    content = models.facts(classes=["ant", "bee", "cow"], augment=changes, model=models.SETTINGS | model)
+    facts = ModelFacts.model_validate(content)
     outputs.write_augmented(facts, load_images(), load_split("train"))
     return np.load(paths.AUGMENTED)
 
@@ -39,3 +40,11 @@ def test_the_same_bytes_each_time():
     first = paths.AUGMENTED.read_bytes()
     written([{"rotate": {"degrees": 20}}])
     assert paths.AUGMENTED.read_bytes() == first
+
+
+def test_the_part_that_the_network_sees_is_shown_beside_the_middle():
+    before, after = written([], input_size=[6, 5])
+    assert before.shape == after.shape == (outputs.SHOWN, 6, 5, 1)
+    middles = {image[1:7, 1:6].tobytes() for image in load_images()[:45]}
+    assert {image.tobytes() for image in before} <= middles
+    assert not np.array_equal(before, after)

@@ -13,13 +13,16 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from darkroom.augment import pipeline
 from darkroom.base.errors import UserError
+from darkroom.config.params import Model
+from darkroom.network import architectures
 from darkroom.network.normalisation import normalise
 from darkroom.training import loop, processes, step
 from darkroom.training.batches import Batches
 from darkroom.training.checkpoint import Checkpoint
 from darkroom.training.recipe import Recipe
-from tests import ddp
+from tests import ddp, models
 from tests.conftest import ROOT
 from tests.ddp import CPU, MEAN, STD, settings
 
@@ -642,3 +645,37 @@ def test_two_processes_train_as_one(two, case):
         assert torch.allclose(first["network"][name], value, atol=1e-4), name
     for row, expected in zip(first["history"], without_seconds(one["history"]), strict=True):
         assert {name: row[name] for name in expected} == pytest.approx(expected, rel=1e-3, abs=1e-5)
+
+
+@pytest.mark.parametrize("accumulate", [1, 3])
+def test_random_parts_are_trained_on_and_the_middle_is_judged_resumed_or_not(accumulate):
+    """Evaluation does not draw; a resumed training draws what an uninterrupted one does."""
+    chosen = settings(epochs=3, batch_size=20, accumulate=accumulate, **STEADY)
+    model = Model.model_validate(models.SETTINGS | {"input_size": [6, 5]})
+    zero, seen = torch.zeros(1), []
+    cut = pipeline.build([], zero, zero, (6, 5))
+
+    def change(images, draw):
+        seen.append(cut(images, draw))
+        return seen[-1]
+
+    def train(network=None, **calls):
+        torch.manual_seed(1)
+        network = architectures.build(model, (8, 8, 1), 2)
+        return fit(chosen, network=network, change=change, **calls)
+
+    states = []
+    whole, network = train(on_epoch=lambda figures, state: states.append(copy.deepcopy(state())))
+    assert {images.shape[1:] for images in seen} == {(1, 6, 5)}
+    assert seen[0].shape[0] == 20 // accumulate + (20 % accumulate > 0)
+    again, _ = train()
+    resumed, _ = train(resume=states[0])
+    assert same(whole.weights, again.weights)
+    assert same(whole.weights, resumed.weights)
+    assert repr(without_seconds(whole.history)) == repr(without_seconds(resumed.history))
+    # The last epoch's loss is that of the middle of each validation image.
+    val = data(20, seed=1)
+    (images,) = val.read([torch.arange(len(val))])
+    logits = network.eval()((images[:, 1:7, 1:6].permute(0, 3, 1, 2).float() - MEAN) / STD)
+    loss = functional.cross_entropy(logits, val.labels).detach()
+    assert whole.history[-1]["val_loss"] == pytest.approx(float(loss), rel=1e-5)

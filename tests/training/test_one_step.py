@@ -68,6 +68,7 @@ STEPS = {
     "train.portable": {"train.portable": True, "train.clip": 0.01},  # it decides whether a clipped step is fused
     "model.name": {"model.name": "mlp"},
     "model.weights": {"model.weights": WEIGHTS} | OTHER_NETWORK,
+    "model.input_size": {"model.input_size": 6, "augment": [{"shift": {"pixels": 1}}]},
     "model.layers": {"model.layers": "6P-4"},
     "model.kernel": {"model.kernel": 5},
     "model.batch_norm": {"model.batch_norm": False},
@@ -132,7 +133,8 @@ def by_hand(params, seed, train, val):
     if params.model.weights:
         mean, std = ([sum(values) / 3] for values in ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)))  # ImageNet's
     mean, std, border = (to_bytes_scale(values) for values in (mean, std, STATS.border))
-    change = pipeline.build(params.augment, border.flatten(), mean.flatten())
+    part = None if params.model.input_size == 8 else (params.model.input_size, params.model.input_size)
+    change = pipeline.build(params.augment, border.flatten(), mean.flatten(), part)
     fabric = processes.fabric(params.train, torch.device("cpu"), params.train.precision)
     recipe = Recipe(fabric, network, mean, std, params.train, change)
     loop.fit(recipe, train, val)
