@@ -147,7 +147,7 @@ def _checks(params: Params, entry: Entry, tested: Callable[[RangeTest], object])
 
 def _batch_size(recipe: Recipe) -> int:
     """Images in a batch of the checks: at most `BATCH`, and as few as in the training, but at least 4."""
-    return max(4, min(BATCH, recipe.settings.batch_size // recipe.settings.accumulate))
+    return max(4, min(BATCH, recipe.settings.batch_size // recipe.settings.parts))
 
 
 def _training_checks(
