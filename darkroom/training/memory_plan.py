@@ -26,9 +26,10 @@ TRIED = 16  # images of a trial on a CPU, at most
 class Plan:
     """What a training takes of the device's memory, in bytes, and the number of parts of a batch.
 
-    `images` may be held (the rest is read from disk), `network` is its `weights` with optimiser and best epoch, `step`
-    one part's activations and gradients, `room` what is left for it. `known` says how `step` is known: counted, or
-    measured. `fitting` is the smallest number of parts that fits; None if none does.
+    `images` may be held (the rest is read from disk). `network` is its `weights` with the optimiser's state and the
+    best epoch, `checkpoint` what is written of it at a time. `step` is the activations and gradients of one part,
+    `known` how that is known, `room` what is left for it. `fitting` is the smallest number of parts that fits; None if
+    none does.
     """
 
     batch_size: int
@@ -36,25 +37,32 @@ class Plan:
     images: int
     weights: int
     network: int
+    checkpoint: int
     step: int
     room: int
     known: str
     fitting: int | None
     chosen: bool  # whether `auto` chose the number of parts
 
+    @property
+    def fits(self) -> bool:
+        """Whether a step in these parts fits what is left of the memory."""
+        return self.step <= ROOM * self.room
+
     def in_words(self) -> list[str]:
         """Lines for the user: what is taken, the parts that were chosen, and a warning where it does not fit."""
         of = f"{'' if self.parts == 1 else f'one of {self.parts} parts of '}a batch of {self.batch_size}"
+        stays = self.network + self.checkpoint
         lines = [
-            f"memory: about {size(self.step)} for {of} ({self.known}), {size(self.network)} for the network "
-            f"with its optimiser, {size(self.images)} for images; {size(max(0, self.room))} are free for the step"
+            f"memory: about {size(self.step)} for {of} ({self.known}), {size(stays)} for the network with its "
+            f"optimiser and checkpoint, {size(self.images)} for images; {size(self.room)} are free for the step"
         ]
         if self.chosen and self.parts > 1:
             lines.append(
                 f"a batch of {self.batch_size} is worked off in {self.parts} parts, so that a step fits the memory: "
                 "batch norms see the parts; train.accumulate says how many, and auto may choose others on another day"
             )
-        if self.step > ROOM * self.room:
+        if not self.fits:
             lines.append(f"warning: a step may not fit the memory: {self.remedy()}")
         return lines
 
@@ -84,13 +92,14 @@ def plan(
         network = architectures.build(params.model, shape, classes)
         held, state = min(images, int(settings.memory_share * free)), state_bytes(network, settings)
         weights = weights_bytes(network)
-        room = max(0, free - held - state)
+        checkpoint = state if device.type == "cpu" else 0  # a GPU's is put together in the machine's memory
+        room = max(0, free - held - state - checkpoint)
         steps = _Steps(network, settings, shape, device, room=room, tried=chosen and earlier is None)
         start = earlier if chosen and earlier else settings.parts
         fitting = steps.fewest_parts(start)
         parts = (fitting or steps.most_parts) if chosen and earlier is None else start
         step, known = steps.bytes_of(parts)
-    return Plan(settings.batch_size, parts, held, weights, state, step, room, known, fitting, chosen)
+    return Plan(settings.batch_size, parts, held, weights, state, checkpoint, step, room, known, fitting, chosen)
 
 
 def weights_bytes(network: nn.Module) -> int:

@@ -8,7 +8,9 @@ from darkroom.training import forecast
 from darkroom.training.memory_plan import Plan
 from tests.ddp import settings
 
-TAKEN = Plan(16, 1, images=0, weights=10**6, network=3 * 10**6, step=1, room=10, known="", fitting=1, chosen=False)
+TAKEN = Plan(
+    16, 1, images=0, weights=10**6, network=3 * 10**6, checkpoint=0, step=1, room=10, known="", fitting=1, chosen=False
+)
 
 
 @pytest.fixture

@@ -92,6 +92,12 @@ def test_a_step_that_a_gpu_takes_without_room_for_images_is_no_fit(plan, machine
     assert machine["tried"] == [128, 128, 64]
 
 
+def test_a_checkpoint_is_put_together_in_the_memory_of_a_cpu(plan, machine, monkeypatch):
+    monkeypatch.setattr(memory_plan, "state_bytes", lambda network, settings: 30 * MB)
+    machine["most"] = 128
+    assert [plan(300 * MB, device).room for device in (CPU, GPU)] == [240 * MB, 270 * MB]
+
+
 def test_images_take_no_more_than_their_share(plan):
     assert plan(300 * MB, images=10**12, memory_share=0.5).room == 150 * MB
     assert plan(300 * MB, images=7, memory_share=0.5).room == 300 * MB - 7
@@ -136,7 +142,7 @@ def test_the_choice_is_told_with_what_it_means(plan, monkeypatch):
     monkeypatch.setattr(step_memory, "MOST", (2.0, 0.0))
     assert plan(120 * MB).in_words()[:2] == [
         "memory: about 96.0 MB for one of 2 parts of a batch of 128 (from a trial of 16 images), 0.0 MB for the "
-        "network with its optimiser, 0.0 MB for images; 0.1 GB are free for the step",
+        "network with its optimiser and checkpoint, 0.0 MB for images; 0.1 GB are free for the step",
         "a batch of 128 is worked off in 2 parts, so that a step fits the memory: batch norms see the parts; "
         "train.accumulate says how many, and auto may choose others on another day",
     ]
