@@ -63,6 +63,14 @@ def torch_for_model(training: Training) -> ModuleType:
     return torch_for(threads=training.threads if training.portable else 0, portable=training.portable)
 
 
+def give_back_memory() -> None:
+    """Give the memory back that glibc has kept, after work that took much more than the rest will."""
+    if sys.platform == "linux":
+        libc = ctypes.CDLL(None)
+        if hasattr(libc, "malloc_trim"):  # glibc only
+            libc.malloc_trim(0)
+
+
 def keep_memory() -> None:
     """Let glibc keep freed memory for the next step: page faults would cost a third of a small net's step."""
     if sys.platform == "linux":

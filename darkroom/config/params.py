@@ -15,7 +15,7 @@ from darkroom.config.entry_name import check_name
 from darkroom.config.fetch_archives import Fetch, check_entries
 from darkroom.config.image_sizes import ImageSize, check_seen, sides
 from darkroom.config.own_names import network_name
-from darkroom.config.yaml_files import Section, check, keys, read_yaml
+from darkroom.config.yaml_files import Section, check, read_yaml
 
 # The values that keys newer than the first version have in params.yaml, where not auto.
 ADDED_KEYS = {"split.near_duplicates": "ignore", "train.fraction": "1.0"}
@@ -107,7 +107,7 @@ class Train(Section):
     fraction: Annotated[float, Field(gt=0, le=1)]
     epochs: Count
     batch_size: Count
-    accumulate: Count
+    accumulate: Count | Literal["auto"]  # auto: as few as the memory allows, which the training finds out
     optimizer: Literal["sgd", "adam", "adamw"]
     lr: Annotated[float, Field(gt=0, le=1000)]
     momentum: Annotated[float, Field(ge=0, lt=1)]
@@ -143,6 +143,16 @@ class Train(Section):
     threads: Annotated[int, Field(ge=0, le=1024)]
     portable: bool
 
+    @property
+    def parts(self) -> int:
+        """`accumulate`; 1 for an `auto` that no training has replaced."""
+        return 1 if self.accumulate == "auto" else self.accumulate
+
+    @property
+    def at_a_time(self) -> int:
+        """The number of images that are worked on at a time, by all processes together."""
+        return math.ceil(self.batch_size / self.parts)
+
     @field_validator("precision", mode="before")
     @classmethod
     def _text(cls, precision: Any) -> Any:
@@ -155,7 +165,7 @@ class Train(Section):
             raise ValueError(
                 f"freeze_epochs is {self.freeze_epochs}, but must be at most epochs, which is {self.epochs}"
             )
-        if self.accumulate > self.batch_size:
+        if self.parts > self.batch_size:
             raise ValueError(f"accumulate is {self.accumulate}, but a batch has only {self.batch_size} images")
         if self.portable and (self.precision not in ("auto", "32") or self.devices * self.num_nodes > 1):
             raise ValueError("portable is true, but then precision must be 32 or auto, devices and num_nodes 1")
@@ -285,18 +295,5 @@ def _adapted(train: Train, free: set[str], images: int | None) -> Train:
     if "train.lr" in free:
         lr = auto.SGD_LR * min(1.0, batch / auto.BATCH) if train.optimizer == "sgd" else auto.ADAM_LR
     # A smaller batch cannot be divided into more parts than it has images.
-    parts = min(train.accumulate, batch)
+    parts = train.accumulate if train.accumulate == "auto" else min(train.accumulate, batch)
     return train.model_copy(update={"batch_size": batch, "epochs": epochs, "lr": lr, "accumulate": parts})
-
-
-def flatten(settings: Section) -> dict[str, Any]:
-    """Settings as a dictionary from dotted keys to plain values; a list is one value."""
-    values = settings.model_dump(exclude_unset=True)
-    flat: dict[str, Any] = {}
-    for key in keys(type(settings)):
-        value: Any = values
-        for part in key.split("."):
-            value = value.get(part) if isinstance(value, dict) else None
-        if "*" not in key and value is not None and not isinstance(value, dict):
-            flat[key] = value
-    return flat

@@ -267,3 +267,16 @@ def _models(annotation: Any, star: str = "") -> Iterator[tuple[type[BaseModel], 
         yield annotation, star
     for part in get_args(annotation):
         yield from _models(part, "*." if get_origin(annotation) is list else star)
+
+
+def flatten(settings: Section) -> dict[str, Any]:
+    """Settings as a dictionary from dotted keys to plain values; a list is one value."""
+    values = settings.model_dump(exclude_unset=True)
+    flat: dict[str, Any] = {}
+    for key in keys(type(settings)):
+        value: Any = values
+        for part in key.split("."):
+            value = value.get(part) if isinstance(value, dict) else None
+        if "*" not in key and value is not None and not isinstance(value, dict):
+            flat[key] = value
+    return flat

@@ -33,12 +33,13 @@ from darkroom.dataset.packed import (
     load_split,
 )
 from darkroom.drawing import style, training_charts
-from darkroom.network import normalisation
+from darkroom.network import devices, normalisation
 from darkroom.network.normalisation import to_bytes_scale
 from darkroom.tools import data_checks, learning_rate_search, network_checks, training_checks
 from darkroom.tools.check import Check
 from darkroom.tools.learning_rate_search import RangeTest
 from darkroom.tools.network_checks import Batch
+from darkroom.training import memory_plan
 from darkroom.training.batches import Batches
 from darkroom.training.recipe import Recipe, from_parameters
 
@@ -123,7 +124,12 @@ def _checks(params: Params, entry: Entry, tested: Callable[[RangeTest], object])
     # 2. The network before training, on a sample of the training images.
     alone = {"devices": 1, "num_nodes": 1, "strategy": "auto"}
     params = params.model_copy(update={"train": params.train.model_copy(update=alone)})
-    recipe, _ = from_parameters(params, entry, names, stats)
+    device = devices.device_of_training(params.train)
+    held = sum(map(len, data.rows.values())) * data.images[0].nbytes
+    taken = memory_plan.plan(params, entry.shape, len(names), device, held)
+    yield training_checks.memory(taken)
+    params = params.model_copy(update={"train": params.train.model_copy(update={"accumulate": taken.parts})})
+    recipe, _ = from_parameters(params, entry, names, stats, device)
     order = np.random.default_rng(recipe.settings.seed).permutation(len(data.rows["train"]))
     at_most = min(SAMPLE, max(BATCH, SAMPLE_BYTES // data.images[0].nbytes))
     sample = data.sample(recipe, order[:at_most], _batch_size(recipe))
@@ -147,7 +153,7 @@ def _checks(params: Params, entry: Entry, tested: Callable[[RangeTest], object])
 
 def _batch_size(recipe: Recipe) -> int:
     """Images in a batch of the checks: at most `BATCH`, and as few as in the training, but at least 4."""
-    return max(4, min(BATCH, recipe.settings.batch_size // recipe.settings.accumulate))
+    return max(4, min(BATCH, recipe.settings.batch_size // recipe.settings.parts))
 
 
 def _training_checks(

@@ -20,6 +20,7 @@ from darkroom.tools.check import Check
 from darkroom.tools.learning_rate_search import RangeTest
 from darkroom.training import loop
 from darkroom.training.batches import Batches, balanced
+from darkroom.training.memory_plan import Plan
 from darkroom.training.recipe import Recipe
 
 ADAM = (1e-3, 1e-4, 1e-2)  # Adam's learning rates that are tried on one batch, in turn
@@ -27,6 +28,12 @@ STEPS = 200  # with each of these rates
 EPOCHS, SMOKE_STEPS = 3, 60  # of the smoke run, at least: epochs, and steps
 SMOKE_TRAIN, SMOKE_VAL = 10_000, 1_000  # images of the smoke run: train at most, val at least
 FACTOR = 10  # train.lr is near the suggested rates if it is within this factor of them
+
+
+def memory(taken: Plan) -> Check:
+    """What the training will take of the memory: a note where the batch is divided, a failure where it does not fit."""
+    says = "; ".join(line.removeprefix("memory: ").removeprefix("warning: ") for line in taken.in_words())
+    return Check("memory", None if taken.fits and taken.parts > 1 else taken.fits, says)
 
 
 def distinct(images: Images, rows: Rows, labels: Labels, count: int, seed: int) -> list[int]:

@@ -21,8 +21,9 @@ from darkroom.base import git, paths
 from darkroom.base.errors import without_password
 from darkroom.base.files import read_json, remove, sha256, write_json
 from darkroom.config.model_facts import ModelFacts
-from darkroom.config.params import Params, flatten
+from darkroom.config.params import Params
 from darkroom.config.stage_tables import HISTORY
+from darkroom.config.yaml_files import flatten
 from darkroom.tracking import registry, store
 
 MODEL_TAG = "model_sha256"

@@ -16,9 +16,10 @@ import torch
 from filelock import FileLock, Timeout
 
 from darkroom.base import paths
-from darkroom.base.files import code_of, remove, replacing
+from darkroom.base.files import code_of, read_json, remove, replacing, write_json
 from darkroom.config import own_code
 
+PARTS = "parts.json"
 KEPT = 8  # checkpoints of other trainings that were killed and never resumed
 # Every file in these counts: a killed training never resumes with changed code.
 DECISIVE_ROOMS = ("base", "config", "dataset", "augment", "network", "training")
@@ -75,10 +76,27 @@ class Checkpoint:
         with replacing(self._state) as partial:
             partial.write_bytes(hashlib.sha256(content.getbuffer()).digest() + content.getbuffer())
 
+    def note_parts(self, asked: str, parts: int) -> None:
+        """Note the number of parts that `train.accumulate: auto` became, for `parts_of` with the same `asked`."""
+        write_json(self.folder / PARTS, {"asked": asked, "parts": parts})
+
     def clear(self) -> None:
         """Remove the checkpoint: the training has ended and its outputs are written."""
         self._lock.release()
         remove(self.folder)
+
+
+def parts_of(asked: str) -> int | None:
+    """The parts of a batch in which a killed training goes on; None if there is none.
+
+    `asked` is a hash of what decides the result but for the number of parts, which depends on the free memory.
+    """
+    for file in sorted((paths.root() / ".checkpoints").glob(f"*/{PARTS}")):
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):  # damaged, or removed at the same time
+            found = read_json(file)
+            if isinstance(found, dict) and found.get("asked") == asked and (file.parent / "state").is_file():
+                return int(found["parts"])
+    return None
 
 
 def _remove_old(ours: Path) -> None:

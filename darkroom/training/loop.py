@@ -78,7 +78,6 @@ def phases(settings: Train) -> Iterator[Phase]:
         yield Phase(1, settings.epochs, settings.lr, frozen=False)
 
 
-@explained()
 def fit(
     recipe: Recipe,
     train: Batches,
@@ -95,8 +94,20 @@ def fit(
     epoch, with its figures and a function that gives the state. A later `fit` with this state as `resume` goes on as if
     it had never stopped. With several processes, each calls `fit` with the same arguments and gets the same result.
 
-    Raises UserError if a GPU's memory is too small, and if batch norm gets a single image.
+    Raises UserError if the memory is too small, and if batch norm gets a single image.
     """
+    with explained(recipe.settings):
+        return _fit(recipe, train, val, resume, on_step, on_epoch)
+
+
+def _fit(
+    recipe: Recipe,
+    train: Batches,
+    val: Batches,
+    resume: State | None,
+    on_step: Callable[[], object],
+    on_epoch: Callable[[Figures, Callable[[], State]], object],
+) -> Result:
     settings = recipe.settings
     result, progress = _restored(recipe, resume) if resume is not None else (Result(), Progress())
     for phase in phases(settings):
@@ -214,7 +225,7 @@ def validate(recipe: Recipe, model: nn.Module, data: Batches) -> tuple[float, fl
     model.eval()
     fabric = recipe.fabric
     ours = torch.tensor_split(torch.arange(len(data)), fabric.world_size)[fabric.global_rank]
-    parts = torch.split(ours, recipe.settings.batch_size)
+    parts = torch.split(ours, recipe.settings.at_a_time)
     exact = torch.float32 if data.device.type == "mps" else torch.float64  # an Apple GPU has no float64
     sums = torch.zeros(2, dtype=exact, device=data.device)
     for part, images in zip(parts, data.read(parts), strict=True):
@@ -232,7 +243,7 @@ def logits(recipe: Recipe, data: Batches) -> Tensor:
     This process computes all of them, in float32 whatever `train.precision` is, just as `TrainedNetwork` does.
     """
     recipe.network.eval()
-    parts = torch.split(torch.arange(len(data)), recipe.settings.batch_size)
+    parts = torch.split(torch.arange(len(data)), recipe.settings.at_a_time)
     batches = data.read(parts)
     return torch.cat([recipe.network(normalise(images, recipe.mean, recipe.std)).cpu() for images in batches])
 

@@ -40,7 +40,7 @@ def choose(settings: Train, device: torch.device, build: Callable[[], nn.Module]
     if settings.portable or settings.num_nodes > 1 or half is None:
         return "32"
     # Two images at least: batch norm refuses a single one, though one per process is enough for several processes.
-    count = max(2, settings.batch_size // (settings.accumulate * settings.devices))
+    count = max(2, settings.batch_size // (settings.parts * settings.devices))
     network = build()
     key = fingerprint([str(network), shape, count, torch.get_num_threads(), _place(device)], [])
     file = paths.root() / ".checkpoints" / "precision.json"

@@ -60,14 +60,17 @@ class Recipe:
         return dataclasses.replace(self, network=copy.deepcopy(self.network), settings=changed)
 
 
-def from_parameters(params: Params, entry: Entry, classes: list[str], stats: Stats) -> tuple[Recipe, ModelFacts]:
+def from_parameters(
+    params: Params, entry: Entry, classes: list[str], stats: Stats, device: torch.device | None = None
+) -> tuple[Recipe, ModelFacts]:
     """The recipe that the parameters ask for, and the facts of the model that it will make.
 
-    The facts hold no `auto`: device, precision and threads are those used here. Raises UserError for a device that this
-    machine lacks, a network that cannot be built, and weights that cannot be loaded.
+    The facts hold no `auto`: device, precision and threads are those used here, and an `accumulate` that is still auto
+    is 1. `device` is the one of `devices.device_of_training`, if the caller has asked for it. Raises UserError for a
+    device that this machine lacks, a network that cannot be built, and weights that cannot be loaded.
     """
     settings = params.train
-    device = devices.device_of_training(settings)
+    device = device or devices.device_of_training(settings)
     chosen = precision.choose(
         settings,
         device,
@@ -81,6 +84,7 @@ def from_parameters(params: Params, entry: Entry, classes: list[str], stats: Sta
         "device": device.type if settings.device == "auto" else settings.device,
         "threads": torch.get_num_threads(),
         "precision": chosen,
+        "accumulate": settings.parts,
     }
     facts = ModelFacts(
         dataset=params.dataset,

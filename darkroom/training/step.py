@@ -56,8 +56,8 @@ class Step:
 
     def batches(self, positions: Sequence[Tensor]) -> Iterator[Batch]:
         """The batches at these positions, in their order, to be stepped on one after another."""
-        fabric, accumulate = self.recipe.fabric, self.recipe.settings.accumulate
-        parts = [own_parts(len(batch), self._world, fabric.global_rank, accumulate) for batch in positions]
+        rank, number = self.recipe.fabric.global_rank, self.recipe.settings.parts
+        parts = [own_parts(len(batch), self._world, rank, number) for batch in positions]
         images = self.train.read([batch[part] for batch, own in zip(positions, parts, strict=True) for part in own])
         for batch, own in zip(positions, parts, strict=True):
             yield Batch(batch, own, images)

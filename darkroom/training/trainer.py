@@ -20,11 +20,11 @@ from darkroom.config.params import Params, Train
 from darkroom.config.stage_files import Stats
 from darkroom.dataset import fraction
 from darkroom.dataset.packed import Images, Rows, labels_of, load_classes, load_images, load_index, load_split
-from darkroom.network import architectures, layer_table
-from darkroom.training import agreement, loop, outputs
+from darkroom.network import architectures, devices, layer_table
+from darkroom.training import agreement, forecast, loop, memory_plan, outputs
 from darkroom.training.batches import Batches
 from darkroom.training.calibration import fit_temperature
-from darkroom.training.checkpoint import Checkpoint, decisive_files
+from darkroom.training.checkpoint import Checkpoint, decisive_files, parts_of
 from darkroom.training.loop import Figures, Result, State
 from darkroom.training.recipe import Recipe, from_parameters
 
@@ -76,10 +76,15 @@ def train(params: Params, entry: Entry, open_record: OpenRecord) -> Trained | No
     """
     # 1. Build network, augmentation and data, and check that all processes have the same.
     images, index, classes = checked_images(entry), load_index("label"), load_classes()
-    recipe, facts = from_parameters(params, entry, classes, Stats.read(paths.STATS))
-    decisive = decisive_files()
-    agreement.require(facts, decisive)
     rows = {"train": training_rows(params.train), "val": load_split("val")}
+    decisive = decisive_files()
+    asked = fingerprint([params.model_dump(), torch.__version__], decisive)
+    device = devices.device_of_training(params.train)
+    held = sum(map(len, rows.values())) * images[0].nbytes
+    taken = memory_plan.plan(params, entry.shape, len(classes), device, held, parts_of(asked))
+    params = params.model_copy(update={"train": params.train.model_copy(update={"accumulate": taken.parts})})
+    recipe, facts = from_parameters(params, entry, classes, Stats.read(paths.STATS), device)
+    agreement.require(facts, decisive)
     data = recipe.data(images, rows, {name: labels_of(index, rows[name]) for name in rows})
     if not recipe.fabric.is_global_zero:
         loop.fit(recipe, data["train"], data["val"], resume=recipe.fabric.broadcast(None))
@@ -87,6 +92,8 @@ def train(params: Params, entry: Entry, open_record: OpenRecord) -> Trained | No
     # 2. Load the checkpoint of the same training, if one was killed.
     checkpoint = Checkpoint(fingerprint([facts.model_dump(), torch.__version__], decisive))
     resume = recipe.fabric.broadcast(checkpoint.load())
+    checkpoint.note_parts(asked, taken.parts)
+    print(*taken.in_words(), forecast.disk(taken, params.train), sep="\n", flush=True)
     # With several processes the network has shared batch norms, which the table of layers must not show.
     alone = recipe.fabric.world_size == 1
     plain = recipe.network if alone else architectures.build(params.model, entry.shape, len(classes))
@@ -136,8 +143,14 @@ def _run_loop(
     steps = settings.epochs * -(-len(data["train"]) // settings.batch_size)
     with bar(what="train", unit="step", total=steps, initial=steps // settings.epochs * len(history)) as shown:
         after = AfterEpoch(history, recipe, checkpoint, record, shown)
+        pace = forecast.Pace(settings, {name: len(data[name]) for name in data}, len(history), shown.write)
+
+        def on_step() -> None:
+            shown.update()
+            pace()
+
         try:
-            result = loop.fit(recipe, data["train"], data["val"], resume=resume, on_step=shown.update, on_epoch=after)
+            result = loop.fit(recipe, data["train"], data["val"], resume=resume, on_step=on_step, on_epoch=after)
         except KeyboardInterrupt:
             if history:
                 shown.write(f"{paths.HISTORY} has what was done: {counted(len(history), 'epoch')}", file=sys.stderr)

@@ -1,3 +1,6 @@
+import sys
+from types import SimpleNamespace
+
 import torch
 
 from darkroom.base import torch_setup
@@ -10,3 +13,11 @@ def test_a_gpu_takes_the_same_kernels_in_every_run(monkeypatch):
     monkeypatch.setattr(torch.backends.cudnn, "deterministic", False)
     found = torch_setup.torch_for(threads=torch.get_num_threads(), portable=False)
     assert (found.backends.cudnn.benchmark, found.backends.cudnn.deterministic) == (False, True)
+
+
+def test_memory_is_given_back_where_the_c_library_can(monkeypatch):
+    asked = []
+    for libc in (SimpleNamespace(malloc_trim=asked.append), SimpleNamespace()):
+        monkeypatch.setattr(torch_setup.ctypes, "CDLL", lambda name, libc=libc: libc)
+        torch_setup.give_back_memory()
+    assert asked == ([0] if sys.platform == "linux" else [])

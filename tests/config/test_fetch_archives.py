@@ -1,6 +1,7 @@
 import pytest
 
-from darkroom.config.params import flatten, load
+from darkroom.config.params import load
+from darkroom.config.yaml_files import flatten
 from tests import make
 
 

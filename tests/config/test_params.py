@@ -8,12 +8,17 @@ from hypothesis import strategies as st
 from darkroom.config import params
 from darkroom.config.catalogue import Entry
 from darkroom.config.catalogue import load as load_entry
-from darkroom.config.yaml_files import dump, read_yaml
+from darkroom.config.yaml_files import dump, flatten, read_yaml
 from tests import make
 from tests.conftest import ROOT
 
 CONTENT = read_yaml(ROOT / "params.yaml")
 DATASETS = ROOT / "datasets.yaml"
+# What stages find out: the training from the machine, the split from the data set.
+STAY_AUTO = (
+    "train.device", "train.precision", "train.strategy", "train.accumulate", "split.use_given_test",
+    "split.use_given_val",
+)  # fmt: skip
 
 
 def leaves(content, prefix=""):
@@ -40,12 +45,7 @@ def test_the_parameters_fit_every_entry_of_the_catalogue(project, dataset):
     settings, entry = params.load()
     assert settings.dataset == dataset
     assert entry == load_entry(dataset)
-    assert "auto" not in [
-        value
-        for key, value in params.flatten(settings).items()
-        if key
-        not in ("train.device", "train.precision", "train.strategy", "split.use_given_test", "split.use_given_val")
-    ]
+    assert "auto" not in [value for key, value in flatten(settings).items() if key not in STAY_AUTO]
 
 
 @pytest.mark.parametrize(
@@ -216,7 +216,7 @@ def told_or_sound(params_file, datasets_file):
         assert sentence.isprintable()
         assert str(params_file) in sentence or str(datasets_file) in sentence or "params.yaml" in sentence
     else:
-        numbers = [value for value in params.flatten(found[0][0]).values() if isinstance(value, float)]
+        numbers = [value for value in flatten(found[0][0]).values() if isinstance(value, float)]
         assert all(map(math.isfinite, numbers))
 
 
@@ -245,7 +245,7 @@ def test_any_value_in_an_entry_is_accepted_or_refused_in_one_line(tmp_path_facto
 
 def test_flatten_gives_dotted_keys_and_plain_values(project):
     project.set(train__patience=None, augment=[{"shift": {"pixels": 2}}])
-    flat = params.flatten(params.load()[0])
+    flat = flatten(params.load()[0])
     assert flat["dataset"] == "digits"
     assert flat["augment"] == [{"shift": {"pixels": 2}}]
     assert "train.patience" not in flat

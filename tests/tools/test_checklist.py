@@ -53,7 +53,7 @@ def test_the_check_list_passes_twice_alike_and_writes_its_picture_alone(project,
     code, lines = run(capsys)
     assert code == 0, lines
     words = [line.split("  ")[0] for line in lines[:-2]]
-    assert words == ["pass"] * 9 + ["note"]
+    assert words == ["pass"] * 10 + ["note"]
     assert lines[-2] == f"no check failed; wrote {checklist.PICTURE}"
     assert re.search(r"^next: dvc exp run; .*-S train\.lr=[\d.e-]+,[\d.e-]+$", lines[-1])
     assert files() - before == {checklist.PICTURE}
@@ -67,8 +67,8 @@ def test_a_failure_gives_exit_code_1_and_the_other_checks_are_made(project, caps
     packed(project, epochs=1, lr=500.0, warmup=0.0)
     code, lines = run(capsys)
     assert code == 1
-    assert len(lines) == 12
-    assert lines[-2].startswith("1 of 10 checks failed: smoke run; wrote")
+    assert len(lines) == 13
+    assert lines[-2].startswith("1 of 11 checks failed: smoke run; wrote")
 
 
 def test_several_processes_are_not_asked_for(project, capsys):
@@ -101,7 +101,7 @@ def test_figures_of_other_images_are_found(project, capsys):
     paths.STATS.write_text(json.dumps({"mean": [0.9], "std": [0.1], "border": [0.2], "split": "train"}))
     code, lines = run(capsys)
     assert code == 1
-    assert lines[2].startswith("FAIL  normalisation")
+    assert lines[3].startswith("FAIL  normalisation")
 
 
 @pytest.mark.parametrize("file", [paths.IMAGES, paths.SPLIT, paths.STATS])

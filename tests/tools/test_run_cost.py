@@ -1,3 +1,5 @@
+from types import SimpleNamespace
+
 import pytest
 
 from darkroom.config.catalogue import checked
@@ -13,6 +15,7 @@ def machine(monkeypatch):
     monkeypatch.setattr(run_cost, "seconds_a_megapixel", lambda: 0.01)
     monkeypatch.setattr(run_cost, "operations_a_second", lambda: 0.75e9)
     monkeypatch.setattr("os.cpu_count", lambda: 2)
+    monkeypatch.setattr(run_cost.psutil, "virtual_memory", lambda: SimpleNamespace(available=7 * 10**9))
 
 
 def lines(found, **settings):
@@ -24,11 +27,12 @@ def test_the_cost_is_said_as_an_estimate(project):
     said = lines(
         draft(pictures=1000, megapixels=2.0, samples=samples), recipe={"train.epochs": 10, "model.layers": "8P-16"}
     )
-    # 9 x (64 x 64 x 3 x 8 + 32 x 32 x 8 x 16) multiplications, 6 operations each, 10,000 times, 1e9 a second
+    # 9 x (64 x 64 x 3 x 8 + 32 x 32 x 8 x 16) multiplications, 6 operations each, 10,000 times, 1e9 a second;
+    # twice 32 x (64 x 64 x 8 x 4 + 32 x 32 x 8 x 16 + 32 x 32 x 16 x 8) bytes
     assert said == (
         "a run: 1,000 images, 12.3 MB in data/images/images.npy\n"
         "  estimated for this processor: about 10 s to decode,\n"
-        "  about 2.1 min to train (10 epochs of 1,000 images)"
+        "  about 2.1 min to train (10 epochs of 1,000 images), in about 25.2 MB of memory (7.0 GB are free)"
     )
 
 
@@ -55,6 +59,12 @@ def test_multiplications_of_the_default_network(project):
     settings, entry = load()
     # 32-64P-64 on 8 x 8: 9 x (64 x 32 + 64 x 32 x 64 + 16 x 64 x 64)
     assert run_cost.multiplications(settings, entry) == 9 * (64 * 32 + 64 * 32 * 64 + 16 * 64 * 64)
+
+
+def test_what_a_step_keeps_of_an_image(project):
+    settings, entry = load()
+    # 32-64P-64 on 8 x 8: outputs and activations of 4 bytes; the pool's outputs and indices
+    assert run_cost.kept_bytes(settings, entry) == 8 * 64 * 32 + 4 * 64 * 64 + (12 + 4) * 16 * 64 + 8 * 16 * 64
 
 
 def test_the_machine_is_measured(monkeypatch):

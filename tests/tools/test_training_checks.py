@@ -11,6 +11,7 @@ from torch import nn
 from darkroom.base.errors import UserError
 from darkroom.tools import training_checks
 from darkroom.tools.learning_rate_search import RangeTest
+from darkroom.training.memory_plan import Plan
 from tests.tools.small_training import (
     CLASSES,
     TRAIN,
@@ -191,3 +192,19 @@ def test_the_present_rate_is_set_against_the_suggestion_as_a_note(project, lr, s
     assert check.passed is None
     assert says in check.text
     assert f"train.lr {lr:g} is " in check.text
+
+
+@pytest.mark.parametrize(
+    ("parts", "step", "passed", "says"),
+    [
+        (1, 50 * 10**6, True, "about 50.0 MB for a batch of 64 (counted), 2.0 MB for the network with its optimiser"),
+        (2, 50 * 10**6, None, "; a batch of 64 is worked off in 2 parts, so that a step fits the memory"),
+        (1, 95 * 10**6, False, "; a step may not fit the memory: train.accumulate=4, a smaller train.batch_size"),
+    ],
+)
+def test_memory_is_a_note_in_parts_and_a_failure_where_a_step_does_not_fit(parts, step, passed, says):
+    found = training_checks.memory(
+        Plan(64, parts, 0, 1, 10**6, 10**6, step, 100 * 10**6, "counted", fitting=4, chosen=parts > 1)
+    )
+    assert found.passed is passed
+    assert says in found.text

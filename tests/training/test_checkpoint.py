@@ -196,3 +196,18 @@ def test_tidying_up_stops_no_training(monkeypatch):
     mine = Checkpoint("mine")
     mine.save({"epoch": 1})
     assert mine.load()["epoch"] == 1
+
+
+@pytest.mark.parametrize("content", [None, "", "[]", '{"asked": "mine"}'], ids=str)
+def test_the_parts_of_a_killed_training_are_found_as_long_as_it_can_go_on(root, content):
+    assert checkpoint.parts_of("mine") is None
+    first = Checkpoint("a hash with 4 parts")
+    first.note_parts("mine", 4)
+    assert checkpoint.parts_of("mine") is None  # there is no state to go on from
+    first.save(STATE)
+    assert (checkpoint.parts_of("mine"), checkpoint.parts_of("another")) == (4, None)
+    if content is None:
+        first.clear()
+    else:
+        (first.folder / checkpoint.PARTS).write_text(content)
+    assert checkpoint.parts_of("mine") is None

@@ -451,7 +451,7 @@ def test_a_memory_too_small_for_a_step_is_told():
     def large(images, draw):
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB.")
 
-    with pytest.raises(UserError, match=r"lower train\.batch_size, raise train\.accumulate"):
+    with pytest.raises(UserError, match=r"set train\.accumulate=2 \(parts of 8 images"):
         fit(settings(), change=large)
 
 

@@ -15,7 +15,7 @@ from darkroom.config.params import load
 from darkroom.config.stage_files import TrainingFigures
 from darkroom.config.stage_tables import HISTORY
 from darkroom.dataset.packed import load_split
-from darkroom.training import loop, outputs, trainer
+from darkroom.training import loop, memory_plan, outputs, trainer
 from darkroom.training.loop import Result
 from darkroom.training.recipe import Recipe
 from tests import make, models
@@ -160,6 +160,21 @@ def test_what_an_interrupted_training_reached_is_told_and_kept_and_it_goes_on_fr
     assert {file: file.read_bytes() for file in whole} == whole
     assert again.opened[0][2] == Record.run_id
     assert again.epochs == [3, 4]
+
+
+def test_a_resumed_training_keeps_its_parts_whatever_memory_is_free(here, record, monkeypatch, capsys):
+    here.set(train__accumulate="auto", train__portable=False)
+    monkeypatch.setattr(trainer, "SAVE_SECONDS", 0)
+    monkeypatch.setattr(memory_plan, "free_memory", lambda device: 10**5)
+    cut_off(monkeypatch, Record(), after=2)
+    monkeypatch.setattr(memory_plan, "free_memory", lambda device: 10**11)
+    capsys.readouterr()
+    run(record)
+    assert "a batch of 16 is worked off in 8 parts" in capsys.readouterr().out
+    assert ModelFacts.read(paths.MODEL).train.accumulate == 8
+    assert record.epochs == [3, 4]
+    run(record)
+    assert ModelFacts.read(paths.MODEL).train.accumulate == 1  # a new training
 
 
 @pytest.mark.parametrize(("after", "says"), [(0, ""), (1, "metrics/history.csv has what was done: 1 epoch\n")])
