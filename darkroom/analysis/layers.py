@@ -150,6 +150,8 @@ def _see_units(
     """Call `see(name, channels x values)` for each batch and layer, of activations for which `is_asked` says yes."""
     found = layer_outputs.activations(classifier.network, classifier.shape)
     forms = {name: form for name, form in found.items() if is_asked(classifier.network.get_submodule(name))}
+    if not forms:
+        return
 
     def on_output(name: str, output: Tensor) -> None:
         if tuple(output.shape[1:]) == forms[name].size:  # not so for another use of the same layer
