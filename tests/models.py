@@ -1,9 +1,11 @@
 """Small models with random weights."""
 
+from collections import OrderedDict
 from pathlib import Path
 
 import numpy as np
 import torch
+from torch import nn
 
 from darkroom.base import paths
 from darkroom.classifier.inference import Classifier
@@ -62,6 +64,19 @@ def classifier(shape=(8, 8, 1), classes=3, familiarity=None, **settings):
     scale = [to_bytes_scale([0.5] * shape[2]), to_bytes_scale([0.25] * shape[2])]
     names = [f"class {number}" for number in range(classes)]
     return Classifier(network, names, shape, *scale, border=[0.0] * shape[2], familiarity=familiarity)
+
+
+def modern(name, side=32, classes=3):
+    """A classifier of random weights whose body is one of timm's tiny networks for tests, as `test_vit`."""
+    import timm
+
+    torch.manual_seed(0)
+    sized = {"img_size": side} if "vit" in name else {}
+    body = timm.create_model(name, num_classes=0, **sized).eval()
+    head = nn.Sequential(OrderedDict(classes=nn.Linear(body(torch.zeros(1, 3, side, side)).shape[1], classes)))
+    network = nn.Sequential(OrderedDict(features=body, head=head)).eval()
+    scale = [to_bytes_scale([0.5] * 3), to_bytes_scale([0.25] * 3)]
+    return Classifier(network, [f"class {number}" for number in range(classes)], (side, side, 3), *scale)
 
 
 def to_train(project):

@@ -1,6 +1,7 @@
 """Fit `darkroom.classifier.familiarity`: learn what the training images look like to the layers of the network."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -17,12 +18,15 @@ SHRINKAGE = 1e-3  # mean variances added to the covariance's diagonal, which dea
 QUANTILE = 0.995  # of the validation images' distances: a picture beyond it is unlike the training images
 
 
-def watched_layers(network: nn.Module, shape: tuple[int, int, int]) -> list[str]:
-    """The names of the watched layers: activations spread over the depth, then the input of the last layer.
+def watched_layers(network: nn.Module, shape: tuple[int, int, int]) -> dict[str, bool]:
+    """By name of each watched layer, whether its channels come last, as those of tokens.
 
-    `shape` is height, width, channels.
+    Activations spread over the depth, then the input of the last layer. `shape` is height, width, channels.
     """
-    return [*layer_outputs.spread(list(layer_outputs.activations(network, shape)), LAYERS), layer_outputs.LAST]
+    found = layer_outputs.activations(network, shape)
+    whole = [name for name, form in found.items() if form.whole]  # what is of parts of images is no vector of each
+    last = {name: not found[name].first for name in layer_outputs.spread(whole, LAYERS)}
+    return last | {layer_outputs.LAST: False}
 
 
 def fit(classifier: TrainedNetwork, images: Images, train: Rows, labels: Labels, val: Rows) -> dict[str, Layer]:
@@ -47,7 +51,10 @@ def fit(classifier: TrainedNetwork, images: Images, train: Rows, labels: Labels,
             squares[name] = squares.get(name, 0) + vectors.T @ vectors
     # 2. Class means and whitening, from the classes that have images; the limits are 1 for now.
     known = counts > 0
-    layers = {name: Layer(*_whiten(sums[name][known], squares[name], counts[known, None]), 1.0) for name in watched}
+    layers = {
+        name: Layer(*_whiten(sums[name][known], squares[name], counts[known, None]), 1.0, last)
+        for name, last in watched.items()
+    }
     # 3. The limit of each layer, from the distances of the validation images.
     measured = [
         torch.stack([layers[name].ratios(vectors) for name, vectors in _vectors_of(classifier, part, watched).items()])
@@ -58,15 +65,14 @@ def fit(classifier: TrainedNetwork, images: Images, train: Rows, labels: Labels,
     # Each limit alone stops 0.5 % of the images, but all together stop more: one factor raises them all.
     limits *= _quantile((distances / limits[:, None]).amax(0))
     return {
-        name: Layer(layer.means, layer.whitening, float(limit))
-        for (name, layer), limit in zip(layers.items(), limits, strict=True)
+        name: replace(layer, limit=float(limit)) for (name, layer), limit in zip(layers.items(), limits, strict=True)
     }
 
 
-def _vectors_of(classifier: TrainedNetwork, images: Images, watched: Sequence[str]) -> dict[str, Tensor]:
+def _vectors_of(classifier: TrainedNetwork, images: Images, watched: Mapping[str, bool]) -> dict[str, Tensor]:
     """The vectors (N x width) of images in each watched layer."""
-    vectors = LayerVectors()
-    with layer_outputs.watching(classifier.network, watched, vectors.add):
+    vectors = LayerVectors([name for name, last in watched.items() if last])
+    with layer_outputs.watching(classifier.network, list(watched), vectors.add):
         classifier.probabilities(images)
     found = vectors.by_layer()
     return {name: found[name] for name in watched}

@@ -1,5 +1,6 @@
-"""Measurements of a network's layers: filters, kernels, activation maps, dead channels, and features."""
+"""Measurements of a network's layers: filters, kernels, activation maps, dead and idle channels, and features."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -8,14 +9,15 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from darkroom.base.errors import UserError
+from darkroom.base.words import listed
 from darkroom.classifier.trained_network import TrainedNetwork
 from darkroom.dataset.neighbours import NEAREST, nearest
 from darkroom.dataset.packed import Images, Labels, Rows, chunks
 from darkroom.network import layer_outputs
 
 LAYERS = 4  # layers whose activation maps are shown
-# Activations that are flat, or nearly so, below zero: only their channels can be dead.
-ONE_SIDED = (nn.ReLU, nn.ReLU6, nn.GELU, nn.SiLU, nn.Hardswish)
+NAMED = 40  # layers that a sentence names
+IDLE = 0.01  # a channel is idle if it varies less than this share of what the channels of its layer do on average
 
 
 def first_filters(classifier: TrainedNetwork) -> tuple[str, NDArray[np.float32]] | None:
@@ -46,7 +48,8 @@ def convolution_kernels(network: nn.Module, layer: str | None) -> tuple[str, NDA
             return None
         layer = wide[len(wide) // 2]
     if layer not in found:
-        known = f"the convolutions are {', '.join(found)}" if found else "this network has no convolutions: use null"
+        named = f"the convolutions are {listed(found, NAMED)}"
+        known = named if found else "this network has no convolutions: use null"
         raise UserError(f"params.yaml: inside.layer is {layer!r}, which the network does not have: {known}")
     return layer, _weights(found[layer]).numpy()
 
@@ -60,20 +63,15 @@ def choose_map_layers(classifier: TrainedNetwork, wanted: list[str] | None) -> l
 
     Raises UserError for a name that gives no maps.
     """
-    known = [
-        name for name, size in layer_outputs.activations(classifier.network, classifier.shape).items() if _is_map(size)
-    ]
+    found = layer_outputs.activations(classifier.network, classifier.shape)
+    known = [name for name, form in found.items() if form.spatial and form.whole]
     for name in wanted or []:
         if name not in known:
             raise UserError(
                 f"params.yaml: inside.maps names {name!r}, which is no activation with maps: "
-                + (f"known are {', '.join(known)}" if known else "this network has none, use null")
+                + (f"known are {listed(known, NAMED)}" if known else "this network has none, use null")
             )
     return wanted or layer_outputs.spread(known, LAYERS)
-
-
-def _is_map(size: tuple[int, ...]) -> bool:
-    return len(size) == 3 and size[1] * size[2] > 1
 
 
 def strongest_maps(
@@ -83,41 +81,85 @@ def strongest_maps(
 
     `images` are uint8, N x height x width x channels; no more than `at_most` maps of an image are kept.
     """
+    forms = layer_outputs.forms(classifier.network, classifier.shape)
     outputs: dict[str, Tensor] = {}
     with layer_outputs.watching(classifier.network, layers, outputs.__setitem__):
         classifier.probabilities(images, batch_size=len(images))
     found = {}
     for name, output in outputs.items():
-        maps = output.float().cpu()
+        maps = forms[name].maps(output.float().cpu())
         order = maps.mean((2, 3)).argsort(dim=1, descending=True, stable=True)[:, :at_most]
         found[name] = maps[torch.arange(len(maps))[:, None], order].numpy()
     return found
 
 
 class Dead(NamedTuple):
-    """The channels of one layer, and those of them that never rise above zero."""
+    """The channels of one layer, and those of them that are dead, or idle (see `dead_channels`, `idle_channels`)."""
 
     channels: int
     dead: int
 
 
 def dead_channels(classifier: TrainedNetwork, images: Images, rows: Rows) -> dict[str, Dead]:
-    """By name of each one-sided activation (`ONE_SIDED`): its channels, and those that are dead.
+    """By name of each activation that is flat below zero, as ReLU: its channels, and those that are dead.
 
     A channel is dead if its output is nowhere above zero, in none of the images at `rows`.
     """
-    sizes = layer_outputs.activations(classifier.network, classifier.shape)
-    layers = [name for name in sizes if isinstance(classifier.network.get_submodule(name), ONE_SIDED)]
-    alive = {name: torch.zeros(sizes[name][0], dtype=torch.bool) for name in layers}
+    alive: dict[str, Tensor] = {}
 
-    def see(name: str, output: Tensor) -> None:
-        if tuple(output.shape[1:]) == sizes[name]:  # not so for another use of the same layer
-            alive[name] |= (output > 0).flatten(2).any(2).any(0).cpu() if output.ndim > 2 else (output > 0).any(0).cpu()
+    def see(name: str, units: Tensor) -> None:
+        alive[name] = alive.get(name, torch.tensor(False)) | (units > 0).any(1).cpu()
 
-    with layer_outputs.watching(classifier.network, layers, see):
+    _see_units(classifier, images, rows, layer_outputs.flat_below_zero, see)
+    return {name: Dead(len(flags), int((~flags).sum())) for name, flags in alive.items()}
+
+
+def idle_channels(classifier: TrainedNetwork, images: Images, rows: Rows) -> dict[str, Dead]:
+    """By name of each smooth activation, as GELU: its channels, and those that are idle.
+
+    Such a channel rests nowhere at exactly zero, so that «dead» has no meaning for it. It is idle if it hardly varies
+    over the images at `rows` and all their places: its standard deviation is at most `IDLE` of the mean of the layer's
+    channels. That is the dormant neuron of Sokar et al. 2023 (arXiv:2302.12902) by its deviation instead of its mean
+    size, because it may rest at any value.
+    """
+    moments: dict[str, Tensor] = {}  # by layer, three for each channel: number of values, their sum, and of squares
+
+    def see(name: str, units: Tensor) -> None:
+        values = units.double().cpu()
+        counts = torch.full((len(values),), float(values.shape[1]), dtype=torch.float64)
+        moments[name] = moments.get(name, 0) + torch.stack([counts, values.sum(1), values.square().sum(1)])
+
+    _see_units(classifier, images, rows, layer_outputs.smooth, see)
+    found = {}
+    for name, (counts, sums, squares) in moments.items():
+        # The rounding of the sums is no variation: it is far below a millionth of the channel's size.
+        size = squares / counts
+        variance = size - (sums / counts).square()
+        deviation = variance.where(variance > 1e-12 * size, 0.0) ** 0.5
+        found[name] = Dead(len(deviation), int((deviation <= IDLE * deviation.mean()).sum()))
+    return found
+
+
+def _see_units(
+    classifier: TrainedNetwork,
+    images: Images,
+    rows: Rows,
+    is_asked: Callable[[nn.Module], bool],
+    see: Callable[[str, Tensor], None],
+) -> None:
+    """Call `see(name, channels x values)` for each batch and layer, of activations for which `is_asked` says yes."""
+    found = layer_outputs.activations(classifier.network, classifier.shape)
+    forms = {name: form for name, form in found.items() if is_asked(classifier.network.get_submodule(name))}
+    if not forms:
+        return
+
+    def on_output(name: str, output: Tensor) -> None:
+        if tuple(output.shape[1:]) == forms[name].size:  # not so for another use of the same layer
+            see(name, forms[name].units(output))
+
+    with layer_outputs.watching(classifier.network, list(forms), on_output):
         for _, part in chunks(images, rows):
             classifier.probabilities(part)
-    return {name: Dead(len(flags), int((~flags).sum())) for name, flags in alive.items()}
 
 
 def neighbour_accuracy(

@@ -22,8 +22,11 @@ NamedWeights = tuple[str, NDArray[np.float32]]  # a layer and its weights
 
 NO_FILTERS = "no convolution and no fully connected layer of the network sees the image itself"
 NO_KERNELS = "the network has no convolution after its first layer with kernels above 1x1"
-NO_MAPS = "no activation of the network gives maps with the channels first"
-NO_DEAD = "no activation of the network is one-sided with the channels first"
+NO_MAPS = "no activation layer of the network keeps places of the picture apart: they give vectors, or mix the places"
+NO_DEAD = (
+    "no activation layer of the network is flat or nearly so below zero, as ReLU, GELU and SiLU are: no channel can be "
+    "dead or idle"
+)
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,7 @@ class Findings:
     shown: pd.DataFrame  # predictions for the images whose activation maps are shown
     maps: dict[str, NDArray[np.float32]]  # by layer: images x maps x height x width
     dead: dict[str, Dead]
+    idle: dict[str, Dead]
     feature_map: FeatureMap | None
     accuracies: tuple[float, float]  # on the test images: of the nearest neighbours, of the network
     compared: tuple[int, int]  # numbers of training and test images behind the accuracies
@@ -68,7 +72,7 @@ class Findings:
             "filters.png": (self.filters, NO_FILTERS),
             "kernels.png": (self.kernels, NO_KERNELS),
             "activations.png": (self.maps, NO_MAPS),
-            "dead.png": (self.dead, NO_DEAD),
+            "dead.png": (self.dead or self.idle, NO_DEAD),
         }
         return {name: why for name, (found, why) in missing.items() if not found}
 
@@ -80,16 +84,21 @@ class Findings:
             reference_images=self.compared[0],
             test_images=self.compared[1],
             accuracy=NeighbourAccuracy(nearest_neighbours=neighbours, head=head),
-            dead_channels={
-                name: DeadChannels(channels=channels, dead=dead, share=round(dead / channels, 4))
-                for name, (channels, dead) in self.dead.items()
-            },
+            dead_channels=_shares(self.dead),
+            idle_channels=_shares(self.idle),
             left_out=self.left_out,
         )
 
 
+def _shares(found: dict[str, Dead]) -> dict[str, DeadChannels]:
+    return {
+        name: DeadChannels(channels=channels, dead=dead, share=round(dead / channels, 4))
+        for name, (channels, dead) in found.items()
+    }
+
+
 def find(classifier: TrainedNetwork, data: Data, settings: Inside) -> Findings:
-    """Look at filters, kernels, activation maps, dead channels and features.
+    """Look at filters, kernels, activation maps, dead and idle channels, and features.
 
     Raises UserError for a layer of the settings that the network does not have.
     """
@@ -116,6 +125,7 @@ def find(classifier: TrainedNetwork, data: Data, settings: Inside) -> Findings:
         shown=shown,
         maps=maps,
         dead=layers.dead_channels(classifier, data.images, data.val),
+        idle=layers.idle_channels(classifier, data.images, data.val),
         feature_map=_feature_map((known, labels), (seen, asked), data, settings.seed),
         accuracies=(by_neighbours, float((truth == asked["predicted"].to_numpy()).mean())),
         compared=(len(reference), len(queries)),

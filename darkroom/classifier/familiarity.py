@@ -1,13 +1,13 @@
 """Whether a picture looks like the training images: out-of-distribution detection in the layers of the network.
 
-Lee et al. 2018 (arXiv:1807.03888). In each layer, the channels' means over the image form a vector. The vectors of a
-class are modelled as a normal distribution; all classes share one covariance. The distance of a picture is the
-Mahalanobis distance to the nearest class mean. Each layer's distance is scaled by validation images, and the largest
-one counts. The features before the last layer do not suffice: a network learns to ignore there what does not tell
-classes apart (docs/predict.md).
+Lee et al. 2018 (arXiv:1807.03888). In each layer, the channels' means over the image, or over its tokens, form a
+vector. The vectors of a class are modelled as a normal distribution; all classes share one covariance. The distance of
+a picture is the Mahalanobis distance to the nearest class mean. Each layer's distance is scaled by validation images,
+and the largest one counts. The features before the last layer do not suffice: a network learns to ignore there what
+does not tell classes apart (docs/predict.md).
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,13 +30,20 @@ WIDEST = 1024  # values kept of a layer; a wider layer's neighbouring channels a
 class LayerVectors:
     """Collects a vector (width, float64) of each image in each layer, while a network runs."""
 
-    def __init__(self) -> None:
+    def __init__(self, channels_last: Collection[str] = ()) -> None:
+        """`channels_last` names the layers whose outputs are N x places x C; the others' are N x C x places."""
+        self._channels_last = channels_last
         self._parts: dict[str, list[Tensor]] = {}
         self._latest: dict[str, Tensor] = {}
 
     def add(self, name: str, output: Tensor) -> None:
-        """Take a layer's output (N x C, or N x C x height x width) for one batch; the last layer ends the batch."""
-        channels = output.float().flatten(2).mean(2) if output.ndim > 2 else output.float()
+        """Take a layer's output (N x C, or with dimensions of places beside) for one batch; the last layer ends it."""
+        if output.ndim == 2:
+            channels = output.float()
+        elif name in self._channels_last:
+            channels = output.float().flatten(1, -2).mean(1)
+        else:
+            channels = output.float().flatten(2).mean(2)
         self._latest[name] = functional.adaptive_avg_pool1d(channels, min(WIDEST, channels.shape[1])).cpu().double()
         # A layer that is used several times in one pass counts once, with its last output.
         if name == layer_outputs.LAST:
@@ -50,11 +57,15 @@ class LayerVectors:
 
 @dataclass(frozen=True)
 class Layer:
-    """One layer: whitening matrix (width x width), whitened class means (classes x width), limit of the distance."""
+    """One layer: whitening matrix (width x width), whitened class means (classes x width), limit of the distance.
+
+    `channels_last` says that the layer's outputs are N x places x C.
+    """
 
     means: Tensor
     whitening: Tensor
     limit: float
+    channels_last: bool = False
 
     def ratios(self, vectors: Tensor) -> Tensor:
         """Distance of each vector (N x width) to the nearest class mean, in units of the limit."""
@@ -81,7 +92,7 @@ class Familiarity:
     @contextmanager
     def watching(self, network: nn.Module) -> Iterator[LayerVectors]:
         """Collect the vectors of all images that `network` classifies inside the `with` block."""
-        vectors = LayerVectors()
+        vectors = LayerVectors([name for name, layer in self.layers.items() if layer.channels_last])
         with layer_outputs.watching(network, list(self.layers), vectors.add):
             yield vectors
 
@@ -93,6 +104,9 @@ class Familiarity:
             for part in ("means", "whitening")
         }
         tensors |= {f"{name}/limit": torch.tensor(layer.limit) for name, layer in self.layers.items()}
+        tensors |= {
+            f"{name}/channels_last": torch.tensor(True) for name, layer in self.layers.items() if layer.channels_last
+        }
         tensors |= {"aspect": torch.tensor(self.aspect), "grey": torch.tensor(self.grey)}
         tensors["extent"] = torch.tensor(self.extent)
         with replacing(path) as partial:
@@ -105,7 +119,12 @@ class Familiarity:
             tensors = {name: value.double() for name, value in load_file(path).items()}
             names = list(dict.fromkeys(name.rpartition("/")[0] for name in tensors if "/" in name))
             layers = {
-                name: Layer(tensors[f"{name}/means"], tensors[f"{name}/whitening"], float(tensors[f"{name}/limit"]))
+                name: Layer(
+                    tensors[f"{name}/means"],
+                    tensors[f"{name}/whitening"],
+                    float(tensors[f"{name}/limit"]),
+                    f"{name}/channels_last" in tensors,
+                )
                 for name in names
             }
             low, high = tensors["aspect"].tolist()

@@ -184,7 +184,7 @@ class NeighbourAccuracy(StageFile):
 
 
 class DeadChannels(StageFile):
-    """The number and share of a layer's channels that are never active."""
+    """The number and share of a layer's channels that are dead, or idle."""
 
     channels: int
     dead: int
@@ -192,11 +192,15 @@ class DeadChannels(StageFile):
 
 
 class InsideFigures(StageFile):
-    """metrics/inside.json; `left_out` maps each picture that was not drawn to the reason."""
+    """metrics/inside.json; `left_out` maps each picture that was not drawn to the reason.
+
+    `dead_channels` are of layers that are flat below zero, as ReLU; `idle_channels` of smooth ones, as GELU.
+    """
 
     split: str
     reference_images: int
     test_images: int
     accuracy: NeighbourAccuracy
     dead_channels: dict[str, DeadChannels]
+    idle_channels: dict[str, DeadChannels]
     left_out: dict[str, str]

@@ -89,14 +89,16 @@ def with_heat_maps(
 ) -> Figure:
     """Each mistake beside two heat maps over it: the evidence for the predicted class, and for the true one.
 
-    `predicted` and `true` are N x height x width, 0 to 1.
+    `predicted` and `true` are N x height x width, 0 to 1: zeros without evidence, NaN where a map is not finite.
     """
     sheet, blocks = _blocks(len(mistakes), 3, title, right=0.9)
     for at, ((row, column), mistake) in enumerate(zip(blocks, _lines(mistakes), strict=True)):
         image = images[mistake["row"]]
         sheet.image(row, column, image, _caption(mistake))
         for beside, (share, name) in enumerate(((predicted[at], "predicted"), (true[at], "true")), start=1):
-            words = f"for {short(mistake[name], LONGEST - 2)}\n({name})"
+            note = "" if share.any() else ": none"
+            note = ": not finite" if np.isnan(share).any() else note
+            words = f"for {short(mistake[name], LONGEST - 2)}\n({name}{note})"
             sheet.image(row, column + beside, image, words)
             shown = sheet.heat(row, column + beside, share)
     figure = sheet.finish()

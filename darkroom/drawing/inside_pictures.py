@@ -18,8 +18,8 @@ def write(folder: Path, found: Findings, data: Data) -> None:
         pictures = data.images[found.shown["row"].to_numpy()]
         names = [data.classes[label] for label in found.shown["label"]]
         style.save(network_charts.activations(pictures, names, found.maps), folder / "activations.png")
-    if found.dead:
-        style.save(network_charts.dead(found.dead), folder / "dead.png")
+    if found.dead or found.idle:
+        style.save(network_charts.dead(found.dead, found.idle), folder / "dead.png")
     if found.feature_map is not None:
         places = found.feature_map
         picture = network_charts.feature_map(places.places, places.centres, data.classes, places.shown, places.of)

@@ -73,8 +73,11 @@ def activations(images: Images, names: Sequence[str], maps: dict[str, NDArray[np
     """One row an image, with its class in `names`; `maps` gives by layer what is shown: N x maps x height x width."""
     widths = [1.0, *(float(found.shape[1]) for found in maps.values())]
     figure = new_figure(1.6 + 0.42 * sum(widths), 0.9 + 0.45 * len(images))
-    figure.suptitle("Strongest activation maps of one image of each class, test split; black: 0, white: its largest",
-                    fontsize=10)  # fmt: skip
+    black = "0 or less" if any(found.min() < 0 for found in maps.values()) else "0"
+    figure.suptitle(
+        f"Strongest activation maps of one image of each class, test split; black: {black}, white: its largest",
+        fontsize=10,
+    )
     figure.set_layout_engine("constrained", wspace=0.05)
     axes = figure.subplots(1, len(widths), width_ratios=widths, squeeze=False)[0]
     show_image(axes[0], _images_mosaic(images))
@@ -87,7 +90,7 @@ def activations(images: Images, names: Sequence[str], maps: dict[str, NDArray[np
         tiles = (found / largest).clip(0, 1).reshape(-1, *found.shape[2:])
         axis.imshow(_mosaic(tiles, found.shape[1]), cmap="gray", vmin=0, vmax=1, interpolation="nearest", aspect="auto")
         axis.set_yticks([])
-        axis.set_title(f"{layer}, {found.shape[2]}x{found.shape[3]}", fontsize=8)
+        axis.set_title(f"{_ending(layer, 5 * max(4, found.shape[1]))}, {found.shape[2]}x{found.shape[3]}", fontsize=8)
     for axis in axes:
         axis.set_xticks([])
         axis.tick_params(length=0, labelsize=8)
@@ -96,21 +99,31 @@ def activations(images: Images, names: Sequence[str], maps: dict[str, NDArray[np
     return figure
 
 
-def dead(channels: Mapping[str, tuple[int, int]]) -> Figure:
-    """Bars: the share of dead channels; `channels` gives by layer the numbers of all channels and of dead ones."""
+def dead(dead: Mapping[str, tuple[int, int]], idle: Mapping[str, tuple[int, int]]) -> Figure:
+    """Bars: the shares of channels that are dead (of layers as ReLU), and of those that are idle (of layers as GELU).
+
+    Both give by layer the numbers of all channels and of dead or idle ones.
+    """
+    channels = {**dead, **idle}
     figure = new_figure(6.5, 1.2 + 0.22 * max(1, len(channels)))
     axis = figure.subplots()
-    places = np.arange(len(channels))
-    shares = [100 * dead / total for total, dead in channels.values()]
-    axis.barh(places, shares, color=BLUE, height=0.7)
-    for place, (total, dead) in enumerate(channels.values()):
-        axis.text(shares[place], place, f" {dead} of {total}", va="center", fontsize=7, color=GREY)
-    axis.set_yticks(places, [short(name, 36) for name in channels], fontsize=8)
+    shares = [100 * count / total for total, count in channels.values()]
+    words = {"dead": "channels that never rise above zero", "idle": "channels that hardly vary"}
+    parts = {"dead": range(len(dead)), "idle": range(len(dead), len(channels))}
+    kinds = [kind for kind, places in parts.items() if places]
+    for kind, colour in (("dead", BLUE), ("idle", ORANGE)):
+        of_kind = shares[parts[kind].start : parts[kind].stop]
+        axis.barh(parts[kind], of_kind, color=colour, height=0.7, label=words[kind])
+    for place, (total, count) in enumerate(channels.values()):
+        axis.text(shares[place], place, f" {count} of {total}", va="center", fontsize=7, color=GREY)
+    axis.set_yticks(range(len(channels)), [_ending(name, 36) for name in channels], fontsize=8)
     axis.set_ylim(max(1, len(channels)) - 0.5, -0.5)
     axis.set_xlim(0, max(10.0, 1.2 * max(shares, default=0)))
-    axis.set_xlabel("channels that never rise above zero, %")
+    axis.set_xlabel("share of the layer's channels, %" if len(kinds) == 2 else f"{words[kinds[0]]}, %")
     axis.set_ylabel("layer")
-    axis.set_title("Dead channels, val split", fontsize=10)
+    axis.set_title(f"{' and '.join(kinds).capitalize()} channels, val split", fontsize=10)
+    if len(kinds) == 2:
+        axis.legend(fontsize=8, frameon=False, loc="upper right")
     open_frame(axis)
     return figure
 
@@ -190,6 +203,11 @@ def _keep_inside(names: Sequence[Annotation], axis: Axes) -> None:
         right = max(frame.x0 - box.x0, 0) + min(frame.x1 - box.x1, 0)
         up = max(frame.y0 - box.y0, 0) + min(frame.y1 - box.y1, 0)
         name.xyann = (x + 72 * right / figure.dpi, np.copysign(BESIDE, y) if right else y + 72 * up / figure.dpi)
+
+
+def _ending(name: str, at_most: int) -> str:
+    """The name of a layer; of a long one, the end, which tells the layers of a network apart."""
+    return name if len(name) <= at_most else f"…{name[1 - at_most :]}"
 
 
 def _mosaic(tiles: NDArray[np.float32], columns: int) -> NDArray[np.float32]:

@@ -39,7 +39,7 @@ PICTURES = {
     "filters": (paths.INSIDE_PICTURES, "Grid of the filters of the first layer"),
     "kernels": (paths.INSIDE_PICTURES, "Grid of kernels of a deeper layer"),
     "activations": (paths.INSIDE_PICTURES, "Activation maps of several layers, for one picture of each class"),
-    "dead": (paths.INSIDE_PICTURES, "Bars: share of dead filters by layer"),
+    "dead": (paths.INSIDE_PICTURES, "Bars: share of dead or idle channels by layer"),
     "contact_sheet": (paths.PREDICT_PICTURES, "Unlabelled images with predicted class and confidence"),
 }
 

@@ -60,6 +60,14 @@ BROUGHT: dict[Resize, str] = {
     "pad": "are laid on black",
 }
 COLUMNS = {"f1": "F1", "roc_auc": "ROC AUC", "average_precision": "average precision"}
+# What the pictures of the inside show, for those that a network does not have.
+WHAT = {
+    "filters.png": "filters of the first layer",
+    "kernels.png": "kernels of a deeper layer",
+    "activations.png": "activation maps",
+    "dead.png": "dead channels",
+}
+LEFT_OUT = "left out: "  # begins the reason that stands in errors.json in place of the layer of Grad-CAM
 
 Table = dict[str, list[Any]]
 
@@ -237,7 +245,9 @@ def mistakes(
     count, total = errors.mistakes, errors.images
     left_out = f" The {len(shown):,} worst are shown." if len(shown) < count else ""
     suspects, copies = errors.suspects, errors.near_duplicates
+    without = errors.grad_cam.startswith(LEFT_OUT)
     return {
+        "no_grad_cam": f"No Grad-CAM: {errors.grad_cam.removeprefix(LEFT_OUT)}." if without else "",
         "words": f"{count:,} of {total:,} test images are classified wrong ({errors.error_rate:.2%}).{left_out}"
         if count
         else f"None of {total:,} test images is classified wrong.",
@@ -253,14 +263,20 @@ def mistakes(
 
 def inside(found: InsideFigures) -> dict[str, Any]:
     """The section on the inside of the model."""
-    accuracy, dead = found.accuracy, found.dead_channels
-    count = sum(layer.dead for layer in dead.values())
-    return {
-        "words": f"By the five nearest training images in the features of the last layer, "
+    accuracy = found.accuracy
+    words = (
+        f"By the five nearest training images in the features of the last layer, "
         f"{accuracy.nearest_neighbours:.2%} of {found.test_images:,} test images are classified right; by the "
-        f"network itself {accuracy.head:.2%}. "
-        f"{count:,} of {sum(layer.channels for layer in dead.values()):,} filters never answer on val."
-    }
+        f"network itself {accuracy.head:.2%}."
+    )
+    for layers, what in (
+        (found.dead_channels, "filters never answer on val."),
+        (found.idle_channels, "channels of smooth activations, which are never quite dead, hardly vary on val."),
+    ):
+        if layers:
+            count = sum(layer.dead for layer in layers.values())
+            words += f" {count:,} of {sum(layer.channels for layer in layers.values()):,} {what}"
+    return {"words": words, "left_out": [(WHAT.get(name, name), why) for name, why in found.left_out.items()]}
 
 
 def predict(unlabelled: int, entry: Entry) -> str:

@@ -38,10 +38,19 @@ def figures(evaluated: Evaluation, errors: ErrorFigures, seen: InsideFigures) ->
         for name, value in getattr(evaluated, split).model_dump().items()
         if value is not None
     }
-    return merits | {
-        "test_mistakes": errors.mistakes,
-        "suspects": errors.suspects.images,
-        "near_duplicates": errors.near_duplicates.pairs,
-        "test_neighbour_accuracy": seen.accuracy.nearest_neighbours,
-        "val_dead_channels": sum(layer.dead for layer in seen.dead_channels.values()),
+    # A kind of channels that the network does not have gives no figure: 0 would say that none of them is dead.
+    resting = {
+        f"val_{kind}_channels": float(sum(layer.dead for layer in layers.values()))
+        for kind, layers in (("dead", seen.dead_channels), ("idle", seen.idle_channels))
+        if layers
     }
+    return (
+        merits
+        | resting
+        | {
+            "test_mistakes": errors.mistakes,
+            "suspects": errors.suspects.images,
+            "near_duplicates": errors.near_duplicates.pairs,
+            "test_neighbour_accuracy": seen.accuracy.nearest_neighbours,
+        }
+    )

@@ -6,8 +6,9 @@ from torch import nn
 
 from darkroom.analysis import layers
 from darkroom.base.errors import UserError
+from darkroom.dataset import packed
 from tests import make
-from tests.models import blobs, classifier
+from tests.models import blobs, classifier, modern
 
 
 def images(count, channels=1, side=8):
@@ -96,8 +97,35 @@ def test_a_channel_that_lives_on_one_image_lives():
     assert layers.dead_channels(ours, one, np.arange(17))["features.act1"].dead == before
 
 
-def test_two_sided_activations_have_no_dead_channels():
-    assert layers.dead_channels(classifier(activation="tanh"), images(3), np.arange(3)) == {}
+def test_two_sided_activations_have_no_dead_and_no_idle_channels():
+    ours = classifier(activation="tanh")
+    assert layers.dead_channels(ours, images(3), np.arange(3)) == {}
+    assert layers.idle_channels(ours, images(3), np.arange(3)) == {}
+
+
+def test_idle_channels_of_smooth_activations_are_counted_by_hand():
+    ours = classifier(batch_norm=False, activation="gelu")
+    convolution = ours.network.get_submodule("features.conv1")
+    with torch.no_grad():
+        convolution.weight[1:3] = 0
+        convolution.bias[1:3] = torch.tensor([-9.0, 3.0])  # both the same everywhere, the second is far from zero
+        convolution.weight[3] *= 0.01  # it varies little, but below zero as well
+        convolution.bias[3] = -0.5
+    some = images(20)
+    found = layers.idle_channels(ours, some, np.arange(20))
+    assert found["features.act1"] == (4, 2)
+    assert list(found) == ["features.act1", "features.act2"]
+    assert layers.dead_channels(ours, some, np.arange(20)) == {}
+    with torch.no_grad():
+        convolution.weight.zero_()
+    assert layers.idle_channels(ours, some, np.arange(20))["features.act1"] == (4, 4)
+
+
+def test_idle_channels_do_not_depend_on_the_batches(monkeypatch):
+    ours, some = classifier(activation="gelu"), images(12)
+    whole = layers.idle_channels(ours, some, np.arange(12))
+    monkeypatch.setattr(packed, "CHUNK_BYTES", 5 * some[0].nbytes)
+    assert layers.idle_channels(ours, some, np.arange(12)) == whole
 
 
 def test_neighbours_vote_and_the_nearer_ones_decide_between_equals():
@@ -153,21 +181,39 @@ def test_class_means():
     assert found.tolist() == [[2], [0], [8]]
 
 
-@pytest.mark.parametrize("name", ["mobilenet_v2", "vit_b_16"])
-def test_bodies_of_torchvision(name):
-    ours = classifier((32, 32, 3), name=name)
+def test_a_body_of_torchvision():
+    ours = classifier((32, 32, 3), name="mobilenet_v2")
     some = images(4, 3, 32)
     assert layers.first_filters(ours)[1].shape[3] == 3
-    dead = layers.dead_channels(ours, some, np.arange(4))
+    assert layers.convolution_kernels(ours.network, None)[1].shape[1:] == (1, 3, 3)  # depthwise
     chosen = layers.choose_map_layers(ours, None)
-    if name == "vit_b_16":
-        assert layers.convolution_kernels(ours.network, None) is None
-        assert (chosen, dead) == ([], {})
-    else:
-        assert layers.convolution_kernels(ours.network, None)[1].shape[1:] == (1, 3, 3)  # depthwise
-        assert len(chosen) == 4
-        assert len(dead) == sum(isinstance(module, nn.ReLU6) for module in ours.network.modules())
-        assert all(found.shape[:2] == (4, 8) for found in layers.strongest_maps(ours, some, chosen, 8).values())
+    assert len(chosen) == 4
+    dead = layers.dead_channels(ours, some, np.arange(4))
+    assert len(dead) == sum(isinstance(module, nn.ReLU6) for module in ours.network.modules())
+    assert all(found.shape[:2] == (4, 8) for found in layers.strongest_maps(ours, some, chosen, 8).values())
+
+
+@pytest.mark.parametrize(
+    ("name", "filters", "kernels", "grids"),
+    [
+        ("test_vit", (16, 16), None, [(2, 2)] * 4),  # patches of 16x16 pixels and a class token
+        ("test_convnext", (4, 4), (7, 7), [(8, 8), (2, 2), (2, 2), (1, 1)]),
+        ("test_efficientnet", (3, 3), (3, 3), [(16, 16), (4, 4), (2, 2), (1, 1)]),
+    ],
+)
+def test_bodies_of_modern_blocks(name, filters, kernels, grids):
+    ours, some = modern(name), images(3, 3, 32)
+    assert layers.first_filters(ours)[1].shape[1:] == (*filters, 3)
+    found = layers.convolution_kernels(ours.network, None)
+    assert (found and found[1].shape[2:]) == kernels
+    chosen = layers.choose_map_layers(ours, None)
+    shown = [grid for grid in grids if grid != (1, 1)]
+    maps = layers.strongest_maps(ours, some, chosen, 5)
+    assert {found.shape[2:] for found in maps.values()} >= {shown[0], shown[-1]}
+    assert all(found.shape[:2] == (3, 5) for found in maps.values())
+    assert layers.dead_channels(ours, some, np.arange(3)) == {}
+    idle = layers.idle_channels(ours, some, np.arange(3))
+    assert set(chosen) <= set(idle)
 
 
 def test_blobs_are_told_apart_by_their_features():

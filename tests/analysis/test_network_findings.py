@@ -33,8 +33,8 @@ def data(classes=3, count=60):
 def findings(**changes):
     """As of a network in which there is nothing."""
     nothing = {
-        "filters": None, "kernels": None, "shown": pd.DataFrame(), "maps": {}, "dead": {}, "feature_map": None,
-        "accuracies": (0.5, 0.25), "compared": (9, 4),
+        "filters": None, "kernels": None, "shown": pd.DataFrame(), "maps": {}, "dead": {}, "idle": {},
+        "feature_map": None, "accuracies": (0.5, 0.25), "compared": (9, 4),
     }  # fmt: skip
     return Findings(**nothing | changes)
 
@@ -136,7 +136,11 @@ def test_the_figures_in_numbers():
         "act1": (3, 1, 0.3333),
         "act2": (4, 0, 0.0),
     }
+    assert found.idle_channels == {}
     assert found.left_out.keys() == {"filters.png", "kernels.png", "activations.png"}
+    smooth = findings(idle={"act1": Dead(3, 1)}).figures()
+    assert (smooth.dead_channels, smooth.idle_channels["act1"].share) == ({}, 0.3333)
+    assert "dead.png" not in smooth.left_out
 
 
 @pytest.mark.parametrize(("coloured", "grey"), [(17, True), (18, False)])
@@ -157,4 +161,4 @@ def test_the_form_of_the_files_is_that_of_the_training_files():
     found = network_findings.familiarity(models.classifier(), ours, facts, settings())
     assert found.aspect == (1, 2)
     assert found.extent == familiarity_fit.foreground_extent(ours.images, ours.train, facts.border)
-    assert list(found.layers) == familiarity_fit.watched_layers(models.classifier().network, (8, 8, 1))
+    assert list(found.layers) == list(familiarity_fit.watched_layers(models.classifier().network, (8, 8, 1)))

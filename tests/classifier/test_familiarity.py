@@ -83,3 +83,22 @@ def test_wide_layers_are_narrowed():
     vectors = familiarity.LayerVectors()
     vectors.add(layer_outputs.LAST, torch.ones(2, 3000))
     assert vectors.by_layer()[layer_outputs.LAST].shape == (2, familiarity.WIDEST)
+
+
+def test_the_channels_of_tokens_come_last(tmp_path):
+    """The means are over the tokens, in the file too; a file without such layers is as before."""
+    vectors = familiarity.LayerVectors(["tokens"])
+    output = torch.arange(2 * 5 * 3.0).reshape(2, 5, 3)
+    for name, values in (("tokens", output), ("maps", output), (layer_outputs.LAST, output[:, 0])):
+        vectors.add(name, values)
+    found = vectors.by_layer()
+    assert torch.equal(found["tokens"].float(), output.mean(1))
+    assert torch.equal(found["maps"].float(), output.mean(2))
+    mixed = {
+        name: familiarity.Layer(torch.ones(2, 3), torch.eye(3), 1.0, last)
+        for name, last in (("tokens", True), (layer_outputs.LAST, False))
+    }
+    Familiarity(mixed, (1.0, 1.0), True, 0.5).save(tmp_path / "f")
+    assert {name: one.channels_last for name, one in Familiarity.load(tmp_path / "f").layers.items()} == {
+        "tokens": True, layer_outputs.LAST: False,
+    }  # fmt: skip

@@ -29,6 +29,7 @@ def found(data, **changes):
         "shown": data.tested.iloc[[2, 3]],
         "maps": {"act1": random.random((2, 3, 4, 4))},
         "dead": {"act1": Dead(4, 1)},
+        "idle": {},
         "feature_map": FeatureMap(random.random((3, 2)), random.random((6, 2)), data.tested, 6),
         "accuracies": (0.5, 0.5),
         "compared": (6, 6),

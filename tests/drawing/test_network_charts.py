@@ -28,7 +28,9 @@ FIGURES = {
     "activations": lambda: network_charts.activations(
         np.stack([make.pixels(8, 12, 3)] * 4), list("abcd"), {"act1": numbers(4, 8, 8, 12), "act2": numbers(4, 3, 4, 6)}
     ),
-    "dead": lambda: network_charts.dead({"act1": (10, 2), "act2": (5, 0)}),
+    "dead": lambda: network_charts.dead({"act1": (10, 2), "act2": (5, 0)}, {}),
+    "idle": lambda: network_charts.dead({}, {"a_very_long_name.of_a_block.of_many.mlp.act": (5, 1)}),
+    "dead and idle": lambda: network_charts.dead({"act1": (10, 2)}, {"act2": (5, 0)}),
     "map": feature_map,
     "map of many": lambda: feature_map(200, "a very long $name of a class indeed"),
 }

@@ -122,7 +122,7 @@ def test_a_network_without_modules_that_the_analysis_knows_goes_through_it(own, 
     assert layers.convolution_kernels(classifier.network, None) is None
     assert layers.choose_map_layers(classifier, None) == []
     assert gradcam.last_feature_map(classifier.network, classifier.shape) is None
-    assert familiarity_fit.watched_layers(classifier.network, classifier.shape) == ["head.classes"]
+    assert list(familiarity_fit.watched_layers(classifier.network, classifier.shape)) == ["head.classes"]
     assert layers.dead_channels(classifier, np.zeros((2, 8, 10, 3), np.uint8), np.arange(2)) == {}
     assert classifier.features(np.zeros((2, 8, 10, 3), np.uint8)).shape == (2, 6)
 
@@ -133,7 +133,7 @@ def test_the_analysis_sees_into_the_example(tmp_path):
     assert layers.convolution_kernels(classifier.network, None)[0] == "features.4"
     assert len(layers.choose_map_layers(classifier, None)) == 4
     assert gradcam.last_feature_map(classifier.network, classifier.shape) == "features.7"
-    assert familiarity_fit.watched_layers(classifier.network, classifier.shape)[-1] == "head.classes"
+    assert list(familiarity_fit.watched_layers(classifier.network, classifier.shape))[-1] == "head.classes"
 
 
 def test_the_example_is_exported(tmp_path):

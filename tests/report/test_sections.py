@@ -85,6 +85,7 @@ INSIDE = InsideFigures(
     dead_channels={
         "act1": DeadChannels(channels=8, dead=1, share=0.125), "act2": DeadChannels(channels=4, dead=0, share=0),
     },
+    idle_channels={},
     left_out={},
 )  # fmt: skip
 
@@ -134,7 +135,7 @@ def test_the_section_on_the_training_says_how_much_the_network_sees(input_size, 
 def content(shown=None):
     training = {
         "words": "w", "layers": "<layer>", "history": sections.table(pd.DataFrame({"epoch": [1], "lr": [0.1]})),
-        "augmented": True,
+        "augmented": True, "pretrained": "",
     }  # fmt: skip
     return {
         "title": "mine",
@@ -152,6 +153,28 @@ def content(shown=None):
             "hashes": sections.table(pd.DataFrame({"a": ["b"]})),
         },
     }  # fmt: skip
+
+
+def test_what_a_network_does_not_have_is_said_on_the_page_and_the_card():
+    missing = INSIDE.model_copy(
+        update={
+            "dead_channels": {},
+            "idle_channels": INSIDE.dead_channels,
+            "left_out": {"kernels.png": "no such layer"},
+        }
+    )
+    words = sections.inside(missing)["words"]
+    assert "never answer" not in words
+    assert "1 of 12 channels of smooth activations" in words
+    assert "smooth" not in sections.inside(INSIDE)["words"]
+    without = ERRORS.model_copy(update={"grad_cam": "left out: mlp has no map"})
+    shown = content(sections.mistakes(without, WRONG, images(), LABELS, NAMES)) | {"inside": sections.inside(missing)}
+    for template in ("report.html.j2", "card.md.j2"):
+        said = rendering.render(template, **shown, pictures=NoPictures(), style="", script="")
+        assert "no kernels of a deeper layer" in said.replace("No ", "no ")
+        assert "no such layer" in said
+        assert "No Grad-CAM: mlp has no map." in said
+    assert "Grad-CAM:" not in rendering.render("card.md.j2", **content())
 
 
 def test_a_class_without_test_images_is_not_called_weak():

@@ -24,6 +24,7 @@ def test_what_was_found_later_is_counted():
     assert found["test_mistakes"] == ERRORS.mistakes
     assert found["suspects"] == ERRORS.suspects.images
     assert found["val_dead_channels"] == sum(layer.dead for layer in INSIDE.dead_channels.values())
+    assert "val_idle_channels" not in found  # no activation is smooth
 
 
 def test_every_result_of_the_stages_after_the_training_goes_into_the_record():
