@@ -20,6 +20,7 @@ def rules(entry: Entry, input_size: Any = None) -> dict[str, Any]:
         "split.use_given_val": "auto",
         "split.stable": False,
         "model.name": "cnn",
+        "model.weights": None,
         "model.input_size": entry.image_size,
         "model.layers": _layers(_shorter_side(entry, input_size)),
         "model.batch_norm": True,

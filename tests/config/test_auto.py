@@ -6,7 +6,7 @@ import pytest
 
 from darkroom.config import auto, params
 from darkroom.config.catalogue import load as load_entry
-from darkroom.config.yaml_files import flatten
+from darkroom.config.yaml_files import keys
 from tests import make
 
 
@@ -58,8 +58,7 @@ def test_what_is_no_auto_of_a_rule_stays_as_it_is(content):
 
 def test_every_rule_is_for_a_parameter_that_may_be_auto(project):
     entry = load_entry("digits")
-    flat = flatten(params.load()[0])
-    assert set(auto.rules(entry)) <= set(flat)
+    assert set(auto.rules(entry)) <= set(keys(params.Params))
 
 
 @pytest.mark.parametrize(
