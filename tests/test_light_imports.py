@@ -36,6 +36,15 @@ def test_help_does_without_pandas():
     assert found.stdout.strip() == "False"
 
 
+def test_predict_decodes_before_torch_is_there_and_never_needs_pandas():
+    code = (
+        "import sys, darkroom.tools.predict\nprint('torch' in sys.modules)\n"
+        "import darkroom.classifier.inference\nprint('pandas' in sys.modules)"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.split() == ["False", "False"]
+
+
 @pytest.mark.parametrize("module", ["darkroom", "stages.fetch"])
 def test_an_interruption_during_the_imports_is_quiet(module, tmp_path):
     # Instead of the real one, which both import: the user's Ctrl+C.

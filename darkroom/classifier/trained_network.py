@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 import torch
@@ -12,10 +12,13 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from darkroom.base.errors import UserError
+from darkroom.classifier.model_folder import model_files
 from darkroom.config.stage_files import ModelFacts
-from darkroom.dataset.packed import Images
 from darkroom.network import architectures
 from darkroom.network.normalisation import normalise, to_bytes_scale
+
+if TYPE_CHECKING:  # pandas, which it needs, takes as long to import as half of torch
+    from darkroom.dataset.packed import Images
 
 
 @dataclass(frozen=True)
@@ -38,13 +41,7 @@ class TrainedNetwork:
     @classmethod
     def load(cls, folder: str | Path = "models", device: str | torch.device = "cpu") -> Self:
         """Load model.json and model.safetensors. Raises UserError where they are missing or do not fit together."""
-        folder = Path(folder)
-        facts_file, weights_file = folder / "model.json", folder / "model.safetensors"
-        missing = [str(file) for file in (facts_file, weights_file) if not file.is_file()]
-        if missing:
-            raise UserError(
-                f"there is no {' and no '.join(missing)}: `dvc repro train` makes it, `dvc pull` fetches it"
-            )
+        facts_file, weights_file = model_files(folder)
         facts = ModelFacts.read(facts_file)
         network = architectures.build(facts.model, facts.shape, len(facts.classes))
         try:
@@ -61,14 +58,14 @@ class TrainedNetwork:
         network = network.to(device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
         return cls(network, facts.classes, facts.shape, mean, std, facts.temperature, facts.border)
 
-    def probabilities(self, images: Images, batch_size: int = 512) -> NDArray[np.float32]:
+    def probabilities(self, images: "Images", batch_size: int = 512) -> NDArray[np.float32]:
         """Calibrated probabilities (N x classes, float32) of stored images (uint8, N x height x width x channels)."""
         stored = torch.from_numpy(np.ascontiguousarray(images))
         logits = predict(self.network, stored, self.mean, self.std, batch_size)
         result: NDArray[np.float32] = (logits.float() / self.temperature).softmax(1).cpu().numpy()
         return result
 
-    def features(self, images: Images, batch_size: int = 512) -> NDArray[np.float32]:
+    def features(self, images: "Images", batch_size: int = 512) -> NDArray[np.float32]:
         """Inputs of the last layer (N x width, float32) for stored images (uint8, N x height x width x channels)."""
         features, head = self.network.get_submodule("features"), self.network.get_submodule("head")
         before_last = nn.Sequential(features, *list(head.children())[:-1])
