@@ -43,7 +43,7 @@ class TrainedNetwork:
         """Load model.json and model.safetensors. Raises UserError where they are missing or do not fit together."""
         facts_file, weights_file = model_files(folder)
         facts = ModelFacts.read(facts_file)
-        network = architectures.build(facts.model, facts.shape, len(facts.classes))
+        network = architectures.build(facts.model, facts.shape, len(facts.classes), trial=False)
         try:
             network.load_state_dict(load_file(weights_file))
         except Exception as error:  # safetensors and torch each raise their own kinds

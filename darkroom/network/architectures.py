@@ -29,11 +29,12 @@ class GlobalMax(nn.Module):
         return maps.amax((2, 3), keepdim=True) if maps.is_cuda else functional.adaptive_max_pool2d(maps, 1)
 
 
-def build(settings: Model, shape: tuple[int, int, int], classes: int) -> nn.Sequential:
+def build(settings: Model, shape: tuple[int, int, int], classes: int, *, trial: bool = True) -> nn.Sequential:
     """A network with random weights, from images (N x channels x height x width, normalised) to logits (N x classes).
 
     `shape` is height, width, channels. The network has two children: `features`, from images to vectors, and `head`,
-    from those to logits. Pretrained weights are loaded later, by `torchvision_bodies.load_pretrained`.
+    from those to logits. Pretrained weights are loaded later, by `torchvision_bodies.load_pretrained`. Without `trial`
+    the caller knows that a network of torchvision takes this shape: a trial loads torch's compiler, for seconds.
 
     Raises UserError for an unknown name, for an image size that a network of torchvision cannot take, and for a user's
     function that does not build a network.
@@ -50,7 +51,7 @@ def build(settings: Model, shape: tuple[int, int, int], classes: int) -> nn.Sequ
     else:
         from darkroom.network import torchvision_bodies  # torchvision takes seconds to load
 
-        features, width = torchvision_bodies.body(settings.name, shape)
+        features, width = torchvision_bodies.body(settings.name, shape, trial=trial)
         head = _head(settings, width, classes)
     network = nn.Sequential(OrderedDict(features=features, head=head))
     # A body that will get pretrained weights needs no initialisation.

@@ -10,14 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import torchvision
 from safetensors.torch import load_file
 from torch import Tensor, nn
-from torchvision.models.vision_transformer import interpolate_embeddings
 
 from darkroom.base.errors import UserError
 from darkroom.base.files import sha256
 from darkroom.config.params import Model
+from darkroom.network.torchvision_import import torchvision
 
 # The names in torchvision's older files and what torchvision renames them to.
 _OLD_NAMES = (
@@ -27,7 +26,7 @@ _OLD_NAMES = (
 )
 
 
-def body(name: str, shape: tuple[int, int, int]) -> tuple[nn.Module, int]:
+def body(name: str, shape: tuple[int, int, int], *, trial: bool = True) -> tuple[nn.Module, int]:
     """A classification network of torchvision without its last layer, and its number of features.
 
     It maps images (N x channels x height x width, normalised) to features (N x that number); `shape` is height, width,
@@ -52,7 +51,8 @@ def body(name: str, shape: tuple[int, int, int]) -> tuple[nn.Module, int]:
         first.in_channels = channels
         if name.startswith("mnasnet"):
             network = _plain(network)
-        _try(network, shape)
+        if trial:
+            _try(network, shape)
     except (RuntimeError, ValueError, AssertionError) as error:
         reason = str(error).partition("\n")[0].rstrip(".!")
         raise UserError(
@@ -151,7 +151,8 @@ def load_pretrained(network: nn.Sequential, settings: Model) -> str | None:
         state[first] = for_channels(state[first], own[first].shape[1])
     if isinstance(features, torchvision.models.VisionTransformer):
         with suppress(ValueError, KeyError):  # the check below names what does not fit
-            state = interpolate_embeddings(features.image_size, features.patch_size, state)
+            interpolate = torchvision.models.vision_transformer.interpolate_embeddings
+            state = interpolate(features.image_size, features.patch_size, state)
     # 3. Check that the body gets all its weights, and load them.
     wanted = [name for name in own if not name.endswith("num_batches_tracked")]
     wrong = [name for name in wanted if name not in state or state[name].shape != own[name].shape]

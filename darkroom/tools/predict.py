@@ -77,7 +77,8 @@ def ahead(
     names: Iterator[str], opened: Callable[[str], Outcome], most: int, threads: int | None = None
 ) -> Iterator[Iterator[Outcome]]:
     """Open pictures in threads, from now on; what came of them is yielded in their order, at most `most` wait."""
-    pool = ThreadPoolExecutor(threads or cores())
+    # One core is left to the main thread, which loads torch and runs the network.
+    pool = ThreadPoolExecutor(threads or max(1, cores() - 1))
 
     def begun(name: str) -> Future[Outcome]:
         if not _is_small(name):
