@@ -1,5 +1,6 @@
 """Predict classes of many pictures: threads decode them ahead, while torch loads and while the network runs."""
 
+import gc
 import math
 import sys
 from collections import deque
@@ -66,10 +67,14 @@ def run(names: Iterator[str], folder: str, wanted: Wanted) -> tuple[int, int]:
 
 
 def _load(folder: str) -> "Classifier":
+    gc.disable()  # imports leave no garbage to look for, which would take a tenth of their time
     torch_setup.torch_for(threads=0, portable=False)
     from darkroom.classifier.inference import Classifier
 
-    return Classifier.load(folder)
+    try:
+        return Classifier.load(folder)
+    finally:
+        gc.enable()
 
 
 @contextmanager
