@@ -13,6 +13,7 @@ from pathlib import Path
 from benchmarks import (
     archives,
     augmentation,
+    camera,
     comparison,
     data_path,
     dvc_tree,
@@ -46,6 +47,7 @@ BENCHMARKS = {
         dvc_tree,
         suspects,
         photos,
+        camera,
         scale,
         comparison,
     )

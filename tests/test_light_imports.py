@@ -36,6 +36,17 @@ def test_help_does_without_pandas():
     assert found.stdout.strip() == "False"
 
 
+def test_predict_decodes_before_torch_is_there_and_never_needs_pandas_or_the_compiler():
+    code = (
+        "import sys, darkroom.tools.predict\nprint('torch' in sys.modules)\n"
+        "import darkroom.classifier.inference\nfrom darkroom.network import torchvision_bodies\n"
+        "torchvision_bodies.body('squeezenet1_1', (32, 32, 3), trial=False)\n"
+        "print('pandas' in sys.modules, 'torch._dynamo' in sys.modules)"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.split() == ["False"] * 3
+
+
 @pytest.mark.parametrize("module", ["darkroom", "stages.fetch"])
 def test_an_interruption_during_the_imports_is_quiet(module, tmp_path):
     # Instead of the real one, which both import: the user's Ctrl+C.

@@ -48,13 +48,14 @@ def test_a_folder_a_pattern_and_a_file_answer_alike(model, capsys):
 
 def test_the_batch_does_not_matter(model, capsys, monkeypatch):
     whole = answers(capsys, "shots")
-    monkeypatch.setattr("darkroom.tools.commands.BATCH", 2)
+    monkeypatch.setattr("darkroom.tools.predict.FEWEST", 2)
+    monkeypatch.setattr("darkroom.tools.predict.MOST", 2)
     parts = answers(capsys, "shots")
     assert [part["picture"] for part in parts] == [one["picture"] for one in whole]
     assert [part["classes"] for part in parts] == [pytest.approx(one["classes"], abs=2e-6) for one in whole]
 
 
-def test_a_file_that_the_system_does_not_give_out_stops_no_other(model, capsys, tmp_path, monkeypatch):
+def test_a_file_that_the_system_does_not_give_out_stops_no_other(model, capfd, tmp_path, monkeypatch):
     """As one of another user, or a link that leads in a circle."""
     (tmp_path / "shots" / "2.png").unlink()
     (tmp_path / "shots" / "2.png").symlink_to("2.png")
@@ -68,19 +69,19 @@ def test_a_file_that_the_system_does_not_give_out_stops_no_other(model, capsys, 
     monkeypatch.setattr(Path, "read_bytes", guarded)
     with pytest.raises(SystemExit) as caught:
         main(["predict", "shots", "--csv"])
-    out, err = capsys.readouterr()
+    out, err = capfd.readouterr()
     assert caught.value.code == 1
     assert [row["picture"] for row in csv.DictReader(io.StringIO(out))] == [f"shots/{at}.png" for at in (0, 1, 4)]
     assert "error: shots/2.png cannot be read: Too many levels of symbolic links" in err
     assert "error: shots/3.png cannot be read: Permission denied" in err
 
 
-def test_unreadable_ones_are_named_and_the_others_answered(model, capsys, tmp_path):
+def test_unreadable_ones_are_named_and_the_others_answered(model, capfd, tmp_path):
     (tmp_path / "shots" / "2.png").write_bytes(b"no picture")
     (tmp_path / "shots" / "notes.txt").write_text("x")
     with pytest.raises(SystemExit) as caught:
         main(["predict", "shots", "none.png", "--csv", "--top-k", "2"])
-    out, err = capsys.readouterr()
+    out, err = capfd.readouterr()
     assert caught.value.code == 1
     rows = list(csv.DictReader(io.StringIO(out)))
     assert [row["picture"] for row in rows] == [f"shots/{number}.png" for number in (0, 1, 3, 4)]
@@ -116,11 +117,11 @@ def test_standard_input_is_a_picture(model, capsys, monkeypatch):
 
 
 @pytest.mark.parametrize("content", [b"", b"no picture"])
-def test_what_is_wrong_with_standard_input_names_it(model, capsys, monkeypatch, content):
+def test_what_is_wrong_with_standard_input_names_it(model, capfd, monkeypatch, content):
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(content)))
     with pytest.raises(SystemExit):
         main(["predict", "-", "shots/1.png"])
-    out, err = capsys.readouterr()
+    out, err = capfd.readouterr()
     assert out.startswith("shots/1.png ")
     assert err.startswith("error: standard input cannot be used: ")
 
@@ -137,14 +138,14 @@ def test_invert_and_fit(model, capsys, tmp_path):
     assert fitted["classes"] != plain["classes"]
 
 
-def test_nothing_to_fit_is_one_sentence_and_the_others_are_answered(model, capsys, tmp_path):
+def test_nothing_to_fit_is_one_sentence_and_the_others_are_answered(model, capfd, tmp_path):
     (tmp_path / "blank.png").write_bytes(make.encode(np.full((30, 30), 255, np.uint8)))
     digit = np.zeros((30, 30), np.uint8)
     digit[5:25, 10:14] = 255
     (tmp_path / "digit.png").write_bytes(make.encode(digit))
     with pytest.raises(SystemExit):
         main(["predict", "blank.png", "digit.png", "--fit"])
-    out, err = capsys.readouterr()
+    out, err = capfd.readouterr()
     assert out.startswith("digit.png  ")
     assert "blank.png: nothing stands out" in err
 

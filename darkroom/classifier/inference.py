@@ -2,9 +2,10 @@
 
 import dataclasses
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, NamedTuple, Self
+from typing import TYPE_CHECKING, Literal, Self
 
 import numpy as np
 import torch
@@ -12,16 +13,15 @@ from numpy.typing import NDArray
 
 from darkroom.base.errors import UserError
 from darkroom.classifier.familiarity import FILE, Familiarity
+from darkroom.classifier.opening import Opened, Picture, Reading, content
 from darkroom.classifier.trained_network import TrainedNetwork
 from darkroom.classifier.unlike import explain_unlikeness, is_coloured
-from darkroom.dataset.packed import Images
 from darkroom.pictures import cutout
-from darkroom.pictures.colour_profiles import in_srgb
-from darkroom.pictures.decoding import BadImage, png
-from darkroom.pictures.decoding import read as read_file
-from darkroom.pictures.resizing import covered, resize
+from darkroom.pictures.decoding import BadImage, Target, decode
 
-Picture = str | Path | bytes | NDArray[np.uint8]
+if TYPE_CHECKING:  # pandas, which it needs, takes as long to import as half of torch
+    from darkroom.dataset.packed import Images
+
 Invert = Literal["never", "always", "auto"]
 
 
@@ -39,16 +39,6 @@ class Prediction:
     unlike: float | None = None
     reasons: list[str] = field(default_factory=list)
     inverted: bool = False
-
-
-class Opened(NamedTuple):
-    """One picture as the network wants it, and properties of the original."""
-
-    stored: NDArray[np.uint8]  # height x width x channels, as the network wants it
-    aspect: float  # width over height
-    coloured: bool
-    inverted: bool = False  # whether `stored` is the negative
-    covered: tuple[slice, slice] = cutout.EVERYWHERE  # rows and columns with the picture; the rest is black canvas
 
 
 @dataclass(frozen=True)
@@ -120,7 +110,7 @@ class Classifier(TrainedNetwork):
                         picture.stored,
                         nearer_negative=nearer and not choose_negatives,
                         aspect=picture.aspect,
-                        coloured=picture.coloured,
+                        coloured=self.familiarity.grey and self._shows_colour(picture),
                     )
             unlike = ratios.tolist()
         # 3. The most probable classes.
@@ -131,7 +121,7 @@ class Classifier(TrainedNetwork):
         ]
 
     def _classify_and_judge(
-        self, judge: Familiarity, images: Images
+        self, judge: Familiarity, images: "Images"
     ) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
         """Probabilities (N x classes), and the ratios of `Familiarity.ratios`, from one pass."""
         with judge.watching(self.network) as seen:
@@ -147,40 +137,21 @@ class Classifier(TrainedNetwork):
 
         Raises UserError for a picture that cannot be used; the error calls it by `name`, else by its path.
         """
-        name = name or (str(picture) if isinstance(picture, str | Path) else "the picture")
-        if isinstance(picture, np.ndarray):
-            data = png(picture)
-        else:
-            data = picture if isinstance(picture, bytes) else _bytes(Path(picture))
-        try:
-            pixels, found, _, conversion = read_file(data, self.shape[2])
-            coloured = found.channels > 2 and is_coloured(read_file(data, 3)[0])
-        except BadImage as error:
-            raise UserError(f"{name} cannot be used: {error}") from None
-        aspect = pixels.shape[1] / pixels.shape[0]
-        place = covered(pixels.shape[:2], self.shape, self.resize)
-        if conversion is not None:
-            pixels = in_srgb(resize(pixels, self.shape, self.resize), conversion)
-        if invert:
-            pixels = cutout.negative(pixels, cutout.EVERYWHERE if conversion is None else place)
-        if fit:
-            light = not self.border or self.border[0] < 0.5
-            extent = cutout.EXTENT if self.familiarity is None else self.familiarity.extent
-            try:
-                pixels = cutout.fit(pixels, self.shape, light=light, extent=extent)
-            except UserError as error:
-                raise UserError(f"{name}: {error}") from None
-            aspect = self.shape[1] / self.shape[0]
-            place = covered(pixels.shape[:2], self.shape, self.resize)
-        return Opened(resize(pixels, self.shape, self.resize), aspect, coloured, invert, place)
+        return self.reading.open(picture, invert=invert, fit=fit, name=name)
 
+    @property
+    def reading(self) -> Reading:
+        """How it reads pictures."""
+        light = not self.border or self.border[0] < 0.5
+        extent = cutout.EXTENT if self.familiarity is None else self.familiarity.extent
+        return Reading(Target(self.shape, self.resize), light, extent)
 
-def _bytes(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except IsADirectoryError:
-        raise UserError(f"{path} is a folder: name the pictures in it, as in {path}/*") from None
-    except FileNotFoundError:
-        raise UserError(f"there is no picture {path}") from None
-    except OSError as error:  # a file of another user, a broken disk
-        raise UserError(f"{path} cannot be read: {error.strerror}") from None
+    def _shows_colour(self, picture: Opened) -> bool:
+        """Whether the original is in colour. Where the network sees grey it is decoded again, small."""
+        if picture.channels < 3:
+            return False
+        if self.shape[2] == 3:
+            return is_coloured(picture.stored)
+        with suppress(BadImage, UserError):  # the file may have gone meanwhile
+            return is_coloured(decode(content(picture.source), Target((*self.shape[:2], 3), self.resize))[0])
+        return False

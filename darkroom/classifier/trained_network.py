@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 import torch
@@ -12,11 +12,14 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from darkroom.base.errors import UserError
+from darkroom.classifier.model_folder import model_files
 from darkroom.config.catalogue import Resize
 from darkroom.config.model_facts import ModelFacts
-from darkroom.dataset.packed import Images
 from darkroom.network import architectures
 from darkroom.network.normalisation import normalise, to_bytes_scale
+
+if TYPE_CHECKING:  # pandas, which it needs, takes as long to import as half of torch
+    from darkroom.dataset.packed import Images
 
 
 @dataclass(frozen=True)
@@ -42,15 +45,9 @@ class TrainedNetwork:
     @classmethod
     def load(cls, folder: str | Path = "models", device: str | torch.device = "cpu") -> Self:
         """Load model.json and model.safetensors. Raises UserError where they are missing or do not fit together."""
-        folder = Path(folder)
-        facts_file, weights_file = folder / "model.json", folder / "model.safetensors"
-        missing = [str(file) for file in (facts_file, weights_file) if not file.is_file()]
-        if missing:
-            raise UserError(
-                f"there is no {' and no '.join(missing)}: `dvc repro train` makes it, `dvc pull` fetches it"
-            )
+        facts_file, weights_file = model_files(folder)
         facts = ModelFacts.read(facts_file)
-        network = architectures.build(facts.model, facts.shape, len(facts.classes))
+        network = architectures.build(facts.model, facts.shape, len(facts.classes), trial=False)
         try:
             network.load_state_dict(load_file(weights_file))
         except Exception as error:  # safetensors and torch each raise their own kinds
@@ -72,14 +69,14 @@ class TrainedNetwork:
         """Height, width and channels of what the network sees of a stored image."""
         return self.shape if self.part is None else (*self.part, self.shape[2])
 
-    def probabilities(self, images: Images, batch_size: int = 512) -> NDArray[np.float32]:
+    def probabilities(self, images: "Images", batch_size: int = 512) -> NDArray[np.float32]:
         """Calibrated probabilities (N x classes, float32) of stored images (uint8, N x height x width x channels)."""
         stored = torch.from_numpy(np.ascontiguousarray(images))
         logits = predict(self.network, stored, self.mean, self.std, batch_size)
         result: NDArray[np.float32] = (logits.float() / self.temperature).softmax(1).cpu().numpy()
         return result
 
-    def features(self, images: Images, batch_size: int = 512) -> NDArray[np.float32]:
+    def features(self, images: "Images", batch_size: int = 512) -> NDArray[np.float32]:
         """Inputs of the last layer (N x width, float32) for stored images (uint8, N x height x width x channels)."""
         features, head = self.network.get_submodule("features"), self.network.get_submodule("head")
         before_last = nn.Sequential(features, *list(head.children())[:-1])

@@ -41,13 +41,14 @@ class GlobalMax(nn.Module):
         return maps.amax((2, 3), keepdim=True) if maps.is_cuda else functional.adaptive_max_pool2d(maps, 1)
 
 
-def build(settings: Model, shape: tuple[int, int, int], classes: int) -> nn.Sequential:
+def build(settings: Model, shape: tuple[int, int, int], classes: int, *, trial: bool = True) -> nn.Sequential:
     """A network with random weights, from images (N x channels x height x width, normalised) to logits (N x classes).
 
     `shape` is height, width, channels of a stored image. Where `settings.input_size` is less, the network takes the
     middle of what it is given; the parts that a training draws are of that size already. The network has two
     children: `features`, from images to vectors, and `head`, from those to logits. Pretrained weights are loaded
-    later, by `pretrained.load`.
+    later, by `pretrained.load`. Without `trial` the caller knows that a network of torchvision takes this shape: a
+    trial loads torch's compiler, for seconds.
 
     Raises UserError for an unknown name, for an image size that a network of torchvision cannot take, and for a user's
     function that does not build a network.
@@ -70,7 +71,7 @@ def build(settings: Model, shape: tuple[int, int, int], classes: int) -> nn.Sequ
     else:
         from darkroom.network import torchvision_bodies  # torchvision takes seconds to load
 
-        features, width = torchvision_bodies.body(settings.name, shape)
+        features, width = torchvision_bodies.body(settings.name, shape, trial=trial)
         head = _head(settings, width, classes)
     if shape != stored:
         # A hook, for a module in front would rename the weights; the body's, for it is also used without the head.

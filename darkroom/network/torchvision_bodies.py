@@ -7,12 +7,11 @@ from contextlib import suppress
 from typing import Any
 
 import torch
-import torchvision
 from torch import Tensor, nn
-from torchvision.models.vision_transformer import interpolate_embeddings
 
 from darkroom.base.errors import UserError
 from darkroom.network.shadow import shadow
+from darkroom.network.torchvision_import import torchvision
 
 # The names in torchvision's older files and what torchvision renames them to.
 _OLD_NAMES = (
@@ -22,7 +21,7 @@ _OLD_NAMES = (
 )
 
 
-def body(name: str, shape: tuple[int, int, int]) -> tuple[nn.Module, int]:
+def body(name: str, shape: tuple[int, int, int], *, trial: bool = True) -> tuple[nn.Module, int]:
     """A classification network of torchvision without its last layer, and its number of features.
 
     It maps images (N x channels x height x width, normalised) to features (N x that number); `shape` is height, width,
@@ -41,7 +40,8 @@ def body(name: str, shape: tuple[int, int, int]) -> tuple[nn.Module, int]:
         first.in_channels = channels
         if name.startswith("mnasnet"):
             network = _plain(network)
-        shadow(network)(torch.empty(1, channels, height, width, device="meta"))  # raises the errors of a real run
+        if trial:
+            shadow(network)(torch.empty(1, channels, height, width, device="meta"))  # raises the errors of a real run
     except (RuntimeError, ValueError, AssertionError) as error:
         reason = str(error).partition("\n")[0].rstrip(".!")
         raise UserError(
@@ -128,7 +128,8 @@ def adapted(network: nn.Module, state: dict[str, Tensor]) -> dict[str, Tensor]:
         state[first] = for_channels(state[first], own[first].shape[1])
     if isinstance(network, torchvision.models.VisionTransformer):
         with suppress(ValueError, KeyError):  # who loads it sees what does not fit
-            state = interpolate_embeddings(network.image_size, network.patch_size, state)
+            interpolate = torchvision.models.vision_transformer.interpolate_embeddings
+            state = interpolate(network.image_size, network.patch_size, state)
     return state
 
 

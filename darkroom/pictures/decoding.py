@@ -23,8 +23,9 @@ from darkroom.pictures.depth import ValueRange, to_8_bits
 from darkroom.pictures.dicom import decode_dicom, is_dicom, probe_dicom
 from darkroom.pictures.notes import NOTHING, Notes, said
 from darkroom.pictures.notes import BadImage as BadImage  # for its callers, which know no other module of this room
+from darkroom.pictures.orientation import TURNED, mirrored, orientation_of
 from darkroom.pictures.pillow_decoding import decode_with_pillow, opened_by_pillow, profile_of_png
-from darkroom.pictures.resizing import resize
+from darkroom.pictures.resizing import SPARE, Reduced, reduction, resize
 
 Pixels = NDArray[np.uint8]  # height, width, channels
 
@@ -36,6 +37,15 @@ MAX_PIXELS = 50_000_000
 # `intake.packing` decodes many files at once; OpenCV's own threads would compete with its pool.
 cv2.setNumThreads(1)
 cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # BadImage reports a damaged file
+
+# Flags to be added to grey or to colour: their names say grey, but each is a bit of its own, and the one way to reduced
+# colours as RGB.
+REDUCED = {
+    1: 0,
+    2: cv2.IMREAD_REDUCED_GRAYSCALE_2,
+    4: cv2.IMREAD_REDUCED_GRAYSCALE_4,
+    8: cv2.IMREAD_REDUCED_GRAYSCALE_8,
+}
 
 _PNG_HEADER = struct.Struct(">8s4s4sIIBB")
 _PNG_CHANNELS = {0: 1, 2: 3, 3: 3, 4: 2, 6: 4}
@@ -80,11 +90,20 @@ def decode(data: bytes, target: Target) -> tuple[Pixels, Header, Notes]:
 
     16 bits become 8, a transparent background becomes white, a colour profile is converted to sRGB where colours are
     wanted, an animation gives its first frame, EXIF orientation is applied, DICOM is shown as its viewers show it
-    (`dicom`). Raises BadImage.
+    (`dicom`). A JPEG that is much larger than its target is decoded at a fraction of its size. Raises BadImage.
     """
-    pixels, header, notes, conversion = read(data, target.shape[2], target.max_pixels, target.range)
-    pixels = resize(pixels, target.shape, target.resize)
-    return (pixels if conversion is None else in_srgb(pixels, conversion)), header, notes
+    header = _checked(probe(data), target.max_pixels)
+    reduced = _reduction(data, header, target)
+    factor = reduced.factor if reduced else 1
+    pixels, found, notes, conversion = _read(data, header, target.shape[2], target.range, factor)
+    if reduced and pixels.shape[:2] != tuple(-(-side // factor) for side in reduced.size):
+        # OpenCV has turned it otherwise than `orientation` tells.
+        reduced = None
+        pixels, found, notes, conversion = _read(data, header, target.shape[2], target.range)
+    if reduced:
+        found = header._replace(height=reduced.size[0], width=reduced.size[1])
+    pixels = resize(pixels, target.shape, target.resize, reduced)
+    return (pixels if conversion is None else in_srgb(pixels, conversion)), found, notes
 
 
 def read(
@@ -94,14 +113,40 @@ def read(
 
     Last comes the conversion to sRGB that is left to do, once the pixels have their final size.
     """
-    header = probe(data)
+    return _read(data, _checked(probe(data), max_pixels), channels, value_range)
+
+
+def _checked(header: Header, max_pixels: int) -> Header:
     if header.width * header.height > max_pixels:
         raise BadImage(f"it is {header.width}x{header.height}, more than extract.max_pixels allows")
+    return header
+
+
+def _reduction(data: bytes, header: Header, target: Target) -> Reduced | None:
+    """How much smaller a file can be decoded (scaled inverse DCT, JPEG alone); None where it cannot.
+
+    It must stay large enough for the target: `resizing.reduction`.
+    """
+    if data[:2] != b"\xff\xd8" or header.channels not in (1, 3):
+        return None
+    stored = header.height, header.width
+    if max(stored) < SPARE * 2 * min(target.shape[:2]):
+        return None  # as most small pictures
+    orientation = orientation_of(data)
+    size = stored[::-1] if orientation in TURNED else stored
+    factor = reduction(size, target.shape, target.resize)
+    return Reduced(factor, size, mirrored(orientation)) if factor > 1 else None
+
+
+def _read(
+    data: bytes, header: Header, channels: int, value_range: ValueRange, factor: int = 1
+) -> tuple[Pixels, Header, Notes, Conversion | None]:
+    """As `read`, with the header at hand; a JPEG at 1/`factor` of its size (1, 2, 4, 8)."""
     kind = cv2.IMREAD_GRAYSCALE if channels == 1 else cv2.IMREAD_COLOR_RGB
     if header.plain:
-        pixels, notes, conversion = _decode_with_opencv(data, kind), NOTHING, None
+        pixels, notes, conversion = _decode_with_opencv(data, kind | REDUCED[factor]), NOTHING, None
     else:
-        pixels, notes, conversion = _decode_unusual(data, header, kind, value_range)
+        pixels, notes, conversion = _decode_unusual(data, header, kind, value_range, factor)
     if pixels.shape[:2] != (header.height, header.width):  # EXIF orientation has turned the picture
         header = header._replace(height=pixels.shape[0], width=pixels.shape[1])
     return (pixels if channels == 3 else pixels[:, :, np.newaxis]), header, notes, conversion
@@ -217,7 +262,7 @@ def _decode_with_opencv(data: bytes, flags: int) -> NDArray[Any]:
 
 
 def _decode_unusual(
-    data: bytes, header: Header, kind: int, value_range: ValueRange
+    data: bytes, header: Header, kind: int, value_range: ValueRange, factor: int
 ) -> tuple[Pixels, Notes, Conversion | None]:
     """Decode a file whose header is not plain, as `read`; `kind` is OpenCV's flag for grey or colour."""
     jpeg, png = data[:2] == b"\xff\xd8", data[:4] == b"\x89PNG"
@@ -230,7 +275,7 @@ def _decode_unusual(
         return *decode_dicom(data, 1 if kind == cv2.IMREAD_GRAYSCALE else 3, value_range), None
     if cmyk or (png and _has_alpha(data)) or not (jpeg or png):
         return decode_with_pillow(data, 1 if kind == cv2.IMREAD_GRAYSCALE else 3, value_range)
-    pixels, notes = _decode_with_opencv(data, cv2.IMREAD_ANYDEPTH | kind), NOTHING
+    pixels, notes = _decode_with_opencv(data, cv2.IMREAD_ANYDEPTH | kind | REDUCED[factor]), NOTHING
     if pixels.dtype == np.uint16:
         notes = Notes(bits=16, highest=int(pixels.max()))
         pixels = to_8_bits(pixels, value_range)

@@ -1,4 +1,10 @@
-"""Brings pixels to the size of the training images, in one of three ways."""
+"""Brings pixels to the size of the training images, in one of three ways.
+
+The part of a picture that is kept, and where it goes, follow from its original size alone. So a picture that was
+decoded at a fraction of its size gives the same part as the whole one.
+"""
+
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -16,49 +22,114 @@ IN_WORDS: dict[Resize, str] = {
 }
 HOW_TO_SCALE = (
     "Scale with OpenCV: INTER_AREA where neither side grows, else INTER_LINEAR. round() takes a half to the even "
-    "number; no side is below 1 pixel; the middle begins at half of what is left over, rounded down."
+    "number; no side is below 1 pixel; the middle begins at half of what is left over, rounded down, and where a part "
+    "that is cut out is at least 16, 8 or 4 times W x H on both sides, at the nearest multiple of 8, 4 or 2 (a half "
+    "rounds up)."
 )
+FACTORS = (8, 4, 2)  # by which libjpeg decodes smaller, the largest first
+SPARE = 2  # times the pixels that are needed: area interpolation from fewer shows the decoder's own rounding
 
 
-def resize(pixels: NDArray[np.uint8], shape: tuple[int, int, int], how: Resize = "squash") -> NDArray[np.uint8]:
+class Reduced(NamedTuple):
+    """How pixels came to be fewer: each stands for a block of `factor` x `factor` pixels of the original.
+
+    `mirrored` says for each axis (rows, columns) whether the blocks are counted from its end, as in a picture that was
+    turned after it was decoded. The last block may reach beyond the original.
+    """
+
+    factor: int
+    size: tuple[int, int]  # height and width of the original
+    mirrored: tuple[bool, bool] = (False, False)
+
+
+class _Axis(NamedTuple):
+    """One axis of a picture: the length that is kept of its side, and the pixels that it becomes."""
+
+    side: int
+    kept: int
+    filled: int
+
+
+def reduction(size: tuple[int, int], shape: tuple[int, int, int], how: Resize) -> int:
+    """The largest factor that leaves each side of what is kept of a picture (height, width) twice what is needed.
+
+    8, 4 or 2; or 1, which is none.
+    """
+    axes = _axes(size, shape, how)
+    fits = (factor for factor in FACTORS if all(axis.kept >= SPARE * factor * axis.filled for axis in axes))
+    return next(fits, 1)
+
+
+def resize(
+    pixels: NDArray[np.uint8], shape: tuple[int, int, int], how: Resize = "squash", reduced: Reduced | None = None
+) -> NDArray[np.uint8]:
     """Resize pixels (height x width x channels, uint8) to `shape`, which has the same number of channels.
 
     `squash` ignores proportions; the others keep them, to within half a pixel. `crop` brings the short side to its
     target and takes the centre; `pad` brings the long side to its target and lies in the middle of a black canvas.
-    Shrinks by area interpolation, enlarges by bilinear.
+    Shrinks by area interpolation, enlarges by bilinear. `reduced` says that the pixels are fewer than the picture's,
+    by the factor of `reduction`.
     """
-    height, width, _ = shape
-    if pixels.shape[:2] == (height, width):
+    if pixels.shape[:2] == shape[:2] and reduced is None:
         return pixels.reshape(shape)
-    if how == "squash":
-        return _scaled(pixels, height, width).reshape(shape)
-    old_height, old_width = pixels.shape[:2]
-    scales = height / old_height, width / old_width
-    if how == "crop":
+    size = reduced.size if reduced else pixels.shape[:2]
+    rows, columns = axes = _axes(size, shape, how)
+    if reduced:
+        scaled = _scaled_blocks(pixels, axes, reduced)
+    else:
         # What falls outside is cut off first: a picture of one pixel by 5,000 would grow to millions before the cut.
-        scale = max(scales)
-        rows, columns = _middle(old_height, height / scale), _middle(old_width, width / scale)
-        return _scaled(pixels[rows, columns], height, width).reshape(shape)
+        factor = reduction(size, shape, how) if how == "crop" else 1
+        top, left = _start(rows, factor), _start(columns, factor)
+        kept = pixels[top : top + rows.kept, left : left + columns.kept]
+        scaled = _scaled(kept, rows.filled, columns.filled)
+    if how != "pad":
+        return scaled.reshape(shape)
     canvas = np.zeros(shape, np.uint8)
-    inner = canvas[covered((old_height, old_width), shape, how)]
-    inner[...] = _scaled(pixels, *inner.shape[:2]).reshape(inner.shape)
+    inner = canvas[covered(size, shape, how)]
+    inner[...] = scaled.reshape(inner.shape)
     return canvas
 
 
 def covered(size: tuple[int, int], shape: tuple[int, int, int], how: Resize) -> tuple[slice, slice]:
     """The rows and columns in which a picture of this `size` (height, width) lies once `resize` has brought it here."""
-    height, width, _ = shape
-    if how != "pad":
-        return slice(0, height), slice(0, width)
-    scale = min(height / size[0], width / size[1])
-    return _middle(height, size[0] * scale), _middle(width, size[1] * scale)
+    rows, columns = _axes(size, shape, how)
+    top, left = (shape[0] - rows.filled) // 2, (shape[1] - columns.filled) // 2
+    return slice(top, top + rows.filled), slice(left, left + columns.filled)
 
 
-def _middle(side: int, length: float) -> slice:
-    """The middle `length` of a side, rounded to whole pixels, at least 1."""
-    pixels = min(side, max(1, round(length)))
-    start = (side - pixels) // 2
-    return slice(start, start + pixels)
+def _axes(size: tuple[int, int], shape: tuple[int, int, int], how: Resize) -> tuple[_Axis, _Axis]:
+    """Rows and columns of a picture (height, width) that is to get `shape`; no length is 0."""
+    (height, width), (to_height, to_width) = size, shape[:2]
+    if how == "squash":
+        return _Axis(height, height, to_height), _Axis(width, width, to_width)
+    scales = to_height / height, to_width / width
+    if how == "crop":
+        kept = [min(side, max(1, round(target / max(scales)))) for side, target in zip(size, shape, strict=False)]
+        return _Axis(height, kept[0], to_height), _Axis(width, kept[1], to_width)
+    filled = [min(target, max(1, round(side * min(scales)))) for side, target in zip(size, shape, strict=False)]
+    return _Axis(height, height, filled[0]), _Axis(width, width, filled[1])
+
+
+def _start(axis: _Axis, factor: int) -> int:
+    """Where the middle of a side begins: at the border of a block, whether the picture is reduced or not."""
+    return ((axis.side - axis.kept) // 2 + factor // 2) // factor * factor
+
+
+def _scaled_blocks(pixels: NDArray[np.uint8], axes: tuple[_Axis, _Axis], reduced: Reduced) -> NDArray[np.uint8]:
+    """The kept part of reduced pixels, scaled; one channel loses its axis."""
+    factor = reduced.factor
+    # 1. Count from where the decoder counted its blocks.
+    ways = tuple(slice(None, None, -1 if mirrored else 1) for mirrored in reduced.mirrored)
+    # 2. Take the blocks that hold the part: the first begins where it does, the last may reach beyond it.
+    first = [_start(axis, factor) // factor for axis in axes]
+    count = [-(-axis.kept // factor) for axis in axes]
+    part = pixels[ways][first[0] : first[0] + count[0], first[1] : first[1] + count[1]]
+    # 3. By the scale of the part itself, not of the blocks, OpenCV gives the last block its true share.
+    scale = [axis.filled * factor / axis.kept for axis in axes]
+    scaled = cv2.resize(
+        np.ascontiguousarray(part), None, fx=scale[1], fy=scale[0], interpolation=cv2.INTER_AREA
+    )  # fmt: skip
+    return np.ascontiguousarray(scaled[ways], np.uint8)
 
 
 def _scaled(pixels: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:

@@ -11,7 +11,6 @@ from darkroom.base import paths
 from darkroom.base.errors import UserError, printable
 from darkroom.base.words import listed
 
-BATCH = 256  # pictures in memory at a time
 MODEL_FOLDER = str(paths.MODEL.parent)
 
 
@@ -26,6 +25,10 @@ def in_project() -> None:
     options = _parser().parse_args()
     enter_project(options)
     options.run(options)
+    if options.command == "predict":  # nothing is left to do, and to take torch apart would take most of a second
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(0)
 
 
 def enter_project(options: argparse.Namespace) -> None:
@@ -156,44 +159,17 @@ def add(options: argparse.Namespace) -> None:
 
 def predict(options: argparse.Namespace) -> None:
     """Print the most probable classes of each picture; go on after an unreadable one, and end with exit code 1."""
-    from darkroom.base import torch_setup
-    from darkroom.base.console import bar, silent_libraries
     from darkroom.tools import find_pictures, prediction_output
+    from darkroom.tools import predict as command
 
     skipped: list[str] = []
-    names_found = find_pictures.find(options.pictures, skipped)
-    torch_setup.torch_for(threads=0, portable=False)
-    from darkroom.classifier.inference import Classifier, Opened
-
-    classifier = Classifier.load(options.model or MODEL_FOLDER)
-    negative, choose_negatives = options.invert == "always", options.invert == "auto"
+    names = find_pictures.find(options.pictures, skipped)
     form: prediction_output.Form = "json" if options.json else "csv" if options.csv else "text"
-    write = prediction_output.writer(form, min(options.top_k, len(classifier.classes)))
-    count = unreadable = 0
-    with bar(what="predict", unit="picture") as shown:
-        for names in find_pictures.batches(names_found, BATCH):
-            opened: dict[str, Opened] = {}
-            for name in names:
-                try:
-                    with silent_libraries():
-                        opened[name] = classifier.open(
-                            find_pictures.content(name),
-                            invert=negative,
-                            fit=options.fit,
-                            name=find_pictures.title(name),
-                        )
-                except UserError as error:
-                    unreadable += 1
-                    shown.write(f"error: {error}", file=sys.stderr)
-            # The progress bar is hidden while lines are printed.
-            with shown.external_write_mode(sys.stdout):
-                found = classifier.classify(list(opened.values()), options.top_k, choose_negatives=choose_negatives)
-                write(dict(zip(opened, found, strict=True)))
-            shown.update(len(names))
-            count += len(names)
+    wanted = command.Wanted(options.top_k, form, options.invert, options.fit)
+    count, unusable = command.run(names, options.model or MODEL_FOLDER, wanted)
     if skipped:
         print(f"skipped {printable(listed(skipped, 3))}: no name of a picture", file=sys.stderr)
-    if unreadable:
+    if unusable:
         raise SystemExit(1)
     if not count:
         raise UserError(f"there is no picture in {' '.join(options.pictures)}")

@@ -3,10 +3,14 @@ import json
 
 import numpy as np
 import pytest
+import torch
 
 from darkroom.base.errors import UserError
+from darkroom.classifier import inference
+from darkroom.classifier.familiarity import Familiarity, Layer
 from darkroom.classifier.inference import Classifier
 from darkroom.dataset.packed import load_images, load_index
+from darkroom.network import layer_outputs
 from darkroom.pictures import cutout
 from darkroom.pictures.decoding import Target, decode
 from stages import entry, extract, fetch
@@ -73,6 +77,38 @@ def test_the_negative_of_a_padded_picture_lies_on_black_as_the_picture_does(fold
     assert np.array_equal(inverted.stored, np.where(lit, 255 - picture.stored, 0))
     assert np.array_equal(cutout.negative(picture.stored, picture.covered), inverted.stored)
     assert 0 < lit.mean() < 1
+
+
+def unlike_all(classifier, grey=True):
+    """The classifier, to which every picture is unlike grey training images of a side."""
+    layer = Layer(torch.zeros(1, 4).double(), torch.eye(4).double(), 1e-9)
+    judge = Familiarity({layer_outputs.LAST: layer}, (0.5, 2), grey, 0.7)
+    return dataclasses.replace(classifier, familiarity=judge)
+
+
+def test_whether_a_picture_is_in_colour_is_asked_of_those_unlike_grey_ones_alone(folder, monkeypatch, tmp_path):
+    classifier = Classifier.load(folder)
+    colour, grey = make.picture(1, 20, 20, 3), make.encode(np.repeat(make.pixels(20, 20, 1), 3, axis=2))
+    asked = []
+    question = inference.is_coloured
+    monkeypatch.setattr(inference, "is_coloured", lambda pixels: (asked.append(pixels.shape), question(pixels))[1])
+    classifier.predict([colour, grey])
+    unlike_all(classifier, grey=False).predict([colour, grey])
+    assert not asked
+    first, second = unlike_all(classifier).predict([colour, grey])
+    assert asked == [(8, 10, 3)] * 2
+    assert "it is in colour, they are grey" in first.reasons
+    assert "it is in colour, they are grey" not in second.reasons
+
+
+def test_a_file_that_has_gone_meanwhile_counts_as_grey(folder, tmp_path):
+    classifier = unlike_all(Classifier.load(folder))
+    (tmp_path / "a.png").write_bytes(make.picture(1, 20, 20, 3))
+    opened = classifier.open(tmp_path / "a.png")
+    (tmp_path / "a.png").unlink()
+    (found,) = classifier.classify([opened])
+    seen = classifier.shape[2] == 3  # the pixels at hand tell
+    assert ("it is in colour, they are grey" in found.reasons) == seen
 
 
 def test_a_grey_array_may_have_two_or_three_axes(folder):

@@ -2,6 +2,7 @@ import io
 import struct
 import zlib
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given
@@ -9,10 +10,12 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from darkroom.pictures import decoding
+from darkroom.pictures.colour_profiles import in_srgb
 from darkroom.pictures.decoding import BadImage, Target, looks_like_image, probe
 from darkroom.pictures.notes import NOTHING, Notes
 from darkroom.pictures.resizing import resize
 from tests import make
+from tests.pictures import profiles
 
 
 def decode(data, shape, **target):
@@ -430,6 +433,88 @@ def test_bytes_after_the_end_of_a_jpeg_do_not_matter(trailer):
     assert close(decoded, image)
 
 
+# Large JPEGs, decoded at a fraction of their size
+
+
+@pytest.fixture
+def flags(monkeypatch):
+    """What OpenCV is asked for, call by call."""
+    asked, imdecode = [], cv2.imdecode
+    monkeypatch.setattr(decoding.cv2, "imdecode", lambda data, flag: (asked.append(flag), imdecode(data, flag))[1])
+    return asked
+
+
+def in_full(data, shape, how="squash"):
+    """What decoding at full size gives, with the header; no conversion of colours is left to do."""
+    pixels, header, _, _ = decoding.read(data, shape[2])
+    return resize(pixels, shape, how), header
+
+
+@pytest.mark.parametrize(("side", "bit"), [(61, 0), (60, 16), (31, 16), (30, 32), (15, 64), (1, 64)])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_the_fraction_follows_from_the_target(side, bit, channels, flags):
+    data = make.encode(make.smooth(240, 300), "JPEG")
+    decode(data, (side, side, channels))
+    assert flags == [bit + (256 if channels == 3 else 0)]
+
+
+@pytest.mark.parametrize("form", ["PNG", "BMP", "WEBP", "TIFF"])
+def test_other_formats_are_decoded_in_full(form, flags):
+    data = make.encode(make.smooth(240, 300), form)
+    decode(data, (8, 8, 3))
+    assert all(flag < 16 or flag == cv2.IMREAD_COLOR_RGB for flag in flags)
+
+
+@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"subsampling": 2}, {"subsampling": 0}])
+@pytest.mark.parametrize("how", ["squash", "crop", "pad"])
+@pytest.mark.parametrize(("stored", "channels"), [(1, 1), (1, 3), (3, 1), (3, 3)])
+def test_a_fraction_gives_nearly_the_same_pixels(options, how, stored, channels, flags):
+    data = make.encode(make.smooth(243, 333, stored), "JPEG", quality=95, **options)
+    found, header = decode(data, (16, 16, channels), resize=how)
+    assert flags[0] & (32 | 64)
+    expected, original = in_full(data, (16, 16, channels), how)
+    assert np.abs(found.astype(int) - expected).max() <= 2
+    assert header == original == (333, 243, stored, True)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("how", ["squash", "crop", "pad"])
+@pytest.mark.parametrize("shape", [(16, 16, 3), (12, 24, 1)])
+def test_a_fraction_of_a_turned_picture_is_upright(orientation, how, shape, flags):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    data = make.encode(make.smooth(243, 401), "JPEG", exif=exif, quality=95)
+    found, header = decode(data, shape, resize=how)
+    assert flags[0] & 0x70
+    expected, original = in_full(data, shape, how)
+    assert np.abs(found.astype(int) - expected).max() <= 6
+    assert header == original
+
+
+@pytest.mark.parametrize("said", [1, 6])
+def test_an_orientation_that_opencv_sees_otherwise_is_decoded_in_full(said, monkeypatch):
+    exif = Image.Exif()
+    exif[0x0112] = 7 - said
+    data = make.encode(make.smooth(240, 400), "JPEG", exif=exif)
+    monkeypatch.setattr(decoding, "orientation_of", lambda data: said)
+    found, header = decode(data, (16, 16, 3))
+    expected, original = in_full(data, (16, 16, 3))
+    assert np.array_equal(found, expected)
+    assert header == original
+
+
+def test_a_colour_profile_is_converted_from_a_fraction_too(flags):
+    profile = profiles.rgb_profile("Adobe RGB (1998)", profiles.ADOBE, lambda values: values**2.2)
+    data = make.encode(make.smooth(243, 333), "JPEG", quality=95, icc_profile=profile)
+    found, header = decode(data, (16, 16, 3))
+    assert flags[0] & 32
+    pixels, _, notes, conversion = decoding.read(data, 3)
+    expected = in_srgb(resize(pixels, (16, 16, 3)), conversion)
+    assert np.abs(found.astype(int) - expected).max() <= 3
+    assert header[:3] == (333, 243, 3)
+    assert noted(data, (16, 16, 3)) == notes != NOTHING
+
+
 JPEG = make.encode(make.smooth(64, 64), "JPEG")
 PROGRESSIVE = make.encode(make.smooth(64, 64), "JPEG", progressive=True)
 THUMBNAILED = with_thumbnail(JPEG, make.encode(make.smooth(8, 8), "JPEG"))
@@ -440,19 +525,21 @@ WHOLE = {"jpeg": JPEG, "progressive": PROGRESSIVE, "thumbnail": THUMBNAILED, "cm
 
 @pytest.mark.parametrize("form", WHOLE)
 @pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("side", [64, 4])  # at full size, at an eighth
 @pytest.mark.parametrize("part", [0.01, 0.05, 0.1, 0.25, 0.5, 0.6, 0.75, 0.9, 0.99])
-def test_a_file_cut_short_is_refused(form, channels, part):
+def test_a_file_cut_short_is_refused(form, channels, side, part):
     data = WHOLE[form]
     with pytest.raises(BadImage):
-        decode(data[: int(len(data) * part)], (64, 64, channels))
+        decode(data[: int(len(data) * part)], (side, side, channels))
 
 
 @pytest.mark.parametrize("form", WHOLE)
-def test_a_file_that_lacks_its_last_bytes_is_refused(form):
+@pytest.mark.parametrize("side", [64, 16, 8, 4])
+def test_a_file_that_lacks_its_last_bytes_is_refused(form, side):
     data = WHOLE[form]
     for missing in (*range(3, 40), *range(40, len(data), 97)):
         with pytest.raises(BadImage):
-            decode(data[:-missing], (64, 64, 3))
+            decode(data[:-missing], (side, side, 3))
 
 
 def test_a_transparent_png_cut_short_is_refused_or_unharmed():

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from darkroom.pictures.resizing import IN_WORDS, covered, resize
+from darkroom.pictures.resizing import IN_WORDS, Reduced, covered, reduction, resize
 from tests import make
 
 SIDE = st.integers(1, 60)
@@ -61,7 +61,8 @@ def by_words(pixels, shape, how):
     if how == "crop":
         s = max(W / w, H / h)
         width, height = max(1, min(w, round(W / s))), max(1, min(h, round(H / s)))
-        top, left = (h - height) // 2, (w - width) // 2
+        f = next((f for f in (8, 4, 2) if width >= 2 * f * W and height >= 2 * f * H), 1)
+        top, left = (((h - height) // 2 + f // 2) // f * f, ((w - width) // 2 + f // 2) // f * f)
         return scale(pixels[top : top + height, left : left + width], W, H)
     s = min(W / w, H / h)
     width, height = max(1, min(W, round(w * s))), max(1, min(H, round(h * s)))
@@ -137,3 +138,74 @@ def test_each_mode_shrinks_by_averages():
 def test_each_mode_enlarges_by_steps_between_neighbours(how):
     found = resize(np.array([[[0], [200]], [[0], [200]]], np.uint8), (8, 8, 1), how)
     assert found[3, :, 0].tolist() == [0, 0, 25, 75, 125, 175, 200, 200]
+
+
+@pytest.mark.parametrize(
+    ("size", "how", "factor"),
+    [
+        ((399, 5000), "squash", 1),
+        ((400, 400), "squash", 2),
+        ((799, 5000), "squash", 2),
+        ((800, 900), "squash", 4),
+        ((1600, 1600), "squash", 8),
+        ((90_000, 90_000), "squash", 8),
+        ((399, 5000), "crop", 1),
+        ((800, 5000), "crop", 4),
+        ((5000, 1600), "crop", 8),
+        ((399, 5000), "pad", 8),
+        ((399, 200), "pad", 1),
+        ((400, 200), "pad", 2),
+        ((5000, 3), "pad", 1),  # it becomes one pixel wide, from three
+        ((5000, 4), "pad", 2),
+    ],
+)
+def test_twice_the_pixels_that_are_needed_are_left(size, how, factor):
+    assert reduction(size, (100, 100, 3), how) == factor
+    assert reduction(size[::-1], (100, 100, 3), how) == factor
+
+
+@given(st.integers(1, 3000), st.integers(1, 3000), SIDE, SIDE, st.sampled_from(MODES))
+def test_reduced_pixels_of_any_size_become_the_size_asked_for(height, width, to_height, to_width, how):
+    shape = to_height, to_width, 1
+    factor = reduction((height, width), shape, how)
+    if factor == 1:
+        return
+    pixels = np.full((-(-height // factor), -(-width // factor), 1), 90, np.uint8)
+    found = resize(pixels, shape, how, Reduced(factor, (height, width), (True, False)))
+    assert found.shape == shape
+    assert found.flags.c_contiguous
+    assert set(np.unique(found)) <= ({0, 90} if how == "pad" else {90})
+
+
+def in_blocks(pixels, factor, mirrored):
+    """What a decoder makes of pixels at a fraction of their size: the mean of each block; edges are repeated."""
+    ways = tuple(slice(None, None, -1 if against else 1) for against in mirrored)
+    pixels = pixels[ways].astype(float)
+    height, width, channels = pixels.shape
+    pixels = np.pad(pixels, ((0, -height % factor), (0, -width % factor), (0, 0)), mode="edge")
+    blocks = pixels.reshape(pixels.shape[0] // factor, factor, -1, factor, channels).mean((1, 3))
+    return np.ascontiguousarray(blocks.round().astype(np.uint8)[ways])
+
+
+@given(st.integers(64, 140), st.integers(64, 140), st.sampled_from(MODES), st.tuples(st.booleans(), st.booleans()))
+def test_reduced_pixels_give_the_same_part_in_the_same_place(height, width, how, mirrored):
+    """A ramp tells where each pixel came from."""
+    y, x = np.mgrid[:height, :width]
+    pixels = np.stack([y * 255 / height, x * 255 / width], axis=-1).astype(np.uint8)
+    shape = (4, 4, 2)
+    factor = reduction((height, width), shape, how)
+    reduced = Reduced(factor, (height, width), mirrored)
+    whole, found = resize(pixels, shape, how), resize(in_blocks(pixels, factor, mirrored), shape, how, reduced)
+    pixel = 255 / min(height, width)
+    # The middle of a turned picture begins at blocks that are counted from its other end.
+    off = factor if how == "crop" and any(mirrored) else 0.6
+    assert np.abs(found.astype(float) - whole).max() <= pixel * off + 2
+
+
+@pytest.mark.parametrize("how", MODES)
+def test_whole_blocks_give_the_very_pixels(how):
+    pixels = make.smooth(128, 256, 3)
+    shape, factor = (16, 16, 3), reduction((128, 256), (16, 16, 3), how)
+    assert factor >= 4
+    found = resize(in_blocks(pixels, factor, (False, False)), shape, how, Reduced(factor, (128, 256)))
+    assert np.abs(found.astype(int) - resize(pixels, shape, how)).max() <= 1

@@ -1,0 +1,66 @@
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from darkroom.tools import predict
+from darkroom.tools.predict import ahead
+
+
+@pytest.fixture(params=[0, predict.SMALL], ids=["small", "large"])
+def names(tmp_path, request):
+    """Ten files, all small or all large."""
+    files = [tmp_path / f"{number}.jpg" for number in range(10)]
+    for file in files:
+        file.write_bytes(bytes(request.param))
+    return [str(file) for file in files]
+
+
+def test_outcomes_come_in_the_order_of_the_names(names):
+    def slow_first(name):
+        time.sleep(0.02 if name == names[0] else 0)
+        return name, name
+
+    with ahead(iter(names), slow_first, 4, threads=3) as outcomes:
+        assert [name for name, _ in outcomes] == names
+
+
+def test_work_begins_at_once_and_at_most_some_wait(names):
+    begun = []
+    with ahead(iter(names), lambda name: (begun.append(name), name), 4, threads=2) as outcomes:
+        until(lambda: len(begun) == 4)
+        next(outcomes)
+        until(lambda: len(begun) == 5)
+        time.sleep(0.01)
+        assert len(begun) == 5
+        assert len(list(outcomes)) == 9
+    assert sorted(begun) == names
+
+
+def test_files_are_opened_by_threads_if_they_are_worth_it(names):
+    with ahead(iter(names), lambda name: (name, threading.get_ident()), 4, threads=2) as outcomes:
+        found = {thread for _, thread in outcomes}
+    large = Path(names[0]).stat().st_size > 0
+    assert (threading.get_ident() in found) is not large
+
+
+def test_nothing_more_is_opened_once_it_has_ended(names):
+    begun, before = [], threading.active_count()
+    with ahead(iter(names), lambda name: (begun.append(name), name), 3) as outcomes:
+        next(outcomes)
+    assert len(begun) <= 4
+    assert threading.active_count() == before
+
+
+def test_names_that_are_no_files_are_left_to_the_opening(tmp_path):
+    with ahead(iter([str(tmp_path / "none"), "-"]), lambda name: (name, name), 4) as outcomes:
+        assert [name for name, _ in outcomes] == [str(tmp_path / "none"), "-"]
+
+
+def until(is_so):
+    """Wait until something is so, for a second."""
+    ends = time.monotonic() + 1
+    while not is_so() and time.monotonic() < ends:
+        time.sleep(0.001)
+    assert is_so()
