@@ -42,7 +42,9 @@ def test_a_folder_a_pattern_and_a_file_answer_alike(model, capsys):
     whole = answers(capsys, "shots")
     assert [answer["picture"] for answer in whole] == [f"shots/{number}.png" for number in range(5)]
     assert answers(capsys, "shots/*.png") == whole
-    assert answers(capsys, "shots/3.png") == [whole[3]]
+    (alone,) = answers(capsys, "shots/3.png")
+    classes = pytest.approx(whole[3]["classes"], abs=2e-6)
+    assert alone == whole[3] | {"classes": classes}  # sums of float32 depend on the batch
     assert all(sum(answer["classes"].values()) == pytest.approx(1, abs=1e-4) for answer in whole)
 
 

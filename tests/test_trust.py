@@ -1,6 +1,6 @@
 """Model and data files may come from a shared cache or another machine: whatever stands in them, no code runs.
 
-State dicts of `model.weights` and checkpoints are tried in tests/network/test_torchvision_bodies.py and
+State dicts of `model.weights` and checkpoints are tried in tests/network/test_weight_files.py and
 tests/training/test_checkpoint.py.
 """
 
@@ -20,7 +20,7 @@ from darkroom.classifier.inference import Classifier
 from darkroom.dataset import packed
 from darkroom.tools import export
 from tests.models import classifier, facts
-from tests.network.test_torchvision_bodies import Malicious
+from tests.network.test_weight_files import Malicious
 
 
 @pytest.fixture

@@ -53,7 +53,7 @@ def run(names: Iterator[str], folder: str, wanted: Wanted) -> tuple[int, int]:
     batch, most = (max(FEWEST, min(MOST, limit // size)) for limit in (BATCH_BYTES, AHEAD_BYTES))
     # What `fit` cuts out follows from what the model has learned, so that it waits for torch.
     classifier = _load(folder) if wanted.fit else None
-    reading = Reading(Target(facts.shape)) if classifier is None else classifier.reading
+    reading = Reading(Target(facts.shape, facts.resize)) if classifier is None else classifier.reading
 
     def opened(name: str) -> Outcome:
         title, invert = find_pictures.title(name), wanted.invert == "always"

@@ -29,7 +29,7 @@ def test_models_of_earlier_versions_are_read():
 
 def test_the_hash_of_weights_that_an_earlier_version_wrote_is_kept():
     facts = models.facts()
-    facts["model"] |= {"name": "resnet18", "weights": "DEFAULT"}
+    facts["model"] = facts["model"] | {"name": "resnet18", "weights": "DEFAULT"}
     facts.pop("pretrained", None)
     read = ModelFacts.model_validate(facts | {"weights_sha256": "ab"})
     assert read.pretrained == Pretrained(network="resnet18", weights="DEFAULT", sha256="ab")

@@ -102,7 +102,7 @@ def test_evidence_lies_over_the_image(count, tmp_path):
     figure = galleries.with_heat_maps(IMAGES, mistakes(count, "a very long name of a class"), maps, 0 * maps, "seen")
     shown = titles(figure)
     assert shown.count("for dog\n(predicted)") == count
-    assert shown.count("for a very long n…\n(true)") == count
+    assert shown.count("for a very long n…\n(true: none)") == count
     style.save(figure, tmp_path / "one.png")
 
 

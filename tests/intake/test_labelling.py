@@ -106,20 +106,20 @@ def test_a_coco_picture_of_several_categories_is_refused():
 def test_rows_without_a_picture_are_counted():
     labels = Labels(table(TEXT), ALL)
     for path in ["x/a.jpg", "x/c.jpg", "x/c.jpg"]:
-        labels.use(path, labels.find(path))
+        labels.use(path, labels.find(path).row)
     assert labels.unused() == (2, "'b.jpg' in line 3")
     for path in ["x/b.jpg", "x/d.jpg"]:
-        labels.use(path, labels.find(path))
+        labels.use(path, labels.find(path).row)
     assert labels.unused() == (0, None)
 
 
 def test_two_pictures_that_take_one_row_are_told():
     labels = Labels(table(TEXT), ALL)
-    labels.use("x/a.jpg", labels.find("x/a.jpg"))
+    labels.use("x/a.jpg", labels.find("x/a.jpg").row)
     with pytest.raises(
         UserError, match=r"labels.csv, line 2, names two pictures, x/a.jpg and y/a.jpg: give the whole path"
     ):
-        labels.use("y/a.jpg", labels.find("y/a.jpg"))
+        labels.use("y/a.jpg", labels.find("y/a.jpg").row)
 
 
 def test_of_two_tables_the_one_beside_the_picture_ranks_first():

@@ -273,7 +273,7 @@ def test_a_list_decides_its_subset_alone_and_labels_come_from_any_pattern():
 
 def test_a_picture_that_a_list_names_notes_its_row():
     found, _ = oxford().place("images/beagle_3.jpg")
-    assert [(table.path, match.row) for table, match in found.rows] == [("test.txt", 0)]
+    assert [(table.path, row) for table, row in found.rows] == [("test.txt", 0)]
 
 
 def test_beside_a_list_another_subset_may_have_a_pattern():

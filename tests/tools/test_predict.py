@@ -1,11 +1,15 @@
+import dataclasses
 import threading
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from darkroom.config.model_facts import ModelFacts
 from darkroom.tools import predict
-from darkroom.tools.predict import ahead
+from darkroom.tools.predict import Wanted, ahead
+from tests import make, models
 
 
 @pytest.fixture(params=[0, predict.SMALL], ids=["small", "large"])
@@ -56,6 +60,20 @@ def test_nothing_more_is_opened_once_it_has_ended(names):
 def test_names_that_are_no_files_are_left_to_the_opening(tmp_path):
     with ahead(iter([str(tmp_path / "none"), "-"]), lambda name: (name, name), 4) as outcomes:
         assert [name for name, _ in outcomes] == [str(tmp_path / "none"), "-"]
+
+
+@pytest.mark.parametrize("how", ["squash", "crop", "pad"])
+def test_pictures_are_opened_as_the_model_itself_opens_them(tmp_path, monkeypatch, how):
+    ModelFacts.model_validate(models.facts((12, 9, 3), resize=how)).write(tmp_path / "model.json")
+    (tmp_path / "model.safetensors").touch()
+    file = tmp_path / "a.png"
+    file.write_bytes(make.picture(1, 40, 90, 3))
+    found = []
+    monkeypatch.setattr(predict, "_load", lambda folder: None)
+    monkeypatch.setattr(predict, "_classify", lambda outcomes, *others: found.extend(outcomes))
+    predict.run(iter([str(file)]), str(tmp_path), Wanted(3, "text", "never", False))
+    expected = dataclasses.replace(models.classifier((12, 9, 3)), resize=how).open(file)
+    assert np.array_equal(found[0][1].stored, expected.stored)
 
 
 def until(is_so):

@@ -18,7 +18,7 @@ PACKAGE = ROOT / "darkroom"
 def test_a_served_model_knows_nothing_of_training_terminal_or_tools():
     files, requirements = needs([SERVED])
     rooms = {file.relative_to(PACKAGE).parts[0] for file in files}
-    assert rooms == {"__init__.py", "base", "config", "pictures", "dataset", "network", "classifier"}
+    assert rooms == {"__init__.py", "base", "config", "pictures", "network", "classifier"}
     assert PACKAGE / "base" / "console.py" not in files
     names = {requirement.partition("==")[0] for requirement in requirements}
     assert {"torch", "torchvision", "opencv-python-headless", "pillow", "pydantic", "safetensors"} <= names
