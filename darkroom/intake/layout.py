@@ -8,7 +8,7 @@ from darkroom.base.paths import DATASETS
 from darkroom.base.words import listed
 from darkroom.config.catalogue import SUBSETS, Entry, Subset
 from darkroom.config.patterns import Pattern, composed
-from darkroom.intake.labelling import Labels
+from darkroom.intake.labelling import Labels, Match
 
 FOLDERS = "the folder in which each picture lies"
 NO_FOLDER = "it lies in no class folder"
@@ -183,27 +183,26 @@ class Layout:
         found = [(table, match) for table in self._tables if (match := table.find(path)) is not None]
         # Of each thing, the row counts that names the picture most exactly, as that of the table beside it does.
         found.sort(key=lambda one: one[1].rank)
-        rows = tuple((table, match.row) for table, match in found)
         labelled = next((one for one in found if one[1].label is not None), None)
         grouped = next((one for one in found if one[1].group is not None), None)
         divided = next((one for one in found if one[1].subset is not None), None)
-        used = tuple({(one[0], one[1].row): None for one in (labelled, grouped, divided) if one is not None})
         # 1. The subset: a row with another word than those for train, val and test is none of them.
         elsewhere = next((match.reason for table, match in found if table.has_subsets and match.reason), None)
         if elsewhere and divided is None:
-            return Place(None, problem=elsewhere, rows=place.rows + rows)
+            return Place(None, problem=elsewhere, rows=place.rows + _rows(*found))
         subset = cast(Subset, divided[1].subset) if divided else place.subset
         if subset == "unlabeled":
-            return Place(subset, rows=(*place.rows, (divided[0], divided[1].row)) if divided else place.rows)
+            return Place(subset, rows=place.rows + _rows(divided))
         # 2. The label.
         label = labelled[1].label if labelled else place.label
         if label is None:
             if self._labels_in_tables and self._is_reached_as_unlabelled(path, container):
                 return Place("unlabeled", rows=place.rows)
             reason = next((match.reason for _, match in found if match.reason), None)
-            return Place(subset, problem=reason or self._without_label(), rows=place.rows + rows)
+            return Place(subset, problem=reason or self._without_label(), rows=place.rows + _rows(*found))
         if place.label is not None and label != place.label:
             self.disagreements.append(path)
+        used = _rows(labelled, grouped, divided)
         return Place(subset, label, grouped[1].group if grouped else place.group, rows=place.rows + used)
 
     def _is_reached_as_unlabelled(self, path: str, container: str) -> bool:
@@ -255,6 +254,11 @@ class Layout:
             for subset in SUBSETS
         }
         return ", ".join(f"{subset}: {', '.join(named)}" for subset, named in texts.items() if named)
+
+
+def _rows(*found: tuple[Labels, Match] | None) -> tuple[tuple[Labels, int], ...]:
+    """The rows of matches, each once."""
+    return tuple(dict.fromkeys((one[0], one[1].row) for one in found if one is not None))
 
 
 def _innermost_folder(path: str, pattern: Pattern) -> str | None:

@@ -25,7 +25,10 @@ def bring(settings: Model, folder: Path) -> Pretrained:
         note, place = weight_sources.described(settings)
         if settings.weights == "DEFAULT":
             if place is None:
-                raise weight_sources.missing(settings)
+                raise UserError(
+                    f"model.weights is DEFAULT, but timm has no weights for {settings.name}: write model.weights null, "
+                    "or the path of a state-dict file"
+                )
             found, source = weight_download.fetched(place), str(place)
         else:
             found = _local(settings.weights)

@@ -4,7 +4,6 @@ from pathlib import PurePosixPath
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from darkroom.base.errors import UserError
 from darkroom.config.model_facts import Pretrained
 from darkroom.config.params import Model
 
@@ -74,9 +73,8 @@ def _of_timm(settings: Model) -> tuple[Pretrained, Place | None]:
 
 
 def _of_torchvision(settings: Model) -> tuple[Pretrained, Place | None]:
-    import torchvision
-
     from darkroom.network import torchvision_bodies
+    from darkroom.network.torchvision_import import torchvision
 
     torchvision_bodies.check_name(settings.name)
     found = torchvision.models.get_model_weights(settings.name).DEFAULT
@@ -94,11 +92,3 @@ def _of_torchvision(settings: Model) -> tuple[Pretrained, Place | None]:
         crop_share=round(made.crop_size[0] / made.resize_size[0], 4),
     )
     return note, Place(url=found.url)
-
-
-def missing(settings: Model) -> UserError:
-    """The error for a network whose library has no weights of it."""
-    return UserError(
-        f"model.weights is DEFAULT, but timm has no weights for {settings.name}: write model.weights null, or the path "
-        "of a state-dict file"
-    )

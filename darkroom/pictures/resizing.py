@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from darkroom.config.catalogue import Resize
+from darkroom.config.image_sizes import middle
 
 # What `resize` does, for those who bring pictures to size without it; w x h is the picture, W x H the wanted size.
 IN_WORDS: dict[Resize, str] = {
@@ -93,8 +94,7 @@ def resize(
 def covered(size: tuple[int, int], shape: tuple[int, int, int], how: Resize) -> tuple[slice, slice]:
     """The rows and columns in which a picture of this `size` (height, width) lies once `resize` has brought it here."""
     rows, columns = _axes(size, shape, how)
-    top, left = (shape[0] - rows.filled) // 2, (shape[1] - columns.filled) // 2
-    return slice(top, top + rows.filled), slice(left, left + columns.filled)
+    return middle(shape, (rows.filled, columns.filled))
 
 
 def _axes(size: tuple[int, int], shape: tuple[int, int, int], how: Resize) -> tuple[_Axis, _Axis]:

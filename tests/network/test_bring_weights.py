@@ -71,3 +71,8 @@ def test_a_damaged_file_is_refused_before_a_training_starts(tmp_path, folder):
     (tmp_path / "x.pt").write_bytes(b"x" * 100)
     with pytest.raises(UserError, match="damaged"):
         bring_weights.bring(settings(name="resnet18", weights=str(tmp_path / "x.pt")), folder)
+
+
+def test_a_network_without_weights_of_its_library_is_refused(folder):
+    with pytest.raises(UserError, match="timm has no weights for timm/test_mambaout"):
+        bring_weights.bring(settings(name="timm/test_mambaout", weights="DEFAULT"), folder)

@@ -2,7 +2,6 @@ import pytest
 import torchvision
 
 from darkroom.base.errors import UserError
-from darkroom.network import weight_sources
 from darkroom.network.weight_sources import Place, caution, described
 from tests.network.test_architectures import settings
 
@@ -32,7 +31,6 @@ def test_a_tag_chooses_other_weights_of_a_network():
 
 def test_a_network_without_weights_has_no_place():
     assert of("timm/test_mambaout")[1] is None
-    assert "timm has no weights" in str(weight_sources.missing(settings(name="timm/test_mambaout", weights="DEFAULT")))
 
 
 def test_torchvisions_weights_that_may_not_be_sold_say_so():

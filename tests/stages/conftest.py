@@ -50,8 +50,18 @@ def prepared(tmp_path_factory):
 
 
 @pytest.fixture
-def hostile_place(prepared, tmp_path, monkeypatch):
+def copy_of(tmp_path, monkeypatch):
+    """A function that makes a copy of a folder the working folder."""
+
+    def enter(folder):
+        shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
+        monkeypatch.chdir(tmp_path)
+        return tmp_path
+
+    return enter
+
+
+@pytest.fixture
+def hostile_place(prepared, copy_of):
     """A copy of that folder, as the working folder."""
-    shutil.copytree(prepared, tmp_path, dirs_exist_ok=True)
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
+    return copy_of(prepared)

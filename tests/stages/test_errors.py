@@ -1,5 +1,4 @@
 import json
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -13,12 +12,11 @@ from tests.conftest import Project
 
 
 @pytest.fixture
-def repository(evaluated, tmp_path, monkeypatch):
-    shutil.copytree(evaluated, tmp_path, dirs_exist_ok=True)
-    monkeypatch.chdir(tmp_path)
+def repository(evaluated, copy_of):
+    folder = copy_of(evaluated)
 
     def run(**changes):
-        Project(tmp_path).set(**changes)
+        Project(folder).set(**changes)
         errors.main()
         return json.loads(paths.ERRORS.read_text())
 

@@ -2,7 +2,6 @@
 
 import contextlib
 import re
-import shutil
 from importlib.metadata import version
 
 import pytest
@@ -23,10 +22,8 @@ def finished(evaluated):
 
 
 @pytest.fixture
-def here(finished, tmp_path, monkeypatch):
-    shutil.copytree(finished, tmp_path, dirs_exist_ok=True)
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
+def here(finished, copy_of):
+    return copy_of(finished)
 
 
 def test_it_ends_with_the_summary_and_notes_that_it_was_shown(here, capsys):
