@@ -21,6 +21,7 @@ from benchmarks import (
     extract,
     loop,
     optimizers,
+    photo_epoch,
     photos,
     scale,
     settings,
@@ -48,6 +49,7 @@ BENCHMARKS = {
         suspects,
         photos,
         camera,
+        photo_epoch,
         scale,
         comparison,
     )

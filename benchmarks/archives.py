@@ -8,13 +8,14 @@ import io
 import os
 import tarfile
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.fresh import Figures
+from benchmarks.fresh import Figures, fresh
+from benchmarks.table import Setting
 from darkroom.base.errors import UserError
 from darkroom.config.catalogue import Entry
 
@@ -27,16 +28,31 @@ SIDE = 28
 
 def choose(folder: Path, *, quick: bool) -> tuple[Path, str]:
     """The archive, made in `folder` if need be, and a line that says what it is."""
-    given = os.environ.get(VARIABLE)
-    if given and not quick:
-        archive = Path(given).absolute() / REAL
-        if not archive.is_file():
-            raise UserError(f"{VARIABLE} is {given}, but there is no {REAL} in it: correct it, or unset it")
+    if archive := _given(REAL, quick=quick):
         return archive, f"real MNIST, {REAL}"
     labelled, unlabelled = (2_000, 500) if quick else (10_000, 5_000)
     archive = folder / "synthetic.zip"
     _make(archive, labelled, unlabelled)
     return archive, f"synthetic archive, {labelled:,} labelled and {unlabelled:,} unlabelled pictures"
+
+
+def photos(setting: Setting, name: str, make: Callable[[str, int], Figures], count: int) -> tuple[Path, str]:
+    """The archive of this name where one is given, else `count` photos by `make`; and a line that says what it is."""
+    if archive := _given(name, quick=setting.quick):
+        return archive, name
+    archive = setting.folder() / "made.zip"
+    fresh(make, str(archive), count)
+    return archive, f"{count} made photos"
+
+
+def _given(name: str, *, quick: bool) -> Path | None:
+    folder = os.environ.get(VARIABLE)
+    if not folder or quick:
+        return None
+    archive = Path(folder).absolute() / name
+    if not archive.is_file():
+        raise UserError(f"{VARIABLE} is {folder}, but there is no {name} in it: correct it, or unset it")
+    return archive
 
 
 def entry(archive: Path, *, unlabelled: bool = True) -> Entry:

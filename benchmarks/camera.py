@@ -20,7 +20,6 @@ import numpy as np
 from benchmarks import archives, packed
 from benchmarks.fresh import ROOT, Figures, best, clock, fresh, peak_mb
 from benchmarks.table import Setting, Table
-from darkroom.base.errors import UserError
 from darkroom.config.catalogue import Entry
 
 REAL, SIDE = "camera.zip", 224
@@ -30,20 +29,8 @@ EXTRACT_TARGET, PREDICT_TARGET, PSNR_TARGET, MEMORY_TARGET = 0.45, 2, 50, 600
 
 
 def run(setting: Setting) -> list[Table]:
-    archive, title = _archive(setting)
+    archive, title = archives.photos(setting, REAL, make, 4 if setting.quick else 24)
     return [_extract(setting, archive, title), _predict(setting, archive, title)]
-
-
-def _archive(setting: Setting) -> tuple[Path, str]:
-    given = os.environ.get(archives.VARIABLE)
-    if given and not setting.quick:
-        archive = Path(given).absolute() / REAL
-        if not archive.is_file():
-            raise UserError(f"{archives.VARIABLE} is {given}, but there is no {REAL} in it: add it, or unset it")
-        return archive, REAL
-    archive, count = setting.folder() / "made.zip", 4 if setting.quick else 24
-    fresh(make, str(archive), count)
-    return archive, f"{count} made photos of 3000x2000"
 
 
 def make(target: str, count: int) -> Figures:
