@@ -31,7 +31,8 @@ def main() -> None:
         predictions=PREDICTIONS.read(),
         conflicts=duplicates[duplicates["kind"] == "conflict"],
     )
-    classifier = TrainedNetwork.load(paths.MODEL.parent, devices.device_after_training(facts.train))
+    loaded = TrainedNetwork.load(paths.MODEL.parent, devices.device_after_training(facts.train))
+    classifier = loaded.with_kept_features(facts)
     found = doubts.find(data, facts, classifier, settings.train_folds)
     with replacing_folder(paths.ERRORS_PICTURES) as folder:
         layer = mistake_pictures.write(folder, settings, data, found, classifier)

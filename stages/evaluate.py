@@ -21,7 +21,8 @@ def main() -> None:
     from darkroom.drawing import evaluation_pictures
     from darkroom.network import devices
 
-    classifier = TrainedNetwork.load(paths.MODEL.parent, devices.device_after_training(facts.train))
+    loaded = TrainedNetwork.load(paths.MODEL.parent, devices.device_after_training(facts.train))
+    classifier = loaded.with_kept_features(facts)
     images, index, classes = load_images(), load_index(), load_classes()
     val = evaluation.measure(classifier, images, index, "val", facts, settings)
     val_figures, predictions = val.figures(), [val.predictions("val")]

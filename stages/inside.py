@@ -17,7 +17,8 @@ def main() -> None:
     from darkroom.drawing import inside_pictures
     from darkroom.network import devices
 
-    classifier = TrainedNetwork.load(paths.MODEL.parent, devices.device_after_training(facts.train))
+    loaded = TrainedNetwork.load(paths.MODEL.parent, devices.device_after_training(facts.train))
+    classifier = loaded.with_kept_features(facts)
     predictions = PREDICTIONS.read("row", "split", "label", "predicted")
     data = network_findings.Data(
         load_images(),

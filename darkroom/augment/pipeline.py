@@ -126,10 +126,14 @@ def alternate(axis: str) -> Augment:
     """
 
     def flip(images: Tensor, draw: Draw) -> Tensor:
-        start = _hash(2 * _on_cpu(draw).ours() + (axis == "vertical"))
-        return _each(images, draw, (start + draw.epoch) % 2, [lambda part, _: geometry.mirror(part, axis)])
+        return _each(images, draw, alternating(draw, axis), [lambda part, _: geometry.mirror(part, axis)])
 
     return flip
+
+
+def alternating(draw: Draw, axis: str) -> Tensor:
+    """Which images `alternate` leaves as they are (1) and which it mirrors (0): int64 on the CPU."""
+    return (_hash(2 * _on_cpu(draw).ours() + (axis == "vertical")) + draw.epoch) % 2
 
 
 def turn(images: Tensor, draw: Draw) -> Tensor:

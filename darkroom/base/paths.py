@@ -34,6 +34,7 @@ SPLIT_TABLE = Path("metrics/split.csv")
 STATS = Path("metrics/stats.json")
 PRETRAINED = Path("data/pretrained")
 PRETRAINED_NOTE = PRETRAINED / "pretrained.json"
+FEATURES_LIMIT = 8 * 2**30
 BASELINE = Path("metrics/baseline.json")
 BASELINE_PREDICTIONS = Path("data/baseline_predictions.parquet")
 
@@ -73,6 +74,11 @@ ERRORS_PICTURES = Path("metrics/errors")
 
 REPORT = Path("metrics/report.html")
 CARD = Path("models/README.md")
+
+
+def features() -> Path:
+    """Where features of frozen networks are kept: at most `FEATURES_LIMIT` bytes."""
+    return root() / ".features"
 
 
 def root() -> Path:

@@ -1,7 +1,7 @@
 """The trained network, which classifies images of the packed data set."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -20,6 +20,7 @@ from darkroom.network.normalisation import normalise, to_bytes_scale
 
 if TYPE_CHECKING:  # pandas, which it needs, takes as long to import as half of torch
     from darkroom.dataset.packed import Images
+    from darkroom.network.frozen_features import FrozenBody
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,7 @@ class TrainedNetwork:
     border: Sequence[float] = ()
     resize: Resize = "squash"
     part: tuple[int, int] | None = None
+    frozen: "FrozenBody | None" = None  # the body with what it made of pictures before, in `features` and `logits`
 
     @classmethod
     def load(cls, folder: str | Path = "models", device: str | torch.device = "cpu") -> Self:
@@ -64,6 +66,15 @@ class TrainedNetwork:
             network, facts.classes, facts.shape, mean, std, facts.temperature, facts.border, facts.resize, facts.part
         )
 
+    def with_kept_features(self, facts: ModelFacts) -> Self:
+        """The same network; where the training left its body as it was, its features are computed once and kept."""
+        if facts.pretrained is None or facts.train.freeze_epochs < facts.train.epochs:
+            return self
+        from darkroom.network.frozen_features import FrozenBody
+
+        body, width = self.network.get_submodule("features"), architectures.feature_count(self.network)
+        return replace(self, frozen=FrozenBody(body, self.mean, self.std, self.part, width))
+
     @property
     def seen(self) -> tuple[int, int, int]:
         """Height, width and channels of what the network sees of a stored image."""
@@ -76,14 +87,28 @@ class TrainedNetwork:
         result: NDArray[np.float32] = (logits.float() / self.temperature).softmax(1).cpu().numpy()
         return result
 
+    @torch.inference_mode()
+    def logits(self, stored: Tensor) -> Tensor:
+        """The logits of one batch of stored images (uint8, N x height x width x channels, on the network's device)."""
+        if self.frozen is None:
+            found: Tensor = self.network(normalise(stored, self.mean, self.std))
+            return found
+        found = self.network.get_submodule("head")(torch.from_numpy(self.frozen(stored)).to(stored.device))
+        self.frozen.keep()
+        return found
+
     def features(self, images: "Images", batch_size: int = 512) -> NDArray[np.float32]:
         """Inputs of the last layer (N x width, float32) for stored images (uint8, N x height x width x channels)."""
         features, head = self.network.get_submodule("features"), self.network.get_submodule("head")
-        before_last = nn.Sequential(features, *list(head.children())[:-1])
+        before_last = nn.Sequential(*list(head.children())[:-1])
         stored = torch.from_numpy(np.ascontiguousarray(images))
-        result: NDArray[np.float32] = (
-            predict(before_last, stored, self.mean, self.std, batch_size).float().cpu().numpy()
-        )
+        if self.frozen is None:
+            made = predict(nn.Sequential(features, *before_last), stored, self.mean, self.std, batch_size)
+        else:
+            with torch.inference_mode():
+                made = before_last(torch.from_numpy(self.frozen(stored)).to(self.mean.device))
+            self.frozen.keep()
+        result: NDArray[np.float32] = made.float().cpu().numpy()
         return result
 
 

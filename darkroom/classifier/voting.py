@@ -21,7 +21,7 @@ from darkroom.classifier.trained_network import TrainedNetwork
 from darkroom.config.model_facts import ModelFacts
 from darkroom.config.params import Evaluate
 from darkroom.dataset.packed import Images, Rows
-from darkroom.network.normalisation import normalise, to_bytes_scale
+from darkroom.network.normalisation import to_bytes_scale
 
 BLOCK = 512  # images whose random changes are drawn together, whatever the batch size
 READ_BYTES = 2**26  # images are read in parts of about this size
@@ -95,19 +95,15 @@ def mean_probabilities(classifier: TrainedNetwork, images: Images, rows: Rows, v
             chosen = np.ascontiguousarray(images[first + start : first + start + len(part)])
             stored = torch.from_numpy(chosen).to(device)
             # 1. The images as they are.
-            total = _softmax(classifier, normalise(stored, classifier.mean, classifier.std))
+            total = classifier.logits(stored).float().softmax(1)
             # 2. Copies, each changed by a random generator of its own for the block.
             for copy in range(1, copies + 1):
                 generator = torch.Generator().manual_seed(seed_of(vote.seed, copy, int(positions[0])))
                 changed = vote.change(
                     stored.permute(0, 3, 1, 2).float(), Draw(generator, positions, part, copy, device)
                 )
-                total += _softmax(classifier, changed.sub(classifier.mean).div_(classifier.std))
+                logits: Tensor = classifier.network(changed.sub(classifier.mean).div_(classifier.std))
+                total += logits.float().softmax(1)
             means.append(total / (copies + 1))
     result: NDArray[np.float32] = torch.cat(means).cpu().numpy()
     return result
-
-
-def _softmax(classifier: TrainedNetwork, images: Tensor) -> Tensor:
-    logits: Tensor = classifier.network(images)
-    return logits.float().softmax(1)

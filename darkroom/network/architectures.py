@@ -165,6 +165,12 @@ def initialise(part: nn.Module, scheme: Literal["default", "kaiming", "xavier"])
             nn.init.zeros_(module.bias)
 
 
+def feature_count(network: nn.Module) -> int:
+    """The number of features that the body of a network makes of an image."""
+    first = next(module for module in network.get_submodule("head").modules() if isinstance(module, nn.Linear))
+    return first.in_features
+
+
 def parameter_count(model: nn.Module) -> int:
     """The number of trainable values in the model."""
     return sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)

@@ -114,6 +114,12 @@ def kept() -> Iterator[Finding]:
     if decoded := _bytes([root / ".decoded"]):
         text = f"{size(decoded)} in .decoded, so that other labels decode nothing again: rm -r .decoded loses only time"
         yield Finding("ok", "decoded", text)
+    if features := _bytes([paths.features()]):
+        text = (
+            f"{size(features)} of at most {size(paths.FEATURES_LIMIT)} in .features, what frozen networks made of "
+            "pictures: rm -r .features loses only time"
+        )
+        yield Finding("ok", "features", text)
 
 
 def _bytes(folders: Iterable[Path]) -> int:

@@ -7,6 +7,7 @@ together on disk, so that a pass over it runs at the speed of the disk, in bound
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import psutil
@@ -23,6 +24,17 @@ MIX_BYTES = 2**26  # ... and then within stretches of this size
 WINDOW_BYTES = 2**26  # the size of one read ahead; two such windows are in memory
 GAP_BYTES = 2**16  # a gap up to this size is cheaper to read than to skip
 CGROUP = Path("/sys/fs/cgroup")
+
+
+class Source(Protocol):
+    """What the loop needs of a split."""
+
+    labels: Tensor
+    device: torch.device
+
+    def __len__(self) -> int: ...
+    def order(self, generator: torch.Generator, *, balance: bool) -> Tensor: ...
+    def read(self, parts: Sequence[Tensor]) -> Iterator[Tensor]: ...
 
 
 class Batches:

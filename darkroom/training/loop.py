@@ -15,8 +15,9 @@ from torch.nn import functional
 from darkroom.augment.randomness import seed_of, to_device
 from darkroom.config.params import Train
 from darkroom.network.normalisation import normalise
-from darkroom.training.batches import Batches
+from darkroom.training.batches import Batches, Source
 from darkroom.training.explanations import explained
+from darkroom.training.frozen_phase import head_only
 from darkroom.training.optimizers import AVERAGE_EVERY, Average, factor, set_rate
 from darkroom.training.recipe import Recipe
 from darkroom.training.step import Step
@@ -113,8 +114,11 @@ def _fit(
     for phase in phases(settings):
         if progress.epoch >= phase.last or result.ended:
             continue
-        # 1. Each phase has its own optimiser and average; in a resumed phase they continue from the checkpoint.
-        step, average = Step(recipe, train, frozen=phase.frozen), Average(recipe.network, settings.ema)
+        # 1. Where the head alone learns, it is given features, which the body makes once.
+        head = head_only(recipe, train, val, phase.last - phase.first + 1) if phase.frozen else None
+        taught, lessons, checked = (head.recipe, head.train, head.val) if head else (recipe, train, val)
+        # 2. Each phase has its own optimiser and average; in a resumed phase they continue from the checkpoint.
+        step, average = Step(taught, lessons, frozen=phase.frozen), Average(taught.network, settings.ema)
         if resume is not None and progress.epoch >= phase.first:
             step.optimizer.load_state_dict(resume["optimizer"])
             average.values = {name: value.to(recipe.fabric.device) for name, value in resume["average"].items()}
@@ -123,11 +127,13 @@ def _fit(
         while progress.epoch < phase.last and not result.ended:
             progress.epoch += 1
             started, worked = time.perf_counter(), time.process_time()
-            # 2. Take a step on every batch of the training images.
+            # 3. Take a step on every batch of the training images.
+            if head:
+                head.start(progress.epoch)
             rate = _epoch(step, average, phase, progress, on_step)
-            # 3. Validate the weights that would be kept: the average, if there is one.
+            # 4. Validate the weights that would be kept: the average, if there is one.
             average.swap()
-            val_loss, val_accuracy = validate(recipe, step.model, val)
+            val_loss, val_accuracy = validate(taught, step.model, checked)
             sums = torch.stack([step.loss_sum, step.right])
             train_loss, train_accuracy = _means(recipe.fabric, sums, len(train))
             figures: Figures = {
@@ -140,10 +146,10 @@ def _fit(
                 "seconds": time.perf_counter() - started,
                 "cpu_seconds": time.process_time() - worked,
             }
-            # 4. Keep them if they are the best so far; else wait, lower the rate, or stop.
+            # 5. Keep them if they are the best so far; else wait, lower the rate, or stop.
             _compare_with_best(result, figures, recipe, progress, phase)
             average.swap()
-            # 5. Report the epoch, with the state from which a later run can resume.
+            # 6. Report the epoch, with the state from which a later run can resume.
             on_epoch(figures, partial(_state, recipe, result, dataclasses.asdict(progress), step, average))
     return result
 
@@ -217,7 +223,7 @@ def _rank(figures: Figures, settings: Train) -> tuple[float, float]:
 
 
 @torch.no_grad()
-def validate(recipe: Recipe, model: nn.Module, data: Batches) -> tuple[float, float]:
+def validate(recipe: Recipe, model: nn.Module, data: Source) -> tuple[float, float]:
     """Mean cross-entropy without label smoothing, and accuracy, over all images; processes divide them.
 
     `model` is the recipe's network as the training runs it: perhaps compiled, perhaps wrapped for several processes.
@@ -237,11 +243,15 @@ def validate(recipe: Recipe, model: nn.Module, data: Batches) -> tuple[float, fl
 
 
 @torch.inference_mode()
-def logits(recipe: Recipe, data: Batches) -> Tensor:
+def logits(recipe: Recipe, images: Batches) -> Tensor:
     """The logits of all images of a split, in evaluation mode: float32, N x classes, on the CPU.
 
     This process computes all of them, in float32 whatever `train.precision` is, just as `TrainedNetwork` does.
     """
+    data: Source = images
+    if recipe.settings.freeze_epochs >= recipe.settings.epochs and (head := head_only(recipe, images, images, 1)):
+        head.val.start(None, 0)
+        recipe, data = head.recipe, head.val
     recipe.network.eval()
     parts = torch.split(torch.arange(len(data)), recipe.settings.at_a_time)
     batches = data.read(parts)

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from darkroom.augment import pipeline
+from darkroom.augment import pipeline, views
 from darkroom.augment.pipeline import Augment
+from darkroom.augment.views import Views
 from darkroom.base import paths
 from darkroom.base.errors import UserError
 from darkroom.config.catalogue import Entry
@@ -40,6 +41,7 @@ class Recipe:
     std: Tensor
     settings: Train
     augment: Augment
+    views: Views | None = None  # all that `augment` can make of an image, where that is little
 
     @property
     def classes(self) -> int:
@@ -140,4 +142,5 @@ def prepare(facts: ModelFacts, network: nn.Sequential, device: torch.device) -> 
         normalisation.to_bytes_scale(values).to(fabric.device) for values in (facts.mean, facts.std, facts.border)
     )
     augment = pipeline.build(facts.augment, border.flatten(), mean.flatten(), facts.part)
-    return Recipe(fabric, network, mean, std, facts.train, augment)
+    seen = views.of(facts.augment, facts.height == facts.width, facts.part)
+    return Recipe(fabric, network, mean, std, facts.train, augment, seen)

@@ -14,7 +14,7 @@ from torch.nn import functional
 from darkroom.augment.mixing import mix
 from darkroom.augment.randomness import Draw
 from darkroom.config.params import Train
-from darkroom.training.batches import Batches
+from darkroom.training.batches import Source
 from darkroom.training.optimizers import absolute_sum, limit_norms, make_optimizer
 from darkroom.training.recipe import Recipe
 
@@ -33,7 +33,7 @@ class Step:
     With `frozen` the body of the network stays as it is and only the head learns.
     """
 
-    def __init__(self, recipe: Recipe, train: Batches, *, frozen: bool) -> None:
+    def __init__(self, recipe: Recipe, train: Source, *, frozen: bool) -> None:
         settings, network, fabric = recipe.settings, recipe.network, recipe.fabric
         for parameter in network.get_submodule("features").parameters():
             parameter.requires_grad_(not frozen)

@@ -21,7 +21,7 @@ from darkroom.config.stage_files import Stats
 from darkroom.dataset import fraction
 from darkroom.dataset.packed import Images, Rows, labels_of, load_classes, load_images, load_index, load_split
 from darkroom.network import architectures, devices, layer_table
-from darkroom.training import agreement, forecast, loop, memory_plan, outputs
+from darkroom.training import agreement, forecast, frozen_phase, loop, memory_plan, outputs
 from darkroom.training.batches import Batches
 from darkroom.training.calibration import fit_temperature
 from darkroom.training.checkpoint import Checkpoint, decisive_files, parts_of
@@ -93,7 +93,8 @@ def train(params: Params, entry: Entry, open_record: OpenRecord) -> Trained | No
     checkpoint = Checkpoint(fingerprint([facts.model_dump(), torch.__version__], decisive))
     resume = recipe.fabric.broadcast(checkpoint.load())
     checkpoint.note_parts(asked, taken.parts)
-    print(*taken.in_words(), forecast.disk(taken, params.train), sep="\n", flush=True)
+    of_features = frozen_phase.in_words(recipe, sum(map(len, rows.values())))
+    print(*taken.in_words(), forecast.disk(taken, params.train), *of_features, sep="\n", flush=True)
     # With several processes the network has shared batch norms, which the table of layers must not show.
     alone = recipe.fabric.world_size == 1
     plain = recipe.network if alone else architectures.build(params.model, entry.shape, len(classes))

@@ -103,10 +103,14 @@ def test_what_is_kept_of_trainings_and_pictures_is_told_with_the_command_that_re
     decoded = project.folder / ".decoded" / "d"
     decoded.mkdir(parents=True)
     (decoded / "images.npy").write_bytes(bytes(1_500_000))
+    features = project.folder / ".features" / "e"
+    features.mkdir(parents=True)
+    (features / "f.safetensors").write_bytes(bytes(2_500_000))
     with FileLock(project.folder / ".checkpoints" / ("a" * 32) / "lock"):  # this one is at work
-        left, kept = repository_findings.kept()
+        left, kept, once = repository_findings.kept()
     assert (left.state, left.text.partition(":")[0]) == ("ok", "2 trainings cut off, 4.0 MB")
     assert left.text.endswith("rm -r .checkpoints/*/")
     assert (kept.state, kept.text.partition(",")[0]) == ("ok", "1.5 MB in .decoded")
+    assert once.text.startswith("2.5 MB of at most 8.6 GB in .features")
     subprocess.run(left.text.rpartition(": ")[2], shell=True, check=True)
     assert [path.name for path in (project.folder / ".checkpoints").iterdir()] == ["gpu-0.lock"]
