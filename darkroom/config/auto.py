@@ -8,14 +8,26 @@ from darkroom.config.catalogue import Entry
 EPOCHS, BATCH, SGD_LR, ADAM_LR = 10, 128, 0.15, 0.002
 # Bounds for data sets of few images, see `params.load`.
 FEWEST_STEPS, MOST_EPOCHS, FEWEST_BATCHES, SMALLEST_BATCH = 300, 100, 16, 8
+# From pretrained weights: first the head alone, which costs little, then all layers; steps and most epochs of each.
+HEAD_STEPS, MOST_HEAD_EPOCHS, ALL_STEPS, MOST_ALL_EPOCHS, FEWEST_ALL_EPOCHS = 300, 30, 90, 8, 3
 
 
-def rules(entry: Entry, input_size: Any = None) -> dict[str, Any]:
+SHAPING = ("input_size", "weights")  # keys of `model` on which rules depend
+FROM_WEIGHTS: dict[str, Any] = {
+    "train.batch_size": 32,
+    "train.optimizer": "adamw",
+    "train.lr": ADAM_LR,
+    "train.weight_decay": 0.05,
+    "train.freeze_statistics": True,
+}
+
+
+def rules(entry: Entry, input_size: Any = None, weights: Any = None) -> dict[str, Any]:
     """The value of each key that may be `auto`, for use if the data set's recipe does not name the key.
 
-    `input_size` is `model.input_size`, where it is known and not `auto`.
+    `input_size` and `weights` are those of `model`, where they are known and not `auto`.
     """
-    return {
+    common: dict[str, Any] = {
         "split.use_given_test": "auto",  # the split finds out whether there is one
         "split.use_given_val": "auto",
         "split.stable": False,
@@ -45,6 +57,7 @@ def rules(entry: Entry, input_size: Any = None) -> dict[str, Any]:
         "train.threads": 0,
         "train.portable": False,
     }
+    return common if weights is None else common | FROM_WEIGHTS
 
 
 def _shorter_side(entry: Entry, input_size: Any) -> int:
@@ -73,8 +86,12 @@ def replace(content: dict[str, Any], entry: Entry, name: str) -> tuple[set[str],
     `auto`.
     """
     model = content.get("model")
-    given = model.get("input_size") if isinstance(model, dict) else None
-    defaults = rules(entry, entry.recipe.get("model.input_size") if given == "auto" else given)
+    given = (
+        {key: entry.recipe.get(f"model.{key}") if model.get(key) == "auto" else model.get(key) for key in SHAPING}
+        if isinstance(model, dict)
+        else {}
+    )
+    defaults = rules(entry, *(given.get(key) for key in SHAPING))
     for key in entry.recipe:
         if key not in defaults:
             raise UserError(f"{name}.recipe.{key} is not a key that may be auto: known are {', '.join(defaults)}")

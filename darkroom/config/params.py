@@ -8,7 +8,7 @@ from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from darkroom.base.errors import UserError
 from darkroom.base.paths import DATASETS, PARAMS
-from darkroom.config import auto, catalogue
+from darkroom.config import auto, auto_training, catalogue
 from darkroom.config.augmentations import Augmentation
 from darkroom.config.catalogue import Entry
 from darkroom.config.entry_name import check_name
@@ -277,23 +277,8 @@ def replaced(
             "no statistics to keep"
         )
     # 2. Adapt what was `auto` to optimiser and number of images.
-    return checked.model_copy(update={"train": _adapted(checked.train, by_rule, images)})
-
-
-def _adapted(train: Train, free: set[str], images: int | None) -> Train:
-    """The settings with batch size, epochs and learning rate, as far as they are `free`, adapted to the data set.
-
-    A small data set gets smaller batches and more epochs, so that the training takes enough steps. SGD's learning rate
-    is proportional to the batch size (Goyal et al. 2017, arXiv:1706.02677); Adam's is fixed.
-    """
-    batch, epochs, lr = train.batch_size, train.epochs, train.lr
-    if "train.batch_size" in free and images is not None:
-        while batch > auto.SMALLEST_BATCH and images < auto.FEWEST_BATCHES * batch:
-            batch //= 2
-    if "train.epochs" in free and images is not None:
-        epochs = max(epochs, min(auto.MOST_EPOCHS, math.ceil(auto.FEWEST_STEPS / math.ceil(images / batch))))
-    if "train.lr" in free:
-        lr = auto.SGD_LR * min(1.0, batch / auto.BATCH) if train.optimizer == "sgd" else auto.ADAM_LR
-    # A smaller batch cannot be divided into more parts than it has images.
-    parts = train.accumulate if train.accumulate == "auto" else min(train.accumulate, batch)
-    return train.model_copy(update={"batch_size": batch, "epochs": epochs, "lr": lr, "accumulate": parts})
+    return checked.model_copy(
+        update={
+            "train": auto_training.adapted(checked.train, by_rule, images, pretrained=checked.model.weights is not None)
+        }
+    )

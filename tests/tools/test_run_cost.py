@@ -4,7 +4,7 @@ import pytest
 
 from darkroom.config.catalogue import checked
 from darkroom.config.params import load
-from darkroom.tools import run_cost
+from darkroom.tools import recipe_rules, run_cost
 from darkroom.tools.entry_draft import Sample
 from tests.tools.drafts import ENTRY, draft
 
@@ -48,6 +48,14 @@ def test_a_small_set_is_trained_on_for_more_epochs(project):
 def test_another_network_has_no_estimate(project):
     project.set(model__name="mlp")
     assert lines(draft()).endswith("to decode; for mlp there is no estimate of the training")
+
+
+def test_the_network_for_photos_has_an_estimate(project):
+    samples = (Sample("train", "a", 1000, ()), Sample("test", "a", 1, ()), Sample("val", "a", 1, ()))
+    weights = {"model.name": recipe_rules.NETWORK, "model.weights": "DEFAULT", "train.epochs": 5}
+    said = lines(draft(samples=samples), image_size=224, recipe=weights | {"train.freeze_epochs": 2})
+    # 1,000 images, (3 x 6 + 2 x 2) x 384e6 operations at three tenths of 1.5e9 a second
+    assert "about 5.2 h to train (5 epochs of 1,000 images), in about 3.5 GB of memory" in said
 
 
 def test_values_of_another_data_set_leave_the_estimate_out(project):

@@ -1,0 +1,55 @@
+"""Batch size, epochs and learning rate where params.yaml says `auto`: by optimiser, weights and number of images."""
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from darkroom.config import auto
+
+if TYPE_CHECKING:
+    from darkroom.config.params import Train
+
+
+def adapted(train: "Train", free: set[str], images: int | None, *, pretrained: bool) -> "Train":
+    """The settings with batch size, epochs and learning rate, as far as they are `free`, adapted to the data set.
+
+    A small data set gets smaller batches and more epochs, so that the training takes enough steps. SGD's learning rate
+    is proportional to the batch size (Goyal et al. 2017, arXiv:1706.02677); Adam's is fixed.
+    """
+    if pretrained:
+        return _from_weights(train, free, images)
+    batch, epochs, lr = train.batch_size, train.epochs, train.lr
+    if "train.batch_size" in free and images is not None:
+        while batch > auto.SMALLEST_BATCH and images < auto.FEWEST_BATCHES * batch:
+            batch //= 2
+    if "train.epochs" in free and images is not None:
+        epochs = max(epochs, min(auto.MOST_EPOCHS, math.ceil(auto.FEWEST_STEPS / math.ceil(images / batch))))
+    if "train.lr" in free:
+        lr = auto.SGD_LR * min(1.0, batch / auto.BATCH) if train.optimizer == "sgd" else auto.ADAM_LR
+    parts = _parts(train, batch)
+    return train.model_copy(update={"batch_size": batch, "epochs": epochs, "lr": lr, "accumulate": parts})
+
+
+def _from_weights(train: "Train", free: set[str], images: int | None) -> "Train":
+    """The settings with the epochs, as far as they are `free`, of a training from pretrained weights.
+
+    First the head alone learns, to its end, then all layers: features that a random head would spoil are kept (Kumar et
+    al. 2022, arXiv:2202.10054). Many images need fewer epochs of each.
+    """
+    steps = math.ceil((images or auto.FEWEST_STEPS * train.batch_size) / train.batch_size)
+    head = min(auto.MOST_HEAD_EPOCHS, math.ceil(auto.HEAD_STEPS / steps))
+    rest = min(auto.MOST_ALL_EPOCHS, max(auto.FEWEST_ALL_EPOCHS, math.ceil(auto.ALL_STEPS / steps)))
+    frozen, epochs, lr = train.freeze_epochs, train.epochs, train.lr
+    if "train.freeze_epochs" in free:
+        frozen = head if "train.epochs" in free else epochs // 2
+    if "train.epochs" in free:
+        epochs = frozen + rest
+    if "train.lr" in free and train.optimizer == "sgd":
+        lr = auto.SGD_LR * min(1.0, train.batch_size / auto.BATCH)
+    return train.model_copy(
+        update={"freeze_epochs": frozen, "epochs": epochs, "lr": lr, "accumulate": _parts(train, train.batch_size)}
+    )
+
+
+def _parts(train: "Train", batch: int) -> Any:
+    """`train.accumulate`: a batch cannot be divided into more parts than it has images."""
+    return train.accumulate if train.accumulate == "auto" else min(train.accumulate, batch)
