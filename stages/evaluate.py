@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from darkroom.analysis.verdict import shortfall
+from darkroom.analysis.verdict import remedy, shortfall
 from darkroom.base import paths, torch_setup
 from darkroom.base.console import done, run
 from darkroom.base.files import replacing_folder
@@ -41,7 +41,7 @@ def main() -> None:
         f"wrote {paths.EVALUATE} (test accuracy {reached.accuracy:.2%}, 95 % interval {reached.accuracy_low:.2%} to "
         f"{reached.accuracy_high:.2%}), {paths.REPORT_TEXT} and pictures in {paths.EVALUATE_PICTURES}"
         + (f"\n{worse}" if worse else ""),
-        "python -m darkroom check" if worse else "dvc repro errors",
+        remedy(beside) if worse else "dvc repro errors",
     )
 
 

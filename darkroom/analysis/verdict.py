@@ -10,6 +10,8 @@ from darkroom.config.stage_files import Comparison
 LOW = 0.9  # training accuracy; a network below it may be under-fitting
 GAP = 0.05  # training accuracy minus val accuracy; a network with a larger gap is not under-fitting
 RISE, RISE_NATS = 0.05, 0.02  # rise of the val loss over its minimum that counts: as a share, and in nats
+CHANCE = 0.05  # p from which a difference may be chance
+OF_FEATURES = ("linear_probe", "nearest_neighbours")  # baselines on the features of pretrained weights
 FALL = 0.02  # fall of the val loss, from one tenth of the epochs to the next, that counts: as a share
 
 
@@ -53,4 +55,16 @@ def shortfall(baselines: Comparison) -> str:
     reached, best = baselines.test_accuracy, baselines.best
     if reached["network"] >= reached[best]:
         return ""
-    return f"the network ({reached['network']:.2%} on test) is worse than {best} ({reached[best]:.2%})"
+    p_value = baselines.mcnemar.p_value
+    chance = f", which may be chance (p = {p_value:.2f})" if p_value >= CHANCE else ""
+    return f"the network ({reached['network']:.2%} on test) is worse than {best} ({reached[best]:.2%}){chance}"
+
+
+def remedy(baselines: Comparison) -> str:
+    """What to try next where the network is worse than the best baseline; `baselines` as for `shortfall`."""
+    if baselines.best not in OF_FEATURES:
+        return "python -m darkroom check, which says what may be wrong"
+    return (
+        "dvc exp run -S train.unfreeze_lr_factor=0.03, for the training has spoiled what the weights knew; or the head "
+        "alone, with -S train.freeze_epochs= the number of epochs"
+    )

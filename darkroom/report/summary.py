@@ -5,7 +5,7 @@ The stage `report` ends with them; `make repro` shows them where DVC skips that 
 
 from pathlib import Path
 
-from darkroom.analysis.verdict import shortfall
+from darkroom.analysis.verdict import remedy, shortfall
 from darkroom.base import paths
 from darkroom.base.errors import UserError
 from darkroom.config.model_facts import ModelFacts
@@ -26,7 +26,7 @@ def in_words() -> str:
         lines.append(worse)
     lines.append(f"look at: {paths.REPORT}, which holds everything; {paths.CARD}, the card of the model")
     if worse:
-        lines.append("next: python -m darkroom check, which says what may be wrong")
+        lines.append(f"next: {remedy(evaluated.baselines)}")
         return "\n".join(lines)
     if suspects:
         lines.append(

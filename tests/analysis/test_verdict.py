@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from darkroom.analysis.verdict import fit_in_words, shortfall
+from darkroom.analysis.feature_baselines import METHODS
+from darkroom.analysis.verdict import OF_FEATURES, fit_in_words, remedy, shortfall
 from darkroom.config.stage_files import Comparison, McNemar
 
 
@@ -89,9 +90,9 @@ def test_every_history_has_a_verdict(rows):
     assert "nan" not in said
 
 
-def beside(reached):
-    test = McNemar(only_ours_right=0, only_other_right=0, p_value=1)
-    return Comparison(test_accuracy=reached, best="random_forest", mcnemar=test)
+def beside(reached, best="random_forest", p_value=0.001):
+    test = McNemar(only_ours_right=0, only_other_right=0, p_value=p_value)
+    return Comparison(test_accuracy=reached, best=best, mcnemar=test)
 
 
 def test_a_network_below_the_best_simple_method_is_told_of():
@@ -99,3 +100,13 @@ def test_a_network_below_the_best_simple_method_is_told_of():
     assert shortfall(beside(reached)) == ""
     told = shortfall(beside(reached | {"network": 0.3333}))
     assert told == "the network (33.33% on test) is worse than random_forest (90.00%)"
+    by_chance = beside(reached | {"network": 0.8999}, p_value=0.314)
+    assert shortfall(by_chance).endswith("worse than random_forest (90.00%), which may be chance (p = 0.31)")
+
+
+def test_a_network_below_the_probe_is_told_what_to_try():
+    reached = {"linear_probe": 0.9, "nearest_neighbours": 0.8, "random_forest": 0.5, "network": 0.85}
+    assert "check" in remedy(beside(reached))
+    for best in OF_FEATURES:
+        assert "unfreeze_lr_factor" in remedy(beside(reached, best))
+    assert list(OF_FEATURES) == list(METHODS)

@@ -80,7 +80,7 @@ def test_a_network_worse_than_a_simple_method_is_told_so(ready, capsys):
     assert figures.baselines.mcnemar.only_ours_right == 0
     said = capsys.readouterr().out
     assert "is worse than random_forest (100.00%)" in said
-    assert said.splitlines()[-1] == "next: python -m darkroom check"
+    assert said.splitlines()[-1] == "next: python -m darkroom check, which says what may be wrong"
 
 
 def test_the_same_bytes_each_time_and_without_the_record_of_runs(ready):
