@@ -108,6 +108,7 @@ class Figures(StageFile):
     log_loss: float
     top3_accuracy: float | None
     cohen_kappa: float | None
+    quadratic_kappa: float | None
     roc_auc: float | None
     average_precision: float | None
     ece_uncalibrated: float
