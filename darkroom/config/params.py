@@ -127,7 +127,7 @@ class Train(Section):
     mixup: NotNegative
     cutmix: NotNegative
     ema: Annotated[float, Field(ge=0, lt=1)]
-    monitor: Literal["val_accuracy", "val_loss"]
+    monitor: Literal["val_accuracy", "val_loss", "val_macro_f1", "val_balanced_accuracy", "val_auc", "val_kappa"]
     patience: Count | None
     freeze_epochs: Annotated[int, Field(ge=0)]
     unfreeze_lr_factor: Annotated[float, Field(gt=0, le=1)]

@@ -115,3 +115,5 @@ SCORES = {
     "auc": Score(auc, "roc_auc", "AUC", needs_two_classes=True),
     "kappa": Score(quadratic_kappa, "quadratic_kappa", "quadratic kappa", needs_two_classes=True),
 }
+# By what an epoch may be judged beside its loss and accuracy, as `train.monitor` names it.
+MONITORED = {f"val_{name}": score for name, score in SCORES.items() if name not in ("accuracy", "loss")}

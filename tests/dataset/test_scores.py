@@ -1,9 +1,12 @@
 import warnings
+from typing import get_args
 
 import numpy as np
 import pytest
 from sklearn import metrics as sk
 
+from darkroom.config.params import Train
+from darkroom.config.stage_files import Figures
 from darkroom.dataset import scores
 from darkroom.dataset.scores import SCORES
 
@@ -95,3 +98,8 @@ def test_an_area_over_probabilities_that_are_no_numbers_is_none(classes):
     labels, probabilities = predictions(20, classes)
     probabilities[3] = np.nan
     assert np.isnan(scores.auc(labels, probabilities))
+
+
+def test_an_epoch_may_be_judged_by_its_loss_its_accuracy_or_any_monitored_score():
+    assert get_args(Train.model_fields["monitor"].annotation) == ("val_accuracy", "val_loss", *scores.MONITORED)
+    assert {score.figure for score in SCORES.values()} <= set(Figures.model_fields)
