@@ -124,7 +124,32 @@ def test_names_restrict_the_table(command):
     assert pd.read_csv(compare.TABLE)["seeds"].tolist() == ["1 2"]
 
 
-@pytest.mark.parametrize("metric", ["accuracy", "val.f1", "train.accuracy", "val.", ""])
+@pytest.mark.parametrize(
+    ("metric", "means"),
+    [
+        ("accuracy", "val.accuracy"),
+        ("loss", "val.log_loss"),
+        ("macro_f1", "val.macro_f1"),
+        ("balanced_accuracy", "val.balanced_accuracy"),
+        ("auc", "val.roc_auc"),
+        ("val.roc_auc", "val.roc_auc"),
+        ("test.kappa", "test.quadratic_kappa"),
+    ],
+)
+def test_every_score_ranks_by_its_name_or_that_of_its_figure(command, metric, means):
+    figure = means.partition(".")[2]
+    several = [
+        experiment(f"{rate}", figures={f"{split}.{figure}": rate for split in ("val", "test")}, train__lr=rate)
+        for rate in (0.25, 0.5)
+    ]
+    printed = command(several, metric=metric)
+    assert f"digits: {figure}, 2 runs of 2 configurations" in printed
+    assert f"paired t-test of {means}" in " ".join(printed.split())
+    best = "0.25" if figure == "log_loss" else "0.5"
+    assert pd.read_csv(compare.TABLE)["configuration"].iloc[0] == f"train.lr={best}"
+
+
+@pytest.mark.parametrize("metric", ["f1", "val.f1", "train.accuracy", "val.", "", "val.val.accuracy"])
 def test_an_unknown_metric_is_answered_by_the_known_ones(command, metric):
     said = make.refusal(lambda: command(grid(), metric=metric))
     assert said.endswith("accuracy, log_loss, ece")
