@@ -11,7 +11,7 @@ from darkroom.base.errors import UserError
 from darkroom.base.files import write_csv, write_text
 from darkroom.base.words import counted
 from darkroom.dataset.scores import SCORES
-from darkroom.tools import comparison_statistics, comparison_text, configurations, experiments
+from darkroom.tools import comparison_statistics, comparison_text, configurations, experiments, image_intervals
 from darkroom.tools.configurations import SPLITS
 from darkroom.tools.experiments import Experiment
 
@@ -58,7 +58,10 @@ def show(names: Sequence[str], metric: str) -> None:
         tables.append(pd.concat({dataset: table}, names=["dataset", "rank"]))
         best += table["experiments"].str.split().str[0].tolist()[:1]
         title = f"{dataset}: {figure}, {counted(len(kept), 'run')} of {counted(len(table), 'configuration')}"
-        shown, notes = comparison_text.cells(table, split), comparison_text.notes(runs, kept, figure)
+        shown = comparison_text.cells(table, split)
+        revisions = {item.name: item.revision for item in chosen}
+        notes = "\n".join(image_intervals.lines(table, kept, revisions, split, figure))
+        notes = comparison_text.paragraphs([notes, comparison_text.notes(runs, kept, figure)])
         printed += [title, comparison_text.legend(table), comparison_text.aligned(shown), notes]
         shown.insert(1, "configuration", table["configuration"])
         written += [f"## {title}", comparison_text.markdown(shown), notes]

@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from darkroom.tools import compare, comparison_text, experiments
+from darkroom.tools import compare, comparison_text, experiments, image_intervals
 from tests import make
 from tests.tools.test_configurations import experiment
 
@@ -15,6 +15,7 @@ def command(monkeypatch, tmp_path, capsys):
     def run(several, *names, metric="val.accuracy", seconds=None):
         monkeypatch.setattr(experiments, "read", lambda: several)
         monkeypatch.setattr(experiments, "training_seconds", lambda names: seconds or {})
+        monkeypatch.setattr(image_intervals, "predictions", lambda revision, split: None)
         compare.show(names, metric)
         return capsys.readouterr().out
 
@@ -170,6 +171,14 @@ def test_failures_are_shown_even_if_nothing_has_finished(command, capsys):
     assert "1 queued" in said
     assert "failed: bad" in capsys.readouterr().out
     assert not compare.TABLE.exists()
+
+
+def test_single_runs_are_compared_over_their_images(command):
+    printed = command(grid(seeds=[0]), metric="test.accuracy")
+    assert "resamples of the images of test" in printed
+    assert " 2 against 1: no interval, DVC does not have data/predictions.parquet of both\n" in printed
+    assert " 2 against 1: no interval" in compare.TEXT.read_text()
+    assert "against 1: no" not in command(grid())
 
 
 def test_what_is_not_known_is_no_word_in_the_files(command):
