@@ -73,7 +73,8 @@ CASES = {
     "parts": {"accumulate": 3, "batch_size": 5, "images": 23, "batch_norm": False, "streamed": True},
     "parts, batch norm": {"accumulate": 3, "batch_size": 5, "images": 23},
     "few": {"batch_size": 1, "images": 3, "streamed": True},
-    "balanced": {"balanced": True, "max_norm": 0.5},
+    "balanced": {"balanced": True, "max_norm": 0.5, "monitor": "val_macro_f1"},
+    "area": {"batch_size": 5, "streamed": True, "monitor": "val_auc"},
 }
 
 

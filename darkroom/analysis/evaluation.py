@@ -12,6 +12,7 @@ from darkroom.classifier.trained_network import TrainedNetwork
 from darkroom.config.model_facts import ModelFacts
 from darkroom.config.params import Evaluate
 from darkroom.config.stage_files import Baselines, Comparison, Figures, McNemar
+from darkroom.dataset import scores
 from darkroom.dataset.packed import Images, Labels, Rows, SplitName, labels_of, load_split
 
 
@@ -51,7 +52,7 @@ class Measured:
                 "label": self.labels,
                 "predicted": self.predicted,
                 "confidence": self.probabilities.max(axis=1),
-                "loss": metrics.losses(self.labels, self.probabilities).round(6),
+                "loss": scores.losses(self.labels, self.probabilities).round(6),
                 "probabilities": list(self.probabilities),
             }
         )

@@ -1,6 +1,7 @@
 """Figures of merit: pure functions of the true classes and the predicted probabilities (N x classes).
 
 What each means, and its source: docs/evaluation.md. Means over classes leave out those without images in the split.
+The figures by which anything is ranked are in `darkroom.dataset.scores`.
 """
 
 from typing import Any
@@ -11,9 +12,10 @@ from numpy.typing import NDArray
 from scipy.stats import binomtest  # type: ignore[import-untyped]
 from sklearn import metrics as sk
 
+from darkroom.dataset import scores
 from darkroom.dataset.packed import Labels
+from darkroom.dataset.scores import Probabilities
 
-Probabilities = NDArray[np.float32]
 Figures = dict[str, float | None]
 TOP_K = 3
 BINS = 15  # of the confidence, as in Guo et al. 2017
@@ -29,24 +31,18 @@ def summary(
     `uncalibrated` are the probabilities before temperature scaling; their calibration error is among the figures.
     `ranking` is the result of the function `ranking`, which the caller needs too and which is slow with many classes.
     """
-    classes, present = np.arange(probabilities.shape[1]), np.unique(labels)
-    predicted = probabilities.argmax(axis=1)
+    present, predicted = np.unique(labels), probabilities.argmax(axis=1)
     right = predicted == labels
     low, high = accuracy_interval(int(right.sum()), len(labels))
     top = np.argsort(-probabilities, axis=1, kind="stable")[:, :TOP_K]
-    found = ranking.mean()
-    figures = {
-        "accuracy": right.mean(),
+    first = (top == labels[:, None]).any(axis=1).mean() if probabilities.shape[1] > TOP_K else np.nan
+    figures = {score.figure: score.of(labels, probabilities) for score in scores.SCORES.values()} | {
         "accuracy_low": low,
         "accuracy_high": high,
-        "balanced_accuracy": sk.recall_score(labels, predicted, labels=present, average="macro"),
-        "macro_f1": sk.f1_score(labels, predicted, labels=present, average="macro", zero_division=0),
         "weighted_f1": sk.f1_score(labels, predicted, labels=present, average="weighted", zero_division=0),
-        "log_loss": sk.log_loss(labels, _proper(probabilities), labels=classes),
-        f"top{TOP_K}_accuracy": (top == labels[:, None]).any(axis=1).mean() if len(classes) > TOP_K else np.nan,
+        f"top{TOP_K}_accuracy": first,
         "cohen_kappa": sk.cohen_kappa_score(labels, predicted) if len(np.union1d(labels, predicted)) > 1 else np.nan,
-        "roc_auc": found["roc_auc"],
-        "average_precision": found["average_precision"],
+        "average_precision": ranking["average_precision"].mean(),
         "ece_uncalibrated": calibration_error(reliability(labels, uncalibrated)),
         "ece": calibration_error(reliability(labels, probabilities)),
     }
@@ -77,12 +73,11 @@ def ranking(labels: Labels, probabilities: Probabilities) -> pd.DataFrame:
 
     One row a class, NaN where the class has no images, or all of them.
     """
-    table = pd.DataFrame(np.nan, index=range(probabilities.shape[1]), columns=["roc_auc", "average_precision"])
+    table = pd.DataFrame({"roc_auc": scores.areas(labels, probabilities), "average_precision": np.nan})
     for label in np.unique(labels):
         of_class = labels == label
         if not of_class.all():
-            scores = probabilities[:, label]
-            table.loc[label] = [sk.roc_auc_score(of_class, scores), sk.average_precision_score(of_class, scores)]
+            table.loc[label, "average_precision"] = sk.average_precision_score(of_class, probabilities[:, label])
     return table
 
 
@@ -167,20 +162,6 @@ def confusion(labels: Labels, probabilities: Probabilities) -> NDArray[np.int64]
     classes = np.arange(probabilities.shape[1])
     matrix: NDArray[np.int64] = sk.confusion_matrix(labels, probabilities.argmax(axis=1), labels=classes)
     return matrix
-
-
-def losses(labels: Labels, probabilities: Probabilities) -> NDArray[np.float64]:
-    """Cross-entropy of each image in nats."""
-    chosen = _proper(probabilities)[np.arange(len(labels)), labels]
-    result: NDArray[np.float64] = -np.log(chosen)
-    return result
-
-
-def _proper(probabilities: Probabilities) -> NDArray[np.float64]:
-    """The probabilities as float64, clipped above zero and scaled to sum to one."""
-    clipped = probabilities.astype(np.float64).clip(1e-12)
-    result: NDArray[np.float64] = clipped / clipped.sum(axis=1, keepdims=True)
-    return result
 
 
 def _figure(value: float) -> float | None:

@@ -1,16 +1,30 @@
 """Batch size, epochs and learning rate where params.yaml says `auto`: by optimiser, weights and number of images."""
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from darkroom.config import auto
 
-if TYPE_CHECKING:
-    from darkroom.config.params import Train
+
+class Training(Protocol):
+    """The settings of a training that decide, or are decided, here."""
+
+    @property
+    def batch_size(self) -> int: ...
+    @property
+    def epochs(self) -> int: ...
+    @property
+    def freeze_epochs(self) -> int: ...
+    @property
+    def optimizer(self) -> str: ...
+    @property
+    def lr(self) -> float: ...
+    @property
+    def accumulate(self) -> Any: ...
 
 
-def adapted(train: "Train", free: set[str], images: int | None, *, pretrained: bool) -> "Train":
-    """The settings with batch size, epochs and learning rate, as far as they are `free`, adapted to the data set.
+def adapted(train: Training, free: set[str], images: int | None, *, pretrained: bool) -> dict[str, Any]:
+    """Batch size, epochs and learning rate, as far as they are `free`, adapted to the data set: by key.
 
     A small data set gets smaller batches and more epochs, so that the training takes enough steps. SGD's learning rate
     is proportional to the batch size (Goyal et al. 2017, arXiv:1706.02677); Adam's is fixed.
@@ -26,11 +40,11 @@ def adapted(train: "Train", free: set[str], images: int | None, *, pretrained: b
     if "train.lr" in free:
         lr = auto.SGD_LR * min(1.0, batch / auto.BATCH) if train.optimizer == "sgd" else auto.ADAM_LR
     parts = _parts(train, batch)
-    return train.model_copy(update={"batch_size": batch, "epochs": epochs, "lr": lr, "accumulate": parts})
+    return {"batch_size": batch, "epochs": epochs, "lr": lr, "accumulate": parts}
 
 
-def _from_weights(train: "Train", free: set[str], images: int | None) -> "Train":
-    """The settings with the epochs, as far as they are `free`, of a training from pretrained weights.
+def _from_weights(train: Training, free: set[str], images: int | None) -> dict[str, Any]:
+    """The epochs, as far as they are `free`, of a training from pretrained weights.
 
     First the head alone learns, to its end, then all layers: features that a random head would spoil are kept (Kumar et
     al. 2022, arXiv:2202.10054). Many images need fewer epochs of each.
@@ -45,11 +59,9 @@ def _from_weights(train: "Train", free: set[str], images: int | None) -> "Train"
         epochs = frozen + rest
     if "train.lr" in free and train.optimizer == "sgd":
         lr = auto.SGD_LR * min(1.0, train.batch_size / auto.BATCH)
-    return train.model_copy(
-        update={"freeze_epochs": frozen, "epochs": epochs, "lr": lr, "accumulate": _parts(train, train.batch_size)}
-    )
+    return {"freeze_epochs": frozen, "epochs": epochs, "lr": lr, "accumulate": _parts(train, train.batch_size)}
 
 
-def _parts(train: "Train", batch: int) -> Any:
+def _parts(train: Training, batch: int) -> Any:
     """`train.accumulate`: a batch cannot be divided into more parts than it has images."""
     return train.accumulate if train.accumulate == "auto" else min(train.accumulate, batch)

@@ -127,7 +127,7 @@ class Train(Section):
     mixup: NotNegative
     cutmix: NotNegative
     ema: Annotated[float, Field(ge=0, lt=1)]
-    monitor: Literal["val_accuracy", "val_loss"]
+    monitor: Literal["val_accuracy", "val_loss", "val_macro_f1", "val_balanced_accuracy", "val_auc", "val_kappa"]
     patience: Count | None
     freeze_epochs: Annotated[int, Field(ge=0)]
     unfreeze_lr_factor: Annotated[float, Field(gt=0, le=1)]
@@ -277,8 +277,5 @@ def replaced(
             "no statistics to keep"
         )
     # 2. Adapt what was `auto` to optimiser and number of images.
-    return checked.model_copy(
-        update={
-            "train": auto_training.adapted(checked.train, by_rule, images, pretrained=checked.model.weights is not None)
-        }
-    )
+    length = auto_training.adapted(checked.train, by_rule, images, pretrained=checked.model.weights is not None)
+    return checked.model_copy(update={"train": checked.train.model_copy(update=length)})

@@ -76,8 +76,13 @@ class Baselines(StageFile):
 
 
 class TrainingFigures(StageFile):
-    """metrics/train.json: losses and accuracies are those of the epoch whose weights were kept."""
+    """metrics/train.json: the figures are those of the epoch whose weights were kept.
 
+    Also the monitored figure, as `val_macro_f1`, if it is neither loss nor accuracy.
+    """
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, float] = Field(init=False)
     epochs: int
     best_epoch: int
     stopped_early: bool
@@ -108,6 +113,7 @@ class Figures(StageFile):
     log_loss: float
     top3_accuracy: float | None
     cohen_kappa: float | None
+    quadratic_kappa: float | None
     roc_auc: float | None
     average_precision: float | None
     ece_uncalibrated: float

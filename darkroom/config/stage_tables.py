@@ -47,7 +47,8 @@ class Table:
             texts = dict.fromkeys((*self.texts, *self.lists), str)
             blank = {name: [""] for name in self.columns if name not in texts}
             rows = pd.read_csv(self.path, dtype=texts, keep_default_na=False, na_values=blank)
-            rows = rows if self.more and not columns else rows[wanted]
+            known = rows[wanted]  # a KeyError where one is missing
+            rows = rows if self.more and not columns else known
             for name in set(self.lists) & set(rows.columns):
                 rows[name] = [[int(number) for number in text.split()] for text in rows[name]]
         except (KeyError, ValueError) as error:  # a column is missing, or a value has another type
@@ -72,7 +73,9 @@ SPLIT_TABLE = Table(
     texts=("class",),
 )
 BASELINE_PREDICTIONS = Table(paths.BASELINE_PREDICTIONS, ("row",), more=True)  # a column for each method
-HISTORY = Table(paths.HISTORY, ("epoch", "train_loss", "train_accuracy", "val_loss", "val_accuracy", "lr"))
+HISTORY = Table(  # the monitored figure follows, if it is neither loss nor accuracy
+    paths.HISTORY, ("epoch", "train_loss", "train_accuracy", "val_loss", "val_accuracy", "lr"), more=True
+)
 PREDICTIONS = Table(
     paths.PREDICTIONS, ("row", "split", "label", "predicted", "confidence", "loss", "probabilities")
 )  # probabilities: one list an image

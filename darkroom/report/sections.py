@@ -48,6 +48,7 @@ FIGURES = {
     "weighted_f1": "Weighted F1",
     "top3_accuracy": "Top-3 accuracy",
     "cohen_kappa": "Cohen's kappa",
+    "quadratic_kappa": "Quadratic kappa, for ordered classes alone",
     "roc_auc": "ROC AUC, one against the rest, mean of the classes",
     "average_precision": "Average precision, mean of the classes",
     "log_loss": "Log loss, nats",

@@ -115,7 +115,7 @@ def _parser() -> argparse.ArgumentParser:
     command = commands.add_parser("compare", help="set the experiments of this commit side by side, over their seeds")
     command.add_argument("names", nargs="*", metavar="NAME", help="experiments or their revisions (all)")
     command.add_argument(
-        "--metric", default="val.accuracy", help="val. or test. with a figure of metrics/evaluate.json (val.accuracy)"
+        "--metric", default="val.accuracy", help="a figure of metrics/evaluate.json, as macro_f1, auc or test.kappa"
     )
     command.set_defaults(run=compare)
 

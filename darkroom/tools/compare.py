@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from darkroom.base import console
+from darkroom.base import console, paths
 from darkroom.base.errors import UserError
 from darkroom.base.files import write_csv, write_text
 from darkroom.base.words import counted
-from darkroom.tools import comparison_statistics, comparison_text, configurations, experiments
+from darkroom.dataset.scores import SCORES
+from darkroom.tools import comparison_statistics, comparison_text, configurations, experiments, image_intervals
 from darkroom.tools.configurations import SPLITS
 from darkroom.tools.experiments import Experiment
 
@@ -22,9 +23,10 @@ LOWER_IS_BETTER = ("log_loss", "ece")  # how the names of such figures begin
 def show(names: Sequence[str], metric: str) -> None:
     """Print the table over the experiments of the present commit, and write it as CSV and as Markdown.
 
-    `names` are experiments, or the first characters of their revisions; no name means all. `metric` is `val.` or
-    `test.` with a figure of the evaluation. Configurations are compared on that split with the best one, which is
-    always the best on val. Each data set has its own table, because figures on different images do not compare.
+    `names` are experiments, or the first characters of their revisions; no name means all. `metric` is a figure of the
+    evaluation or the name of a score (`darkroom.dataset.scores`), with `val.` or `test.` before it, or nothing for val.
+    Configurations are compared on that split with the best one, which is always the best on val. Each data set has its
+    own table, because figures on different images do not compare.
 
     Raises UserError where there is nothing to compare.
     """
@@ -56,7 +58,10 @@ def show(names: Sequence[str], metric: str) -> None:
         tables.append(pd.concat({dataset: table}, names=["dataset", "rank"]))
         best += table["experiments"].str.split().str[0].tolist()[:1]
         title = f"{dataset}: {figure}, {counted(len(kept), 'run')} of {counted(len(table), 'configuration')}"
-        shown, notes = comparison_text.cells(table, split), comparison_text.notes(runs, kept, figure)
+        shown = comparison_text.cells(table, split)
+        revisions = {item.name: item.revision for item in chosen}
+        notes = "\n".join(image_intervals.lines(table, kept, revisions, split, figure))
+        notes = comparison_text.paragraphs([notes, comparison_text.notes(runs, kept, figure)])
         printed += [title, comparison_text.legend(table), comparison_text.aligned(shown), notes]
         shown.insert(1, "configuration", table["configuration"])
         written += [f"## {title}", comparison_text.markdown(shown), notes]
@@ -75,14 +80,15 @@ def show(names: Sequence[str], metric: str) -> None:
 
 
 def _checked(metric: str, chosen: Sequence[Experiment]) -> tuple[str, str]:
-    """Split and figure of a metric such as `val.accuracy`. Raises UserError where one is unknown."""
-    split, _, figure = metric.partition(".")
+    """Split and figure of a metric such as `val.accuracy`, `auc` or `test.kappa`. Raises UserError for another."""
+    split, _, name = metric.rpartition(".")
+    split, figure = split or "val", SCORES[name].figure if name in SCORES else name
     known = list(
         dict.fromkeys(name.partition(".")[2] for item in chosen for name in item.figures if name.startswith(SPLITS))
     )
     if split not in SPLITS or (known and figure not in known):
         raise UserError(
-            f"--metric is {metric!r}, but must be val. or test. with the name of a figure: "
+            f"--metric is {metric!r}, but must be a figure of {paths.EVALUATE}, alone for val or after val. or test.: "
             f"{', '.join(known) or 'accuracy'}"
         )
     return split, figure

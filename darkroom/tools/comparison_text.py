@@ -85,8 +85,8 @@ def footer(metric: str, resplit: bool) -> list[str]:
     lines = [
         "Configurations are ranked on val, which chose the best epoch and the best configuration: the test figures are "
         "the honest ones, as long as nothing is chosen by them.",
-        "±: sample standard deviation over the seeds. 95 % CI: half the confidence interval of the mean (Student's t). "
-        "time: mean training time of a run, - where MLflow does not know it.",
+        "±: sample standard deviation over the seeds. 95 % CI: half the confidence interval of the mean (Student's t), "
+        "- for a single run, which has none. time: mean training time of a run, - where MLflow does not know it.",
         f"against 1: paired t-test of {metric} over the seeds that both have, with Holm's correction; p below {ALPHA} "
         "differs, and is called better where it beats 1 over those seeds, whatever the ranks say; the same gap each "
         "time gives it no spread to judge by. It speaks of other seeds on the same images. Small differences need n of "

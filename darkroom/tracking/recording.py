@@ -24,10 +24,11 @@ from darkroom.config.model_facts import ModelFacts
 from darkroom.config.params import Params
 from darkroom.config.stage_tables import HISTORY
 from darkroom.config.yaml_files import flatten
+from darkroom.dataset.scores import MONITORED
 from darkroom.tracking import registry, store
 
 MODEL_TAG = "model_sha256"
-EPOCH_METRICS = ("train_loss", "train_accuracy", "val_loss", "val_accuracy", "lr", "seconds", "cpu_seconds")
+EPOCH_METRICS = ("train_loss", "train_accuracy", "val_loss", "val_accuracy", "lr", "seconds", "cpu_seconds", *MONITORED)
 TRAINED = [paths.TRAIN, paths.HISTORY, paths.MODEL]
 MAX_PARAM = 6000  # characters that MLflow keeps of a parameter
 

@@ -14,6 +14,7 @@ from torch.nn import functional
 
 from darkroom.augment.randomness import seed_of, to_device
 from darkroom.config.params import Train
+from darkroom.dataset.scores import MONITORED
 from darkroom.network.normalisation import normalise
 from darkroom.training.batches import Batches, Source
 from darkroom.training.explanations import explained
@@ -90,10 +91,11 @@ def fit(
 ) -> Result:
     """Train the recipe's network in place; return the history and the best weights.
 
-    The best epoch is the one with the best `settings.monitor` on `val`; the other figure decides between equals. The
-    training stops early when the loss is no longer a number. `on_step` is called after each step, `on_epoch` after each
-    epoch, with its figures and a function that gives the state. A later `fit` with this state as `resume` goes on as if
-    it had never stopped. With several processes, each calls `fit` with the same arguments and gets the same result.
+    The best epoch is the one with the best `settings.monitor` on `val`; between equals the loss decides, or the
+    accuracy where the loss is the monitor. The training stops early when the loss is no longer a number. `on_step` is
+    called after each step, `on_epoch` after each epoch, with its figures and a function that gives the state. A later
+    `fit` with this state as `resume` goes on as if it had never stopped. With several processes, each calls `fit` with
+    the same arguments and gets the same result.
 
     Raises UserError if the memory is too small, and if batch norm gets a single image.
     """
@@ -133,15 +135,14 @@ def _fit(
             rate = _epoch(step, average, phase, progress, on_step)
             # 4. Validate the weights that would be kept: the average, if there is one.
             average.swap()
-            val_loss, val_accuracy = validate(taught, step.model, checked)
+            reached = validate(taught, step.model, checked)
             sums = torch.stack([step.loss_sum, step.right])
             train_loss, train_accuracy = _means(recipe.fabric, sums, len(train))
             figures: Figures = {
                 "epoch": progress.epoch,
                 "train_loss": train_loss,
                 "train_accuracy": train_accuracy,
-                "val_loss": val_loss,
-                "val_accuracy": val_accuracy,
+                **reached,
                 "lr": rate,
                 "seconds": time.perf_counter() - started,
                 "cpu_seconds": time.process_time() - worked,
@@ -219,14 +220,17 @@ def _rank(figures: Figures, settings: Train) -> tuple[float, float]:
     loss = figures["val_loss"] if math.isfinite(figures["val_loss"]) else math.inf  # nan cannot be compared
     if settings.monitor == "val_loss":
         return -loss, figures["val_accuracy"]
-    return figures["val_accuracy"], -loss
+    reached = figures[settings.monitor]
+    return reached if math.isfinite(reached) else -math.inf, -loss
 
 
 @torch.no_grad()
-def validate(recipe: Recipe, model: nn.Module, data: Source) -> tuple[float, float]:
-    """Mean cross-entropy without label smoothing, and accuracy, over all images; processes divide them.
+def validate(recipe: Recipe, model: nn.Module, data: Source) -> Figures:
+    """`val_loss` and `val_accuracy` over all images, and the monitored score if it is another; processes divide them.
 
-    `model` is the recipe's network as the training runs it: perhaps compiled, perhaps wrapped for several processes.
+    The loss is the mean cross-entropy without label smoothing. For a score each process holds the logits of all images,
+    in float32. `model` is the recipe's network as the training runs it: perhaps compiled, perhaps wrapped for several
+    processes.
     """
     model.eval()
     fabric = recipe.fabric
@@ -234,12 +238,30 @@ def validate(recipe: Recipe, model: nn.Module, data: Source) -> tuple[float, flo
     parts = torch.split(ours, recipe.settings.at_a_time)
     exact = torch.float32 if data.device.type == "mps" else torch.float64  # an Apple GPU has no float64
     sums = torch.zeros(2, dtype=exact, device=data.device)
+    monitor = recipe.settings.monitor
+    kept = torch.zeros(len(data), recipe.classes, device=data.device) if monitor in MONITORED else None
     for part, images in zip(parts, data.read(parts), strict=True):
         logits = model(normalise(images, recipe.mean, recipe.std)).float()
-        labels = data.labels[to_device(part, data.device)]
+        places = to_device(part, data.device)
+        labels = data.labels[places]
         sums[0] += functional.cross_entropy(logits, labels, reduction="none").to(exact).sum()
         sums[1] += (logits.argmax(1) == labels).sum()
-    return _means(fabric, sums, len(data))
+        if kept is not None:
+            kept[places] = logits
+    loss, accuracy = _means(fabric, sums, len(data))
+    figures = {"val_loss": loss, "val_accuracy": accuracy}
+    return figures if kept is None else figures | {monitor: _score(recipe, kept, data.labels)}
+
+
+def _score(recipe: Recipe, kept: Tensor, labels: Tensor) -> float:
+    """The monitored score of all images; each process has `kept` its share of the logits, and zeros elsewhere."""
+    fabric = recipe.fabric
+    everyone = fabric.all_reduce(kept, reduce_op="sum")
+    assert isinstance(everyone, Tensor)
+    # In float64, where few probabilities are equal by rounding; the first process decides for all.
+    probabilities = everyone.cpu().double().softmax(1).numpy()
+    score: float = fabric.broadcast(MONITORED[recipe.settings.monitor].of(labels.cpu().numpy(), probabilities))
+    return score
 
 
 @torch.inference_mode()

@@ -18,6 +18,7 @@ from darkroom.config.model_facts import ModelFacts
 from darkroom.config.stage_files import TrainingFigures
 from darkroom.config.stage_tables import HISTORY
 from darkroom.dataset.packed import Images, Rows
+from darkroom.dataset.scores import MONITORED
 from darkroom.training.loop import Figures, Result
 
 SHOWN = 32  # images that show what the augmentation does
@@ -30,7 +31,8 @@ def write_history(history: Sequence[Figures]) -> None:
 
 def table_of(history: Sequence[Figures]) -> pd.DataFrame:
     """The epochs with the columns of metrics/history.csv, rounded to 6 digits."""
-    return pd.DataFrame(history)[list(HISTORY.columns)].round(6)
+    table = pd.DataFrame(history)
+    return table[[*HISTORY.columns, *(name for name in table if name in MONITORED)]].round(6)
 
 
 def write(facts: ModelFacts, result: Result, network: nn.Module, kept: Path) -> None:
@@ -52,6 +54,7 @@ def write(facts: ModelFacts, result: Result, network: nn.Module, kept: Path) -> 
         val_loss=round(float(best["val_loss"]), 4),
         val_accuracy=round(float(best["val_accuracy"]), 4),
         temperature=facts.temperature,
+        **{name: round(float(best[name]), 4) for name in MONITORED if name in best},
     ).write(paths.TRAIN)
     with replacing_folder(paths.EPOCHS) as folder:
         # The folder is never empty, for DVC warns of an empty output.

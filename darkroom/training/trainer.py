@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+import numpy as np
 import torch
 
 from darkroom.base import paths
@@ -19,7 +20,8 @@ from darkroom.config.model_facts import ModelFacts
 from darkroom.config.params import Params, Train
 from darkroom.config.stage_files import Stats
 from darkroom.dataset import fraction
-from darkroom.dataset.packed import Images, Rows, labels_of, load_classes, load_images, load_index, load_split
+from darkroom.dataset.packed import Images, Labels, Rows, labels_of, load_classes, load_images, load_index, load_split
+from darkroom.dataset.scores import MONITORED
 from darkroom.network import architectures, devices, layer_table
 from darkroom.training import agreement, forecast, frozen_phase, loop, memory_plan, outputs
 from darkroom.training.batches import Batches
@@ -54,10 +56,11 @@ class Trained:
 
     def in_words(self) -> str:
         """What was written, in one line."""
-        history, best = self.result.history, self.result.best_epoch
+        history, number = self.result.history, self.result.best_epoch
+        best = history[number - 1]
         return (
-            f"wrote {paths.WEIGHTS} ({self.facts.parameters:,} parameters, best of {len(history)} epochs: {best}, "
-            f"{history[best - 1]['val_accuracy']:.2%} on val) and {paths.MODEL}{self._quick_look()}"
+            f"wrote {paths.WEIGHTS} ({self.facts.parameters:,} parameters, best of {len(history)} epochs: {number}, "
+            f"{best['val_accuracy']:.2%}{monitored(best)} on val) and {paths.MODEL}{self._quick_look()}"
         )
 
     def _quick_look(self) -> str:
@@ -85,7 +88,9 @@ def train(params: Params, entry: Entry, open_record: OpenRecord) -> Trained | No
     params = params.model_copy(update={"train": params.train.model_copy(update={"accumulate": taken.parts})})
     recipe, facts = from_parameters(params, entry, classes, Stats.read(paths.STATS), device)
     agreement.require(facts, decisive)
-    data = recipe.data(images, rows, {name: labels_of(index, rows[name]) for name in rows})
+    labels = {name: labels_of(index, rows[name]) for name in rows}
+    _check_monitor(params.train.monitor, labels["val"], classes)
+    data = recipe.data(images, rows, labels)
     if not recipe.fabric.is_global_zero:
         loop.fit(recipe, data["train"], data["val"], resume=recipe.fabric.broadcast(None))
         return None
@@ -130,6 +135,15 @@ def checked_images(entry: Entry) -> Images:
             f"for {entry.shape}: `dvc repro` brings them to it"
         )
     return images
+
+
+def _check_monitor(monitor: str, labels: Labels, classes: list[str]) -> None:
+    """Raise UserError if the monitored figure is undefined for the `labels` of val."""
+    if monitor in MONITORED and MONITORED[monitor].needs_two_classes and len(np.unique(labels)) == 1:
+        raise UserError(
+            f"train.monitor is {monitor}, which is undefined where all images are of one class, and those of val are "
+            f"all {classes[labels[0]]!r}: set it to val_loss, or give val images of other classes"
+        )
 
 
 def _run_loop(
@@ -200,4 +214,9 @@ def line_of(figures: Figures, epochs: int) -> str:
         f"{name} loss {figures[f'{name}_loss']:.4f}, accuracy {figures[f'{name}_accuracy']:.2%}"
         for name in ("train", "val")
     )
-    return f"epoch {number}/{epochs}  {train}  {val}  {figures['seconds']:.1f} s"
+    return f"epoch {number}/{epochs}  {train}  {val}{monitored(figures)}  {figures['seconds']:.1f} s"
+
+
+def monitored(figures: Figures) -> str:
+    """The monitored score in words, as `, macro F1 0.8123`; empty if it is the loss or the accuracy."""
+    return "".join(f", {score.title} {figures[name]:.4f}" for name, score in MONITORED.items() if name in figures)

@@ -66,7 +66,7 @@ def test_columns_are_fixed(project):
     with pytest.raises(ValueError, match="has the columns"):
         MISTAKES.write(mistakes().drop(columns="loss"))
     with pytest.raises(ValueError, match="has the columns"):
-        HISTORY.write(pd.DataFrame({name: [1] for name in [*HISTORY.columns, "more"]}))
+        PER_CLASS.write(pd.DataFrame({name: [1] for name in [*PER_CLASS.columns, "more"]}))
     paths.HISTORY.parent.mkdir(exist_ok=True)
     paths.HISTORY.write_text("epoch,loss\n1,2\n")
     said = make.refusal(HISTORY.read)

@@ -34,8 +34,8 @@ NAMES = ["<script>alert(1)</script>", "bee", "c&d"]
 def split_figures(**changes):
     figures = {
         "images": 6, "accuracy": 0.5, "accuracy_low": 0.2, "accuracy_high": 0.8, "balanced_accuracy": 0.5,
-        "macro_f1": 0.4, "weighted_f1": 0.4, "top3_accuracy": 1.0, "cohen_kappa": 0.1, "roc_auc": None,
-        "average_precision": None, "log_loss": 0.6, "ece": 0.05, "ece_uncalibrated": 0.2,
+        "macro_f1": 0.4, "weighted_f1": 0.4, "top3_accuracy": 1.0, "cohen_kappa": 0.1, "quadratic_kappa": 0.3,
+        "roc_auc": None, "average_precision": None, "log_loss": 0.6, "ece": 0.05, "ece_uncalibrated": 0.2,
     }  # fmt: skip
     return Figures(**figures | changes)
 

@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from darkroom.tools import compare, comparison_text, experiments
+from darkroom.tools import compare, comparison_text, experiments, image_intervals
 from tests import make
 from tests.tools.test_configurations import experiment
 
@@ -15,6 +15,7 @@ def command(monkeypatch, tmp_path, capsys):
     def run(several, *names, metric="val.accuracy", seconds=None):
         monkeypatch.setattr(experiments, "read", lambda: several)
         monkeypatch.setattr(experiments, "training_seconds", lambda names: seconds or {})
+        monkeypatch.setattr(image_intervals, "predictions", lambda revision, split: None)
         compare.show(names, metric)
         return capsys.readouterr().out
 
@@ -124,7 +125,32 @@ def test_names_restrict_the_table(command):
     assert pd.read_csv(compare.TABLE)["seeds"].tolist() == ["1 2"]
 
 
-@pytest.mark.parametrize("metric", ["accuracy", "val.f1", "train.accuracy", "val.", ""])
+@pytest.mark.parametrize(
+    ("metric", "means"),
+    [
+        ("accuracy", "val.accuracy"),
+        ("loss", "val.log_loss"),
+        ("macro_f1", "val.macro_f1"),
+        ("balanced_accuracy", "val.balanced_accuracy"),
+        ("auc", "val.roc_auc"),
+        ("val.roc_auc", "val.roc_auc"),
+        ("test.kappa", "test.quadratic_kappa"),
+    ],
+)
+def test_every_score_ranks_by_its_name_or_that_of_its_figure(command, metric, means):
+    figure = means.partition(".")[2]
+    several = [
+        experiment(f"{rate}", figures={f"{split}.{figure}": rate for split in ("val", "test")}, train__lr=rate)
+        for rate in (0.25, 0.5)
+    ]
+    printed = command(several, metric=metric)
+    assert f"digits: {figure}, 2 runs of 2 configurations" in printed
+    assert f"paired t-test of {means}" in " ".join(printed.split())
+    best = "0.25" if figure == "log_loss" else "0.5"
+    assert pd.read_csv(compare.TABLE)["configuration"].iloc[0] == f"train.lr={best}"
+
+
+@pytest.mark.parametrize("metric", ["f1", "val.f1", "train.accuracy", "val.", "", "val.val.accuracy"])
 def test_an_unknown_metric_is_answered_by_the_known_ones(command, metric):
     said = make.refusal(lambda: command(grid(), metric=metric))
     assert said.endswith("accuracy, log_loss, ece")
@@ -145,6 +171,14 @@ def test_failures_are_shown_even_if_nothing_has_finished(command, capsys):
     assert "1 queued" in said
     assert "failed: bad" in capsys.readouterr().out
     assert not compare.TABLE.exists()
+
+
+def test_single_runs_are_compared_over_their_images(command):
+    printed = command(grid(seeds=[0]), metric="test.accuracy")
+    assert "resamples of the images of test" in printed
+    assert " 2 against 1: no interval, DVC does not have data/predictions.parquet of both\n" in printed
+    assert " 2 against 1: no interval" in compare.TEXT.read_text()
+    assert "against 1: no" not in command(grid())
 
 
 def test_what_is_not_known_is_no_word_in_the_files(command):

@@ -63,8 +63,8 @@ def test_the_figures_of_an_epoch_go_in_one_request(monkeypatch):
             asked.append({metric.key: (metric.value, metric.step) for metric in metrics})
 
     monkeypatch.setattr(store, "client", Client)
-    Run("id").epoch({"epoch": 3, "train_loss": 0.5, "val_loss": 0.25, "lr": 0.1})
-    assert asked == [{"train_loss": (0.5, 3), "val_loss": (0.25, 3), "lr": (0.1, 3)}]
+    Run("id").epoch({"epoch": 3, "train_loss": 0.5, "val_loss": 0.25, "val_kappa": 0.75, "lr": 0.1})
+    assert asked == [{"train_loss": (0.5, 3), "val_loss": (0.25, 3), "val_kappa": (0.75, 3), "lr": (0.1, 3)}]
 
 
 @pytest.fixture

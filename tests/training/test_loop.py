@@ -16,6 +16,7 @@ from torch.nn import functional
 from darkroom.augment import pipeline
 from darkroom.base.errors import UserError
 from darkroom.config.params import Model
+from darkroom.dataset import scores
 from darkroom.network import architectures
 from darkroom.network.normalisation import normalise
 from darkroom.training import loop, processes, step
@@ -184,6 +185,51 @@ def test_of_epochs_with_equal_accuracy_the_one_with_the_lower_loss_is_best():
     perfect = [row for row in result.history if row["val_accuracy"] == 1.0]
     assert len(perfect) > 1
     assert result.best_epoch == min(perfect, key=lambda row: row["val_loss"])["epoch"] > perfect[0]["epoch"]
+
+
+@functools.cache
+def uneven(count, seed=0):
+    """As `data`, but the classes hardly differ, and the second has every eighth image alone."""
+    generator = np.random.default_rng(seed)
+    labels = (np.arange(count) % 8 == 0).astype(int)
+    images = generator.integers(0, 90, (count, 8, 8, 1), dtype=np.uint8)
+    for image, label in zip(images, labels, strict=True):
+        image[:, 4 * label : 4 * label + 4] += np.uint8(8)
+    return batches(images, labels)
+
+
+@pytest.mark.parametrize("monitor", scores.MONITORED)
+@pytest.mark.parametrize("size", [7, 64])
+def test_a_score_is_monitored_over_all_images_at_once(monitor, size):
+    network, val = build(), uneven(48, 3)
+    found = loop.validate(recipe(network, batch_size=size, monitor=monitor), network, val)
+    assert list(found) == ["val_loss", "val_accuracy", monitor]
+    probabilities = loop.logits(recipe(network), val).double().softmax(1).numpy()
+    expected = scores.MONITORED[monitor].of(val.labels.numpy(), probabilities)
+    assert found[monitor] == pytest.approx(expected, abs=1e-9)
+
+
+@pytest.mark.parametrize("monitor", scores.MONITORED)
+def test_the_epoch_with_the_best_score_is_kept_though_another_has_the_best_accuracy(monitor):
+    train, val, changes = uneven(96), uneven(48, 1), {"epochs": 6, "lr": 0.3, **STEADY}
+    by_accuracy, by_score = (
+        fit(settings(monitor=name, **changes), train=train, val=val)[0] for name in ("val_accuracy", monitor)
+    )
+    best = max(by_score.history, key=lambda row: (row[monitor], -row["val_loss"]))
+    assert by_score.best_epoch == best["epoch"] != by_accuracy.best_epoch
+    assert judged(by_score.weights, val) == pytest.approx((best["val_loss"], best["val_accuracy"]), rel=1e-5)
+    # What is monitored changes neither a step nor the other figures.
+    plain = [{name: value for name, value in row.items() if name != monitor} for row in by_score.history]
+    assert without_seconds(plain) == without_seconds(by_accuracy.history)
+
+
+def test_equal_scores_are_ranked_by_their_loss_and_one_that_is_no_number_is_the_worst():
+    rows = [(0.4, 0.1), (math.nan, 0.0), (0.5, 0.9), (0.5, 0.8)]
+    ranks = [
+        loop._rank({"val_kappa": score, "val_loss": loss, "val_accuracy": 0.5}, settings(monitor="val_kappa"))
+        for score, loss in rows
+    ]
+    assert sorted(range(4), key=ranks.__getitem__) == [1, 0, 2, 3]
 
 
 def test_no_loss_is_worse_than_one_that_is_no_number():
@@ -459,7 +505,8 @@ def test_a_memory_too_small_for_a_step_is_told():
 def test_validation_does_not_depend_on_the_batch_size(size):
     network = build()
     found = loop.validate(recipe(network, batch_size=size), network, data(30, 5))
-    assert found == pytest.approx(judged(network.state_dict(), data(30, 5)), rel=1e-5)
+    assert list(found) == ["val_loss", "val_accuracy"]
+    assert tuple(found.values()) == pytest.approx(judged(network.state_dict(), data(30, 5)), rel=1e-5)
     assert not network.training
 
 
@@ -572,6 +619,13 @@ RESUMED = {
         "monitor": "val_loss",
     },
     "patience": {"patience": 2, "epochs": 12, "monitor": "val_loss"},
+    "area, plateau, patience": {
+        "schedule": "plateau",
+        "plateau_epochs": 1,
+        "patience": 3,
+        "epochs": 9,
+        "monitor": "val_auc",
+    },
     "mixed": {"mixup": 0.4, "cutmix": 1.0, "accumulate": 2},
     "balanced": {"balanced": True, "max_norm": 1.0, "l1": 0.001},
     "diverging": {"lr": 1000.0, "weight_decay": 1.0, "warmup": 0.0, "epochs": 12},

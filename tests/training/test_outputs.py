@@ -4,6 +4,7 @@ import torch
 from safetensors.torch import load_file
 
 from darkroom.base import paths
+from darkroom.base.files import read_json
 from darkroom.config.model_facts import ModelFacts
 from darkroom.config.stage_files import TrainingFigures
 from darkroom.config.stage_tables import HISTORY
@@ -43,6 +44,13 @@ def test_the_history_has_the_columns_of_its_table_and_six_decimals(project):
     assert text[0] == "epoch,train_loss,train_accuracy,val_loss,val_accuracy,lr"
     assert text[1].startswith("1,0.123457,")
     assert text[1].endswith(",1e-05")
+
+
+def test_without_a_monitored_score_the_files_have_no_place_for_one(kept):
+    write(kept)
+    outputs.write_history([epoch(1)])
+    assert list(HISTORY.read()) == list(HISTORY.columns)
+    assert set(read_json(paths.TRAIN)) == set(TrainingFigures.model_fields)
 
 
 def test_the_history_is_replaced_whole(project):

@@ -131,6 +131,26 @@ def test_kept_epochs_are_those_of_this_training(here, record):
     assert paths.WEIGHTS.read_bytes() == (first, second)[best - 1]
 
 
+def test_a_monitored_score_is_in_history_figures_and_record(here, record):
+    make.edit(here.params, {"train.monitor": "val_balanced_accuracy"})
+    result = run(record).result
+    history, found = HISTORY.read(), TrainingFigures.read(paths.TRAIN)
+    best = history.iloc[found.best_epoch - 1]
+    assert list(history) == [*HISTORY.columns, "val_balanced_accuracy"]
+    assert found.model_dump()["val_balanced_accuracy"] == pytest.approx(best["val_balanced_accuracy"], abs=1e-4)
+    assert best["val_balanced_accuracy"] == history["val_balanced_accuracy"].max()
+    assert all("val_balanced_accuracy" in figures for figures in result.history)
+
+
+def test_a_score_that_val_leaves_undefined_is_told_before_any_training(here, record, monkeypatch):
+    make.edit(here.params, {"train.monitor": "val_auc"})
+    monkeypatch.setattr(trainer, "labels_of", lambda index, rows: np.zeros(len(rows), np.int64))
+    said = make.refusal(lambda: run(record))
+    assert said.startswith("train.monitor is val_auc, which is undefined where all images are of one class")
+    assert make.is_one_line(said)
+    assert record.opened == []
+
+
 def test_images_of_another_shape_are_told_before_any_training(here, record):
     make.edit(here.datasets, {"mine.image_size": 9})
     with pytest.raises(UserError, match=r"the images in data/images/images\.npy are \(8, 8, 1\).*asks for \(9, 9, 1\)"):
@@ -266,6 +286,16 @@ def test_a_quick_look_trains_on_a_share_of_the_training_images_alone(here, recor
 def test_the_line_of_an_epoch(epochs, begins):
     assert trainer.line_of(FIGURES, epochs) == (
         f"{begins}train loss 1.2346, accuracy 50.00%  val loss 0.9877, accuracy 61.24%  1.3 s"
+    )
+
+
+def test_a_monitored_score_stands_beside_the_accuracy():
+    figures = FIGURES | {"val_macro_f1": 0.43215}
+    assert trainer.line_of(figures, 9).endswith("val loss 0.9877, accuracy 61.24%, macro F1 0.4321  1.3 s")
+    facts = ModelFacts.model_validate(models.facts())
+    assert (
+        "epochs: 1, 61.24%, macro F1 0.4321 on val)"
+        in trainer.Trained(facts, Result([figures], best_epoch=1), 9).in_words()
     )
 
 
