@@ -14,7 +14,8 @@ def main() -> None:
     if found.file is None:
         done("wrote a note alone: model.weights is null, so no weights are wanted", "dvc repro train")
         return
-    for line in bring_weights.in_words(found, paths.PRETRAINED, params.model.seen(entry.shape)):
+    seen = params.model.seen(entry.shape)
+    for line in bring_weights.in_words(found, paths.PRETRAINED, seen, whole=seen == entry.shape):
         print(line)
     done(f"wrote {paths.PRETRAINED}", "dvc repro train")
 

@@ -53,8 +53,11 @@ def _local(weights: str) -> Path:
     )
 
 
-def in_words(found: Pretrained, folder: Path, shape: tuple[int, int, int]) -> list[str]:
-    """What was brought, and what is to be minded, for pictures of `shape` (height, width, channels)."""
+def in_words(found: Pretrained, folder: Path, shape: tuple[int, int, int], *, whole: bool) -> list[str]:
+    """What was brought, and what is to be minded.
+
+    The network sees `shape` (height, width, channels) of each picture; `whole` says that this is all of it.
+    """
     file = folder / str(found.file)
     licence = found.license or "licence not stated"
     lines = [
@@ -66,6 +69,12 @@ def in_words(found: Pretrained, folder: Path, shape: tuple[int, int, int]) -> li
     ]
     if caution := weight_sources.caution(found.license):
         lines.append(f"warning: {caution}")
+    if whole and found.crop_share < 1:
+        stored = round(shape[0] / found.crop_share)
+        lines.append(
+            f"to show it as much of the middle as it was made for: `image_size: {stored}` in {paths.DATASETS}, and "
+            f"-S model.input_size={shape[0]}"
+        )
     if min(shape[:2]) < SMALL * found.height:
         lines.append(
             f"warning: pictures of {shape[0]}x{shape[1]} are much smaller than those the weights were made for: "

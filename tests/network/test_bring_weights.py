@@ -43,15 +43,17 @@ def test_default_is_fetched_and_its_licence_told(folder, file, monkeypatch):
     monkeypatch.setattr(weight_download, "fetched", lambda place: file)
     found = bring_weights.bring(settings(name=LITE, weights="DEFAULT"), folder)
     assert found.source.startswith("https://huggingface.co/timm/tf_efficientnet_lite0")
-    lines = bring_weights.in_words(found, folder, (224, 224, 3))
+    lines = bring_weights.in_words(found, folder, (224, 224, 3), whole=False)
     assert "apache-2.0" in lines[0]
     assert "224x224 (bicubic, the middle 87.5%" in lines[1]
     assert len(lines) == 2
+    *_, line = bring_weights.in_words(found, folder, (192, 192, 3), whole=True)
+    assert line.endswith("`image_size: 219` in datasets.yaml, and -S model.input_size=192")
 
 
 def test_small_pictures_and_an_unknown_licence_are_warned_of(folder, file):
     found = bring_weights.bring(settings(name=LITE, weights=str(file)), folder)
-    *_, licence, small = bring_weights.in_words(found, folder, (64, 64, 3))
+    *_, licence, small = bring_weights.in_words(found, folder, (64, 64, 3), whole=False)
     assert licence.startswith("warning: nothing says under which licence")
     assert "`image_size: 224` in datasets.yaml" in small
 
