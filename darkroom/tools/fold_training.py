@@ -8,6 +8,7 @@ checkpoints, and no file of the pipeline is touched.
 import contextlib
 import dataclasses
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -23,8 +24,9 @@ from darkroom.base.errors import UserError
 from darkroom.base.files import remove, replacing_folder
 from darkroom.classifier import voting
 from darkroom.classifier.trained_network import TrainedNetwork
+from darkroom.config.catalogue import Entry
 from darkroom.config.model_facts import ModelFacts
-from darkroom.config.params import load
+from darkroom.config.params import Params, load
 from darkroom.config.stage_files import TrainingFigures
 from darkroom.config.stage_tables import HISTORY, PREDICTIONS, SPLIT
 from darkroom.dataset import channel_statistics
@@ -72,7 +74,8 @@ class Trained:
 def train(split: pd.DataFrame, number: int, unlabelled: Rows, trained: Trained) -> None:
     """Train on a fold's `split`, predict its test and the images at the rows `unlabelled`, and leave all in `trained`.
 
-    A training that was cut off goes on after its last saved epoch. Raises UserError as `trainer.train` does.
+    What was cut off goes on after its last saved epoch, or with the predictions. Raises UserError as
+    `trainer.train` does.
     """
     # 1. Settings that are auto follow from the number of training images.
     rows = split.loc[split["split"] == "train", "row"].to_numpy(np.int64)
@@ -83,28 +86,38 @@ def train(split: pd.DataFrame, number: int, unlabelled: Rows, trained: Trained) 
     with _as_project(working):
         SPLIT.write(split)
         channel_statistics.measure(load_images(), rows).write(paths.STATS)
-        try:
-            result = trainer.train(params, entry, lambda facts, layers, run_id: nullcontext(Run(None)))
-        except UserError as error:
-            raise UserError(f"fold {number}: {error}") from None
-        finally:
-            devices.release_gpus()
-        assert result is not None  # which only further processes get
-        classifier = TrainedNetwork.load(paths.MODEL.parent, devices.device_after_training(result.facts.train))
-        measured = evaluation.measure(
-            classifier, load_images(), load_index("label"), "test", result.facts, params.evaluate
-        )
+        if not paths.TRAIN.is_file():  # else its training had ended when it was cut off
+            _train(params, entry, number)
+        facts = ModelFacts.read(paths.MODEL)
+        classifier = TrainedNetwork.load(paths.MODEL.parent, devices.device_after_training(facts.train))
+        measured = evaluation.measure(classifier, load_images(), load_index("label"), "test", facts, params.evaluate)
         PREDICTIONS.write(measured.predictions(f"fold {number}"))
-        vote = voting.vote_of(result.facts, params.evaluate, classifier)
+        vote = voting.vote_of(facts, params.evaluate, classifier)
         if len(unlabelled):
             _predict(classifier, unlabelled, vote)
         devices.release_gpus()
     # 3. The fold is finished when its folder is there.
     with replacing_folder(trained.folder) as folder:
-        for file in (PREDICTIONS.path, HISTORY.path, paths.MODEL, paths.TRAIN, Path(UNLABELLED)):
-            if (working / file).is_file():
-                (working / file).rename(folder / file.name)
+        left = [
+            PREDICTIONS.path,
+            HISTORY.path,
+            paths.MODEL,
+            paths.TRAIN,
+            *([Path(UNLABELLED)] if len(unlabelled) else []),
+        ]
+        for file in left:
+            shutil.copyfile(working / file, folder / file.name)
     remove(working)
+
+
+def _train(params: Params, entry: Entry, number: int) -> None:
+    """Run the training of the stage in the working folder; MLflow hears of it when all folds are finished."""
+    try:
+        trainer.train(params, entry, lambda facts, layers, run_id: nullcontext(Run(None)))
+    except UserError as error:
+        raise UserError(f"fold {number}: {error}") from None
+    finally:
+        devices.release_gpus()
 
 
 def _check_alone(processes: int) -> None:

@@ -103,6 +103,17 @@ def test_a_fold_that_fails_leaves_the_process_where_it_was(here, tmp_path, monke
     assert not Trained(tmp_path / "work/fold-2").done
 
 
+def test_a_fold_that_is_cut_off_while_it_predicts_is_not_trained_again(here, tmp_path, monkeypatch):
+    with monkeypatch.context() as cutting:
+        cutting.setattr(fold_training, "_predict", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            run(tmp_path / "work", np.arange(36, 40))
+    monkeypatch.setattr(trainer, "train", lambda *_: pytest.fail("trained again"))
+    found = run(tmp_path / "work", np.arange(36, 40))
+    assert len(found.history()) == 1
+    assert found.unlabelled().shape == (4, 3)
+
+
 def test_several_devices_are_refused(here, tmp_path):
     make.edit(here.params, {"train.devices": 2, "train.device": "cpu"})
     assert "folds are trained by one process" in make.refusal(lambda: run(tmp_path / "work"))
