@@ -10,9 +10,9 @@ interval over these units. It was chosen because
   degrees of freedom: at 5 folds, a factor of 2.8 on a deviation known from five values.
 
 It says how far the figure would move with other images of the same kind. It does not hold what another `train.seed` or
-another division would do; for small data sets it is too narrow, since each image is both learned from and predicted
-(Bates, Hastie and Tibshirani 2023, "Cross-validation: what does it estimate and how well does it do it?",
-arXiv:2104.00673).
+another division would do. For small data sets it is somewhat too narrow, since each image is both learned from and
+predicted (Bates, Hastie and Tibshirani 2023, "Cross-validation: what does it estimate and how well does it do it?",
+arXiv:2104.00673): docs/folds.md says how much.
 """
 
 from collections.abc import Callable
