@@ -2,8 +2,6 @@
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from darkroom.base import paths, torch_setup
 from darkroom.base.console import done, run
 from darkroom.base.words import counted
@@ -37,10 +35,9 @@ def nearly_equal(index: "pd.DataFrame") -> Rows:
     torch_setup.torch_for(threads=0, portable=True)
     from darkroom.dataset import near_duplicates
 
-    labelled = index[index["label"].notna()]
-    rows = labelled.loc[~labelled["sha256"].duplicated(), "row"].to_numpy(np.int64)
-    pairs = near_duplicates.among(load_images(), rows)
-    print(f"{counted(len(pairs), 'pair')} of nearly equal images among {len(rows):,} different ones stay together")
+    pairs = near_duplicates.among_labelled(load_images(), index)
+    different = index.loc[index["label"].notna(), "sha256"].nunique()
+    print(f"{counted(len(pairs), 'pair')} of nearly equal images among {different:,} different ones stay together")
     return pairs
 
 

@@ -2,7 +2,20 @@
 
 import numpy as np
 
+from darkroom.config.stage_files import Stats
 from darkroom.dataset.packed import Images, Rows, chunks
+
+
+def measure(images: Images, rows: Rows) -> Stats:
+    """Mean, standard deviation and border of the training images at `rows`, rounded to 6 digits."""
+    means, deviations = mean_and_std(images, rows)
+    # A deviation is at least one grey level: normalisation divides by it, also for a channel of one value.
+    return Stats(
+        mean=[round(value, 6) for value in means],
+        std=[round(max(value, 1 / 255), 6) for value in deviations],
+        border=[round(value, 6) for value in border(images, rows)],
+        split="train",
+    )
 
 
 def border(images: Images, rows: Rows) -> list[float]:

@@ -152,6 +152,12 @@ def among(images: Images, rows: Rows) -> Rows:
     return np.sort(rows[places[distances <= CLOSE]], axis=1)
 
 
+def among_labelled(images: Images, index: pd.DataFrame) -> Rows:
+    """As `among`, for all labelled images of the index; of several with equal pixels the first one is compared."""
+    labelled = index[index["label"].notna()]
+    return among(images, labelled.loc[~labelled["sha256"].duplicated(), "row"].to_numpy(np.int64))
+
+
 def table(
     found: pd.DataFrame, index: pd.DataFrame, splits: "pd.Series[str]", labels: Labels, classes: list[str]
 ) -> pd.DataFrame:

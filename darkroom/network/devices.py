@@ -56,6 +56,12 @@ def claim_gpu(count: int) -> int:
         time.sleep(1)
 
 
+def release_gpus() -> None:
+    """End this process's claims: a process that trains several times claims a GPU for one training at a time."""
+    while _claimed:
+        _claimed.pop().release()
+
+
 def device_of_training(settings: Train) -> torch.device:
     """The device of a training. If it wants one of several GPUs, it gets one that no other run has claimed.
 

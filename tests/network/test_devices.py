@@ -63,6 +63,12 @@ def test_runs_claim_different_gpus(root):
     assert devices.claim_gpu(3) == 1
 
 
+def test_a_process_that_gave_its_gpu_back_can_claim_it_again(root):
+    assert [devices.claim_gpu(3), devices.claim_gpu(3)] == [0, 1]
+    devices.release_gpus()
+    assert devices.claim_gpu(3) == 0
+
+
 def test_a_run_waits_until_a_gpu_is_free(monkeypatch, capsys):
     assert [devices.claim_gpu(2), devices.claim_gpu(2)] == [0, 1]
     waits = []
