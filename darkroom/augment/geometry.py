@@ -1,4 +1,4 @@
-"""Augmentations that move pixels: crop, mirror, affine, perspective, elastic; fast on batches of small images.
+"""Augmentations that move pixels: crops, mirror, affine, perspective, elastic; fast on batches of small images.
 
 torchvision's transforms draw one set of values for a whole batch, and kornia's draw from the global generator; on small
 grey images they take 1 to 6 times as long (docs/performance.md). `pipeline` gives the form of images; `background` has
@@ -12,9 +12,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from darkroom.augment.arithmetic import gaussians, square_root
-from darkroom.augment.randomness import Draw, to_device
+from darkroom.augment.randomness import Draw, rectangles, to_device
 from darkroom.base.errors import UserError
-from darkroom.config.augmentations import Affine
+from darkroom.config.augmentations import Affine, ResizedCrop
 
 
 def crop(images: Tensor, draw: Draw, padding: int, fill: str, background: Tensor) -> Tensor:
@@ -54,6 +54,27 @@ def _windows(images: Tensor, top: Tensor, left: Tensor, sides: tuple[int, int]) 
     windows = images.permute(0, 2, 3, 1).unfold(1, sides[0], 1).unfold(2, sides[1], 1)
     chosen = windows[torch.arange(len(images), device=images.device), top, left]
     return chosen.contiguous(memory_format=torch.channels_last)
+
+
+def resized_crop(images: Tensor, draw: Draw, settings: ResizedCrop) -> Tensor:
+    """Cut a rectangle of whole pixels out of each image and enlarge it to the image's size, bilinear.
+
+    Nothing shrinks by it, so there is nothing to smooth before. Szegedy et al. 2015, arXiv:1409.4842, and torchvision
+    draw again where a rectangle does not fit; here its ratio of the sides is the nearest that does.
+    """
+    count, _, height, width = images.shape
+    low, high = settings.ratio
+    # `rectangles` counts height over width.
+    rows, columns = rectangles(draw, (height, width), settings.scale, (1 / high, 1 / low))
+    grid = torch.empty((count, height, width, 2), device=images.device)
+    for axis, (side, (first, number)) in enumerate(((width, columns), (height, rows))):
+        first, number = first.unsqueeze(1), number.unsqueeze(1)
+        place = first + (torch.arange(side, device=images.device) + 0.5) * (number / side) - 0.5
+        # Beyond the centres of its outermost pixels, the rectangle goes on as they are.
+        place = ((place.maximum(first).minimum(first + number - 1)) * 2 + 1) / side - 1
+        grid[..., axis] = place.unsqueeze(1 + axis)
+    seen = functional.grid_sample(images.contiguous(), grid, "bilinear", padding_mode="border", align_corners=False)
+    return seen.clamp_(0, 255).contiguous(memory_format=torch.channels_last)
 
 
 def mirror(images: Tensor, axis: str) -> Tensor:
