@@ -114,11 +114,16 @@ def linear(out: Tensor, across: Tensor, along: Tensor, constant: Tensor) -> None
 
 def sample(images: Tensor, grid: Tensor, background: Tensor) -> Tensor:
     """Sample each image at the points of its grid (N x height x width x 2: x, y; -1 to 1), bilinear."""
+    return sample_planes(images, grid, background).contiguous(memory_format=torch.channels_last)
+
+
+def sample_planes(images: Tensor, grid: Tensor, background: Tensor) -> Tensor:
+    """What `sample` returns, but channel after channel in memory."""
     offset = background.view(-1, 1, 1)
     # `grid_sample` gives zero outside the image, so the background is subtracted before and added after.
     shifted = images.contiguous() - offset  # a channel at a time is faster, here and below
     moved = functional.grid_sample(shifted, grid, mode="bilinear", align_corners=False)
-    return moved.add_(offset).clamp_(0, 255).contiguous(memory_format=torch.channels_last)
+    return moved.add_(offset).clamp_(0, 255)
 
 
 def perspective(images: Tensor, draw: Draw, distortion: float, background: Tensor) -> Tensor:

@@ -1,8 +1,9 @@
 """Operations on pixel values, with a value given for each image; `color` and the policies run them.
 
-Images are float32, N x channels x height x width, 0 to 255; so are the results, in new memory. Factors, bits and
-thresholds are N x 1 x 1 x 1. The operations are PIL's (ImageEnhance, ImageOps), as torchvision's are, on values that
-need not be whole.
+Images are float32, N x channels x height x width, 0 to 255; so are the results, in new memory. A CPU is several times
+as fast where they lie channel after channel in memory, not in channels_last. Factors, bits and thresholds have the
+shape N x 1 x 1 x 1. The operations are PIL's (ImageEnhance, ImageOps), as torchvision's are, on values that need not be
+whole.
 """
 
 import torch
@@ -55,15 +56,17 @@ def posterize(images: Tensor, bits: Tensor) -> Tensor:
 
 def solarize(images: Tensor, threshold: Tensor) -> Tensor:
     """Invert the values that, rounded, reach the threshold."""
-    return torch.where(images.round() >= threshold, 255 - images, images)
+    # A blend with weights 0 and 1 is exact, and faster than `where`.
+    return torch.lerp(images, 255 - images, (images.round() >= threshold).to(images.dtype))
 
 
 def autocontrast(images: Tensor) -> Tensor:
     """Stretch the values of each channel to the whole range; a channel of one value stays as it is."""
-    darkest, brightest = images.amin((2, 3), keepdim=True), images.amax((2, 3), keepdim=True)
+    values = images.flatten(2)
+    darkest, brightest = values.amin(2)[..., None, None], values.amax(2)[..., None, None]
     spread = brightest - darkest
-    stretched = (images - darkest).mul_(255 / spread).clamp_(0, 255)
-    return torch.where(spread > 0, stretched, images)
+    darkest, factor = torch.where(spread > 0, darkest, 0.0), torch.where(spread > 0, 255 / spread, 1.0)
+    return (images - darkest).mul_(factor).clamp_(0, 255)
 
 
 def equalize(images: Tensor) -> Tensor:

@@ -90,9 +90,10 @@ def _augmentation(item: Augmentation, background: Tensor, mean: Tensor) -> Augme
                 lambda images, draw: appearance.salt_and_pepper(images, draw, salt.share), salt.probability
             )
         case augmentations.TrivialAugment():
-            return choose(*policies.options(policies.WIDE, None, background))
+            return _by_planes(choose(*policies.options(policies.WIDE, None, background)))
         case augmentations.RandAugment(operations=times, magnitude=magnitude):
-            return _sequence([choose(*policies.options(policies.RAND_AUGMENT, magnitude, background))] * times)
+            one = choose(*policies.options(policies.RAND_AUGMENT, magnitude, background))
+            return _by_planes(_sequence([one] * times))
         case augmentations.Apply() as apply:
             return sometimes(
                 _sequence([_augmentation(inner, background, mean) for inner in apply.changes]), apply.probability
@@ -103,6 +104,15 @@ def _augmentation(item: Augmentation, background: Tensor, mean: Tensor) -> Augme
         case augmentations.Function(name=name):
             return function(name)
     raise AssertionError(item)
+
+
+def _by_planes(augment: Augment) -> Augment:
+    """Run an augmentation that is faster on images that lie channel after channel in memory on such."""
+
+    def by_planes(images: Tensor, draw: Draw) -> Tensor:
+        return augment(images.contiguous(), draw).contiguous(memory_format=torch.channels_last)
+
+    return by_planes
 
 
 def sometimes(augment: Augment, probability: float) -> Augment:

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from darkroom.augment import operations
-from darkroom.augment.geometry import linear, sample
+from darkroom.augment.geometry import linear, sample_planes
 from darkroom.augment.randomness import Draw
 
 Option = Callable[[Tensor, Draw], Tensor]
@@ -96,7 +96,7 @@ def moved(images: Tensor, shares: Tensor, space: Space, background: Tensor) -> T
         terms = cosine, turned * (other / side) + slant
         across, along = terms if axis == 0 else terms[::-1]
         linear(grid[..., axis], across, along, slant - pixels * (2 / side))
-    return sample(images, grid, background)
+    return sample_planes(images, grid, background)
 
 
 def _wide(values: Tensor) -> Tensor:
