@@ -66,7 +66,8 @@ def test_each_operation_makes_what_torchvision_s_may_make_and_all_of_it(kind, ch
         ours = option(image.repeat(count, 1, 1, 1), draw(count)).flatten(1)
         apart = torch.cdist(ours, expected, p=float("inf"))
         assert apart.min(1).values.max() < 1.001, names
-        assert len(apart.argmin(1).unique()) > 0.8 * len(expected), names
+        # All five moves at all strengths are too many to wait for each.
+        assert len(apart.argmin(1).unique()) > (0.8 if names == MOVES else 0.99) * len(expected), names
 
 
 def build(name, **settings):
