@@ -1,12 +1,11 @@
 """Augmentations that change pixel values: blur, colour, erase, salt and pepper. `pipeline` gives the form of images."""
 
-import math
-
 import torch
 from torch import Tensor
 
-from darkroom.augment.arithmetic import gaussians, square_root
-from darkroom.augment.randomness import Draw
+from darkroom.augment import operations
+from darkroom.augment.arithmetic import gaussians
+from darkroom.augment.randomness import Draw, rectangles
 from darkroom.config.augmentations import Color, Erase
 
 
@@ -33,23 +32,14 @@ def color(images: Tensor, draw: Draw, settings: Color) -> Tensor:
     brightness, contrast, saturation, hue = drawn.view(4, -1, 1, 1, 1)
     images = images.contiguous()  # a channel at a time is faster
     if settings.brightness:
-        images = (images * (1 + settings.brightness * brightness)).clamp_(0, 255)
+        images = operations.brightness(images, 1 + settings.brightness * brightness)
     if settings.contrast:
-        mean = _grey(images).mean((1, 2, 3), keepdim=True)
-        images = torch.lerp(mean, images, 1 + settings.contrast * contrast).clamp_(0, 255)
+        images = operations.contrast(images, 1 + settings.contrast * contrast)
     if images.shape[1] == 3 and settings.saturation:
-        images = torch.lerp(_grey(images), images, 1 + settings.saturation * saturation).clamp_(0, 255)
+        images = operations.saturation(images, 1 + settings.saturation * saturation)
     if images.shape[1] == 3 and settings.hue:
         images = _turn_hue(images, settings.hue * hue).clamp_(0, 255)
     return images.contiguous(memory_format=torch.channels_last)
-
-
-def _grey(images: Tensor) -> Tensor:
-    """The brightness of each pixel, N x 1 x height x width: ITU-R BT.601's weighted sum of red, green and blue."""
-    if images.shape[1] != 3:
-        return images
-    red, green, blue = images.unsqueeze(2).unbind(1)
-    return 0.299 * red + 0.587 * green + 0.114 * blue
 
 
 def _turn_hue(images: Tensor, turn: Tensor) -> Tensor:
@@ -80,23 +70,13 @@ def erase(images: Tensor, draw: Draw, settings: Erase, mean: Tensor) -> Tensor:
     draw again instead. `mean` has one value per channel.
     """
     _, channels, height, width = images.shape
-    drawn = draw.uniform(4)
-    # 1. Draw an area, and a ratio of the sides that fits.
-    area = (settings.scale[0] + drawn[0] * (settings.scale[1] - settings.scale[0])) * (height * width)
-    low, high = (
-        torch.full_like(area, math.log(ratio)).clamp((area / width**2).log(), (height**2 / area).log())
-        for ratio in settings.ratio
-    )
-    ratio = torch.exp(low + drawn[1] * (high - low))
-    # 2. Draw the covered rows and columns; the rectangle is where they cross.
-    covered = []
-    for side, length, place in ((height, area * ratio, drawn[2]), (width, area / ratio, drawn[3])):
-        length = square_root(length).round().clamp(1, side)
-        start = (place * (side - length + 1)).floor()
-        pixel = torch.arange(side, device=images.device) - start.unsqueeze(1)
-        covered.append(((pixel >= 0) & (pixel < length.unsqueeze(1))).float())
+    covered = []  # rows, then columns; the rectangle is where they cross
+    for side, (first, number) in zip(
+        (height, width), rectangles(draw, (height, width), settings.scale, settings.ratio), strict=True
+    ):
+        pixel = torch.arange(side, device=images.device) - first.unsqueeze(1)
+        covered.append(((pixel >= 0) & (pixel < number.unsqueeze(1))).float())
     inside = covered[0][:, None, :, None] * covered[1][:, None, None, :]
-    # 3. Fill it.
     if settings.fill == "noise":
         filling = draw.field(channels, height, width) * 255
     else:

@@ -1,4 +1,4 @@
-"""Augmentations that move pixels: crop, mirror, affine, perspective, elastic; fast on batches of small images.
+"""Augmentations that move pixels: crops, mirror, affine, perspective, elastic; fast on batches of small images.
 
 torchvision's transforms draw one set of values for a whole batch, and kornia's draw from the global generator; on small
 grey images they take 1 to 6 times as long (docs/performance.md). `pipeline` gives the form of images; `background` has
@@ -12,9 +12,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from darkroom.augment.arithmetic import gaussians, square_root
-from darkroom.augment.randomness import Draw, to_device
+from darkroom.augment.randomness import Draw, rectangles, to_device
 from darkroom.base.errors import UserError
-from darkroom.config.augmentations import Affine
+from darkroom.config.augmentations import Affine, ResizedCrop
 
 
 def crop(images: Tensor, draw: Draw, padding: int, fill: str, background: Tensor) -> Tensor:
@@ -56,6 +56,27 @@ def _windows(images: Tensor, top: Tensor, left: Tensor, sides: tuple[int, int]) 
     return chosen.contiguous(memory_format=torch.channels_last)
 
 
+def resized_crop(images: Tensor, draw: Draw, settings: ResizedCrop) -> Tensor:
+    """Cut a rectangle of whole pixels out of each image and enlarge it to the image's size, bilinear.
+
+    Nothing shrinks by it, so there is nothing to smooth before. Szegedy et al. 2015, arXiv:1409.4842, and torchvision
+    draw again where a rectangle does not fit; here its ratio of the sides is the nearest that does.
+    """
+    count, _, height, width = images.shape
+    low, high = settings.ratio
+    # `rectangles` counts height over width.
+    rows, columns = rectangles(draw, (height, width), settings.scale, (1 / high, 1 / low))
+    grid = torch.empty((count, height, width, 2), device=images.device)
+    for axis, (side, (first, number)) in enumerate(((width, columns), (height, rows))):
+        first, number = first.unsqueeze(1), number.unsqueeze(1)
+        place = first + (torch.arange(side, device=images.device) + 0.5) * (number / side) - 0.5
+        # Beyond the centres of its outermost pixels, the rectangle goes on as they are.
+        place = ((place.maximum(first).minimum(first + number - 1)) * 2 + 1) / side - 1
+        grid[..., axis] = place.unsqueeze(1 + axis)
+    seen = functional.grid_sample(images.contiguous(), grid, "bilinear", padding_mode="border", align_corners=False)
+    return seen.clamp_(0, 255).contiguous(memory_format=torch.channels_last)
+
+
 def mirror(images: Tensor, axis: str) -> Tensor:
     """Mirror every image: horizontal swaps left and right, vertical top and bottom."""
     return images.flip(3 if axis == "horizontal" else 2)
@@ -93,11 +114,16 @@ def linear(out: Tensor, across: Tensor, along: Tensor, constant: Tensor) -> None
 
 def sample(images: Tensor, grid: Tensor, background: Tensor) -> Tensor:
     """Sample each image at the points of its grid (N x height x width x 2: x, y; -1 to 1), bilinear."""
+    return sample_planes(images, grid, background).contiguous(memory_format=torch.channels_last)
+
+
+def sample_planes(images: Tensor, grid: Tensor, background: Tensor) -> Tensor:
+    """What `sample` returns, but channel after channel in memory."""
     offset = background.view(-1, 1, 1)
     # `grid_sample` gives zero outside the image, so the background is subtracted before and added after.
     shifted = images.contiguous() - offset  # a channel at a time is faster, here and below
     moved = functional.grid_sample(shifted, grid, mode="bilinear", align_corners=False)
-    return moved.add_(offset).clamp_(0, 255).contiguous(memory_format=torch.channels_last)
+    return moved.add_(offset).clamp_(0, 255)
 
 
 def perspective(images: Tensor, draw: Draw, distortion: float, background: Tensor) -> Tensor:

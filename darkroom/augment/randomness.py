@@ -1,11 +1,15 @@
 """Random numbers for a batch of images: equal for any number of processes and, except for fields, on any device."""
 
 import dataclasses
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Generator, Tensor
+
+from darkroom.augment.arithmetic import square_root
 
 
 def seed_of(*numbers: int) -> int:
@@ -73,3 +77,28 @@ class Draw:
 def whole(generator: Generator, positions: Tensor, device: torch.device, *, epoch: int = 1) -> Draw:
     """The draw for a batch that no other process shares; `positions` is int64 on the CPU."""
     return Draw(generator, positions, torch.arange(len(positions)), epoch, device)
+
+
+def rectangles(
+    draw: Draw, sides: tuple[int, int], scale: Sequence[float], ratio: Sequence[float]
+) -> list[tuple[Tensor, Tensor]]:
+    """A rectangle inside each image of this height and width: (first, number) of its rows, then of its columns.
+
+    Whole numbers as float32, N values each. Its share of the area is uniform within `scale`; its height over its width
+    is log-uniform within `ratio`, cut down to what fits into the image.
+    """
+    height, width = sides
+    drawn = draw.uniform(4)
+    # 1. Draw an area, and a ratio of the sides that fits.
+    area = (scale[0] + drawn[0] * (scale[1] - scale[0])) * (height * width)
+    low, high = (
+        torch.full_like(area, math.log(bound)).clamp((area / width**2).log(), (height**2 / area).log())
+        for bound in ratio
+    )
+    shape = torch.exp(low + drawn[1] * (high - low))
+    # 2. Draw its place.
+    found = []
+    for side, length, place in ((height, area * shape, drawn[2]), (width, area / shape, drawn[3])):
+        length = square_root(length).round().clamp(1, side)
+        found.append(((place * (side - length + 1)).floor(), length))
+    return found

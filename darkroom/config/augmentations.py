@@ -72,6 +72,22 @@ class Elastic(Section):
     probability: Probability = 1.0
 
 
+class ResizedCrop(Section):
+    """Cut out a rectangle and make it as large as the image.
+
+    `scale` is the range of its share of the image's area, `ratio` that of its width over its height.
+    """
+
+    scale: Annotated[list[Annotated[float, Field(gt=0, le=1)]], Field(min_length=2, max_length=2)] = Field([0.08, 1.0])
+    ratio: Annotated[list[Positive], Field(min_length=2, max_length=2)] = Field([0.75, 1.333])
+
+    @model_validator(mode="after")
+    def _ordered(self) -> ResizedCrop:
+        _check_ordered("scale", self.scale)
+        _check_ordered("ratio", self.ratio)
+        return self
+
+
 class Blur(Section):
     """Gaussian blur; its standard deviation, in pixels, is from the range `sigma`."""
 
@@ -115,6 +131,17 @@ class SaltAndPepper(Section):
     probability: Probability = 1.0
 
 
+class TrivialAugment(Section):
+    """One of 14 operations for each image, at a random strength."""
+
+
+class RandAugment(Section):
+    """As many `operations` one after another, each drawn from 14, all at the same strength of 0 to 30."""
+
+    operations: Annotated[int, Field(ge=1, le=14)] = 2
+    magnitude: Annotated[int, Field(ge=0, le=30)] = 9
+
+
 class Apply(Section):
     """All the augmentations, in order, for a part of the images."""
 
@@ -155,10 +182,13 @@ class Augmentation(Section):
     affine: Affine | None = None
     perspective: Perspective | None = None
     elastic: Elastic | None = None
+    resized_crop: ResizedCrop | None = None
     blur: Blur | None = None
     color: Color | None = None
     erase: Erase | None = None
     salt_and_pepper: SaltAndPepper | None = None
+    trivial_augment: TrivialAugment | None = None
+    rand_augment: RandAugment | None = None
     apply: Apply | None = None
     choose: Choose | None = None
     function: Function | None = None

@@ -5,11 +5,12 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torchvision.transforms import v2
 
 from darkroom.augment import appearance, geometry
-from darkroom.augment.randomness import whole
+from darkroom.augment.randomness import rectangles, whole
 from darkroom.base.errors import UserError
-from darkroom.config.augmentations import Affine, Erase
+from darkroom.config.augmentations import Affine, Erase, ResizedCrop
 
 GROUND = torch.tensor([7.0])
 
@@ -71,6 +72,27 @@ def test_reflection_further_than_the_image_reaches_is_an_error():
     assert geometry.crop(batch(2), draw(2), 7, "reflect", GROUND).shape == (2, 1, 8, 10)
     with pytest.raises(UserError, match=r"padding of 8 pixels, but images of 8 x 10 .* mirrored by 7 at most: give"):
         geometry.crop(batch(2), draw(2), 8, "reflect", GROUND)
+
+
+@pytest.mark.parametrize(("height", "width"), [(24, 24), (16, 31), (9, 1)])
+def test_a_resized_crop_is_torchvision_s_of_the_same_rectangle(height, width):
+    images, settings = batch(40, 3, height, width), ResizedCrop()
+    changed = geometry.resized_crop(images, draw(40), settings)
+    (top, rows), (left, columns) = rectangles(draw(40), (height, width), settings.scale, (1 / 1.333, 1 / 0.75))
+    for at, ours in enumerate(changed):
+        box = [int(part[at]) for part in (top, left, rows, columns)]
+        theirs = v2.functional.resized_crop(images[at], *box, [height, width], antialias=True)
+        assert torch.allclose(ours, theirs, atol=0.05)
+
+
+def test_a_resized_crop_of_the_whole_image_leaves_it_and_one_of_a_pixel_is_even():
+    images = batch(20, 3, 6, 11)
+    everything = geometry.resized_crop(images, draw(20), ResizedCrop(scale=[1, 1]))
+    assert torch.allclose(everything, images, atol=1e-2)
+    pixel = geometry.resized_crop(images, draw(20), ResizedCrop(scale=[1e-4, 1e-4], ratio=[1, 1]))
+    assert (pixel.amax((2, 3)) - pixel.amin((2, 3))).max() < 1e-2
+    for one, image in zip(pixel[:, :, 0, 0], images, strict=True):
+        assert (image.flatten(1) - one[:, None]).abs().amax(0).min() < 1e-2
 
 
 def test_mirroring_twice_is_nothing():

@@ -3,8 +3,9 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torchvision.transforms import v2
 
-from darkroom.augment.randomness import Draw, seed_of, whole
+from darkroom.augment.randomness import Draw, rectangles, seed_of, whole
 
 CPU = torch.device("cpu")
 COUNT = 10
@@ -14,6 +15,9 @@ DRAWN = {
     "integers": lambda draw: draw.integers(7, 2),
     "beta": lambda draw: draw.beta(0.4).unsqueeze(0),
     "field": lambda draw: draw.field(2, 3, 5).unsqueeze(0),
+    "rectangles": lambda draw: torch.cat(
+        [torch.stack(pair) for pair in rectangles(draw, (9, 7), (0.1, 0.9), (0.3, 2))]
+    ),
 }
 each_kind = pytest.mark.parametrize("kind", DRAWN.values(), ids=DRAWN)
 
@@ -116,3 +120,30 @@ def test_what_is_drawn_goes_to_a_gpu_without_waiting_for_it(monkeypatch, kind):
     monkeypatch.setattr(torch.Tensor, "to", lambda values, device, **options: done.append(options) or values)
     kind(Draw(torch.Generator(), torch.arange(COUNT), torch.arange(3), 1, torch.device("cuda")))
     assert done == ["pinned", {"non_blocking": True}]
+
+
+@pytest.mark.parametrize("ratio", [(0.75, 1.333), (2.0, 3.0)])
+def test_rectangles_are_spread_as_those_of_torchvision_s_resized_crop_where_all_of_them_fit(ratio):
+    height, width, count, scale = 120, 150, 1500, (0.1, 0.25)
+    source = whole(torch.Generator().manual_seed(0), torch.arange(count), CPU)
+    # Theirs is width over height.
+    (top, rows), (left, columns) = rectangles(source, (height, width), scale, (1 / ratio[1], 1 / ratio[0]))
+    ours = torch.stack([top, left, rows, columns], dim=1)
+    torch.manual_seed(0)
+    crop, image = v2.RandomResizedCrop(8, scale=scale, ratio=ratio), torch.empty(3, height, width)
+    drawn = [crop.make_params([image]) for _ in range(count)]
+    theirs = torch.tensor([[one[key] for key in ("top", "left", "height", "width")] for one in drawn]).float()
+    for quantile in (0.02, 0.25, 0.5, 0.75, 0.98):
+        assert torch.allclose(ours.quantile(quantile, dim=0), theirs.quantile(quantile, dim=0), atol=5)
+
+
+@given(st.integers(1, 9), st.integers(1, 9), st.floats(0.01, 1), st.floats(0.1, 10), st.integers(0, 99))
+def test_rectangles_lie_inside_their_images(height, width, share, ratio, seed):
+    for side, (first, number) in zip(
+        (height, width), rectangles(all_of_them(seed), (height, width), (share, share), (ratio, ratio)), strict=True
+    ):
+        assert (first >= 0).all()
+        assert (number >= 1).all()
+        assert (first + number <= side).all()
+        assert torch.equal(first, first.round())
+        assert torch.equal(number, number.round())

@@ -68,7 +68,9 @@ def test_the_mean_of_the_picture_and_its_mirror(classifier):
     assert found.sum(axis=1) == pytest.approx(1)
 
 
-@pytest.mark.parametrize("change", [{"shift": {"pixels": 2}}, {"salt_and_pepper": {"share": 0.5}}, {"flip": {}}])
+@pytest.mark.parametrize(
+    "change", [{"shift": {"pixels": 2}}, {"salt_and_pepper": {"share": 0.5}}, {"flip": {}}, {"rand_augment": {}}]
+)
 def test_the_size_of_the_batch_changes_no_vote(classifier, monkeypatch, change):
     monkeypatch.setattr(voting, "BLOCK", 5)
     first = vote(classifier, change, copies=3, batch_size=512)

@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from darkroom.base.errors import UserError
-from darkroom.config.augmentations import Augmentation, Blur, Choose, Erase
+from darkroom.config.augmentations import Augmentation, Blur, Choose, Erase, ResizedCrop
 from darkroom.config.yaml_files import Section, check, keys
 
 DEFAULTS = {
@@ -16,10 +16,13 @@ DEFAULTS = {
     "affine": {},
     "perspective": {},
     "elastic": {},
+    "resized_crop": {},
     "blur": {},
     "color": {},
     "erase": {},
     "salt_and_pepper": {},
+    "trivial_augment": {},
+    "rand_augment": {},
     "apply": {"changes": [{"turn": {}}]},
     "choose": {"changes": [{"turn": {}}, {"flip": {}}]},
     "function": {"name": "own.mine:change"},
@@ -94,6 +97,16 @@ def test_a_mistake_is_one_sentence_that_names_its_key_at_any_depth(item, message
         ("elastic", {"strength": 0}),
         ("elastic", {"strength": float("inf")}),
         ("elastic", {"smoothness": 0.1}),
+        ("resized_crop", {"scale": [0, 1]}),
+        ("resized_crop", {"scale": [0.5, 1.5]}),
+        ("resized_crop", {"scale": [0.5, 0.2]}),
+        ("resized_crop", {"ratio": [0, 1]}),
+        ("resized_crop", {"ratio": [2, 1]}),
+        ("trivial_augment", {"magnitude": 9}),
+        ("rand_augment", {"operations": 0}),
+        ("rand_augment", {"operations": 15}),
+        ("rand_augment", {"magnitude": 31}),
+        ("rand_augment", {"magnitude": 2.5}),
         ("blur", {"sigma": [0, 1]}),
         ("blur", {"sigma": [1]}),
         ("blur", {"sigma": 1}),
@@ -138,6 +151,7 @@ def test_a_function_outside_the_folder_own_is_refused_with_the_name_to_write():
 
 def test_defaults_are_each_one_s_own():
     assert Blur().sigma == [0.1, 2.0]
+    assert (ResizedCrop().scale, ResizedCrop().ratio) == ([0.08, 1.0], [0.75, 1.333])
     assert (Erase().scale, Erase().ratio) == ([0.02, 0.33], [0.3, 3.3])
     assert Blur().sigma is not Blur().sigma
 

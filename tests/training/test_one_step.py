@@ -81,8 +81,9 @@ STEPS = {
 }
 CHANGES = {
     "shift": {"pixels": 2}, "crop": {"padding": 2}, "flip": {}, "turn": {}, "rotate": {"degrees": 40},
-    "affine": {"degrees": 20, "scale": 0.2, "shear": 10, "shift": 0.2}, "perspective": {}, "elastic": {}, "blur": {},
-    "color": {"brightness": 0.5, "contrast": 0.5}, "erase": {"fill": "noise"}, "salt_and_pepper": {"share": 0.3},
+    "affine": {"degrees": 20, "scale": 0.2, "shear": 10, "shift": 0.2}, "perspective": {}, "elastic": {},
+    "resized_crop": {}, "blur": {}, "color": {"brightness": 0.5, "contrast": 0.5}, "erase": {"fill": "noise"},
+    "salt_and_pepper": {"share": 0.3}, "trivial_augment": {}, "rand_augment": {},
     "apply": {"probability": 0.5, "changes": [{"flip": {"probability": 1.0}}]},
     "choose": {"changes": [{"shift": {"pixels": 3}}, {"flip": {"probability": 1.0}}]},
     "function": {"name": "own.augmentation:noise"},
