@@ -29,11 +29,17 @@ def disk(taken: Plan, settings: Train) -> str:
 class Pace:
     """Tells, once the first steps are done, about how long the training takes. It times the training's own steps."""
 
-    def __init__(self, settings: Train, images: dict[str, int], after: int, tell: Callable[[str], object]) -> None:
-        """`images` has the numbers of train and val; `after` is the number of epochs that an earlier run has done."""
-        self._settings, self._images, self._after, self._tell = settings, images, after, tell
+    def __init__(
+        self, settings: Train, images: dict[str, int], done: int, quick: int, tell: Callable[[str], object]
+    ) -> None:
+        """`images` has the numbers of train and val, `done` is the number of epochs that an earlier run has done.
+
+        The first `quick` epochs, of the head alone on kept features, are over in no time and say nothing of the others.
+        """
+        self._settings, self._images, self._tell = settings, images, tell
         self._each = -(-images["train"] // settings.batch_size)
-        self._steps, self._started, self._told = 0, 0.0, False
+        self._after = max(done, quick)
+        self._steps, self._started, self._told = (done - self._after) * self._each, 0.0, False
 
     def __call__(self) -> None:
         """Note that a step has ended."""
@@ -41,6 +47,8 @@ class Pace:
             return
         now = time.perf_counter()
         self._steps += 1
+        if self._steps < 1:
+            return
         if self._steps == 1:  # it warms up
             self._started = now
         elif now - self._started >= SECONDS:

@@ -158,7 +158,9 @@ def _run_loop(
     steps = settings.epochs * -(-len(data["train"]) // settings.batch_size)
     with bar(what="train", unit="step", total=steps, initial=steps // settings.epochs * len(history)) as shown:
         after = AfterEpoch(history, recipe, checkpoint, record, shown)
-        pace = forecast.Pace(settings, {name: len(data[name]) for name in data}, len(history), shown.write)
+        images = {name: len(data[name]) for name in data}
+        quick = 0 if frozen_phase.why_not(recipe, sum(images.values())) else settings.freeze_epochs
+        pace = forecast.Pace(settings, images, len(history), quick, shown.write)
 
         def on_step() -> None:
             shown.update()

@@ -20,10 +20,10 @@ def clock(monkeypatch):
     return now
 
 
-def told(clock, steps, each, images, after=0, **changes):
+def told(clock, steps, each, images, after=0, quick=0, **changes):
     """What is told by so many steps of `each` second, the first of which takes a minute more."""
     said = []
-    pace = forecast.Pace(settings(**changes), images, after, said.append)
+    pace = forecast.Pace(settings(**changes), images, after, quick, said.append)
     clock.seconds += 60
     for _ in range(steps):
         clock.seconds += each
@@ -56,6 +56,18 @@ def test_epochs_of_the_head_alone_are_a_third_of_the_others(clock):
     (said,) = told(clock, 9, 0.5, {"train": 1600, "val": 16}, epochs=3, freeze_epochs=1)
     # a third is 50 s; so are three validations of a step and two whole epochs of 150 s each
     assert said.startswith("about 5.9 min to train: 3 epochs")
+
+
+@pytest.mark.parametrize("after", [0, 1])
+def test_epochs_on_kept_features_are_not_timed(clock, after):
+    done = told(clock, 100 * (2 - after), 0.001, {"train": 1600, "val": 16}, after, 2, epochs=12, freeze_epochs=2)
+    assert done == []
+    said = []
+    pace = forecast.Pace(settings(epochs=12, freeze_epochs=2), {"train": 1600, "val": 16}, after, 2, said.append)
+    for step in range(100 * (2 - after) + 10):
+        clock.seconds += 0.001 if step < 100 * (2 - after) else 0.5
+        pace()
+    assert said == ["about 8.4 min to train: 10 epochs of 100 steps, by the speed of the first 5"]
 
 
 def test_validations_that_were_timed_are_not_added(clock):
