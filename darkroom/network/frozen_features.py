@@ -14,12 +14,11 @@ import shutil
 from collections.abc import Iterable, Iterator
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors import safe_open
-from safetensors.numpy import save_file
 from torch import Tensor, nn
 
 from darkroom.base import paths
@@ -31,6 +30,7 @@ from darkroom.network.normalisation import normalise
 Features = NDArray[np.float32]  # N x width
 
 BATCH = 32
+FEATURES, HASHES = ".features.npy", ".hashes.npy"  # the ends of two files of equal length
 FREE_SHARE = 0.1  # of the free disk that new features may take
 
 
@@ -79,10 +79,10 @@ class FrozenBody:
             return
         features = np.stack([self._known[digest] for digest in self._new])
         if features.nbytes < min(paths.FEATURES_LIMIT, FREE_SHARE * shutil.disk_usage(paths.root()).free):
-            hashes = np.frombuffer(b"".join(self._new), np.uint8).reshape(-1, 32)
-            name = hashlib.sha256(hashes).hexdigest()[:16]  # type: ignore[arg-type]
-            with replacing(self._folder / f"{name}.safetensors") as partial:
-                save_file({"hashes": hashes.copy(), "features": features}, partial)
+            hashes = b"".join(self._new)
+            name = hashlib.sha256(hashes).hexdigest()[:16]
+            _write(self._folder / f"{name}{FEATURES}", features)
+            _write(self._folder / f"{name}{HASHES}", np.frombuffer(hashes, np.uint8).reshape(-1, 32))
             _prune(paths.features(), self._folder)
         self._new = []
 
@@ -109,15 +109,23 @@ def _key(body: nn.Module, mean: Tensor, std: Tensor) -> str:
 
 def _kept(place: Path) -> Iterator[tuple[list[bytes], Features]]:
     """Hashes and features of each file; one that cannot be read is deleted, for it can be made again."""
-    for file in sorted(place.glob("*.safetensors")):
+    for file in sorted(place.glob(f"*{HASHES}")):
+        other = file.with_name(file.name.removesuffix(HASHES) + FEATURES)
         try:
-            with safe_open(file, "np") as opened:
-                hashes, features = opened.get_tensor("hashes"), opened.get_tensor("features")
-        except Exception:  # safetensors raises kinds of its own
+            hashes, features = np.load(file), np.load(other, mmap_mode="r")  # what is not asked for stays on disk
+            if len(hashes) != len(features):
+                raise ValueError("one was cut off")
+        except (OSError, ValueError, EOFError):
             remove(file)
+            remove(other)
             continue
-        yield [digest.tobytes() for digest in hashes], features
+        yield [digest.tobytes() for digest in hashes], np.asarray(features)
         os.utime(place)
+
+
+def _write(file: Path, array: NDArray[Any]) -> None:
+    with replacing(file) as partial, partial.open("wb") as stream:
+        np.save(stream, array)
 
 
 def _prune(whole: Path, current: Path) -> None:

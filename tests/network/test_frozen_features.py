@@ -66,7 +66,7 @@ def test_kept_features_are_taken_by_the_next(root):
     assert second(pictures()).tobytes() == expected.tobytes()
     assert second.computed == 0
     second.keep()  # nothing is new
-    assert len(list((root / ".features").rglob("*.safetensors"))) == 1
+    assert len(list((root / ".features").rglob("*.features.npy"))) == 1
 
 
 @pytest.mark.parametrize("changed", [{"seed": 1}, {"std": STD + 1}])
@@ -87,7 +87,7 @@ def test_a_damaged_file_is_made_again(root):
     first = frozen()
     expected = first(pictures())
     first.keep()
-    [file] = (root / ".features").rglob("*.safetensors")
+    [file] = (root / ".features").rglob("*.features.npy")
     file.write_bytes(file.read_bytes()[:-3])
     second = frozen()
     assert second(pictures()).tobytes() == expected.tobytes()
@@ -101,9 +101,9 @@ def test_beyond_the_limit_the_body_that_was_not_asked_for_longest_goes(monkeypat
         known = frozen(seed)
         known(pictures())
         known.keep()
-    sizes = [file.stat().st_size for file in (root / ".features").rglob("*.safetensors")]
+    each = sum(file.stat().st_size for file in (root / ".features").rglob("*.npy")) // 3
     frozen(0)  # is asked for again
-    monkeypatch.setattr(paths, "FEATURES_LIMIT", 3 * sizes[0])
+    monkeypatch.setattr(paths, "FEATURES_LIMIT", 3 * each)
     last = frozen(3)
     last(pictures())
     last.keep()

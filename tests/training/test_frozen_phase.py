@@ -66,7 +66,7 @@ def test_the_bytes_are_the_same_with_kept_features_and_without(monkeypatch, root
     assert worked == 0
     assert same(first, kept)
     monkeypatch.setattr(paths, "FEATURES_LIMIT", 0)
-    for file in (root / ".features").rglob("*.safetensors"):
+    for file in (root / ".features").rglob("*.features.npy"):
         file.unlink()
     again, worked = fit(recipe(flip))
     assert worked > 0
