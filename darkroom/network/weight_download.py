@@ -4,9 +4,12 @@
 """
 
 import shutil
+import socket
 import sys
 from http.client import HTTPException
 from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import getproxies
 
 from darkroom.base import paths
 from darkroom.base.errors import UserError
@@ -34,7 +37,8 @@ def fetched(place: Place) -> Path:
             raise UserError(
                 f"model.weights is DEFAULT, but {place} could not be fetched ({_reason(error)}): try again, or fetch "
                 "it on another machine, bring the file here and give its path as model.weights (`-S "
-                f"model.weights=/path/to/{Path(str(place)).name}`), or start without it (`-S model.weights=null`)"
+                f"model.weights=/path/to/{Path(str(place)).name}`), or start from nothing (`-S model.name=cnn -S "
+                "model.weights=null`)"
             ) from None
         file = folder / f"{sha256(got)}{got.suffix}"
         got.replace(file)
@@ -57,12 +61,14 @@ def _from_address(place: Place, folder: Path) -> Path:
 
 
 def _from_hub(place: Place, folder: Path) -> Path:
-    from huggingface_hub import hf_hub_download, try_to_load_from_cache
+    from huggingface_hub import constants, hf_hub_download, try_to_load_from_cache
     from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
 
     for name in place.files:
         if isinstance(cached := try_to_load_from_cache(place.repository, name), str):
             return Path(shutil.copyfile(cached, folder / f"weights{Path(name).suffix}"))
+    if not getproxies():  # without a network the library would try for half a minute, and say so each time
+        socket.getaddrinfo(urlsplit(constants.ENDPOINT).hostname, 443)
     for name in place.files:
         try:
             return Path(hf_hub_download(place.repository, name, local_dir=folder))

@@ -67,6 +67,7 @@ def test_the_hub_is_asked_for_the_safe_file_first(tmp_path, monkeypatch):
         return str(local_dir / name)
 
     monkeypatch.setattr(huggingface_hub, "hf_hub_download", hub)
+    monkeypatch.setattr(weight_download.socket, "getaddrinfo", lambda *place: [])
     place = Place(repository="timm/x", files=("model.safetensors", "pytorch_model.bin"))
     assert weight_download.fetched(place).name == f"{DIGEST}.bin"
     assert asked == ["model.safetensors", "pytorch_model.bin"]
@@ -85,7 +86,19 @@ def test_an_unreachable_hub_ends_in_the_sentence(monkeypatch):
         raise LocalEntryNotFoundError("cannot reach the hub")
 
     monkeypatch.setattr(huggingface_hub, "hf_hub_download", offline)
+    monkeypatch.setattr(weight_download.socket, "getaddrinfo", lambda *place: [])
     with pytest.raises(UserError, match=r"huggingface\.co/timm/x/resolve/main/model\.safetensors could not be fetched"):
+        weight_download.fetched(Place(repository="timm/x", files=("model.safetensors",)))
+
+
+def test_without_a_network_the_hub_is_not_asked_over_and_over(monkeypatch):
+    def nowhere(*place):
+        raise OSError(-2, "Name or service not known")
+
+    monkeypatch.setattr(weight_download.socket, "getaddrinfo", nowhere)
+    monkeypatch.setattr(weight_download, "getproxies", dict)
+    monkeypatch.setattr(huggingface_hub, "hf_hub_download", lambda *a, **b: pytest.fail("asked"))
+    with pytest.raises(UserError, match=r"Name or service not known.*-S model\.name=cnn -S model\.weights=null"):
         weight_download.fetched(Place(repository="timm/x", files=("model.safetensors",)))
 
 
