@@ -41,7 +41,7 @@ def main() -> None:
         f"wrote {paths.EVALUATE} (test accuracy {reached.accuracy:.2%}, 95 % interval {reached.accuracy_low:.2%} to "
         f"{reached.accuracy_high:.2%}), {paths.REPORT_TEXT} and pictures in {paths.EVALUATE_PICTURES}"
         + (f"\n{worse}" if worse else ""),
-        remedy(beside) if worse else "dvc repro errors",
+        remedy(beside, facts.train) if worse else "dvc repro errors",
     )
 
 

@@ -5,6 +5,7 @@ from statistics import mean
 
 import pandas as pd
 
+from darkroom.config.params import Train
 from darkroom.config.stage_files import Comparison
 
 LOW = 0.9  # training accuracy; a network below it may be under-fitting
@@ -60,11 +61,15 @@ def shortfall(baselines: Comparison) -> str:
     return f"the network ({reached['network']:.2%} on test) is worse than {best} ({reached[best]:.2%}){chance}"
 
 
-def remedy(baselines: Comparison) -> str:
-    """What to try next where the network is worse than the best baseline; `baselines` as for `shortfall`."""
-    if baselines.best not in OF_FEATURES:
+def remedy(baselines: Comparison, train: Train) -> str:
+    """What to try next where the network is worse than the best baseline; `baselines` as for `shortfall`.
+
+    `train` is how the network was trained.
+    """
+    if baselines.best not in OF_FEATURES or not 0 < train.freeze_epochs < train.epochs:
         return "python -m darkroom check, which says what may be wrong"
+    lower, alone = train.unfreeze_lr_factor * 0.3, train.freeze_epochs
     return (
-        "dvc exp run -S train.unfreeze_lr_factor=0.03, for the training has spoiled what the weights knew; or the head "
-        "alone, with -S train.freeze_epochs= the number of epochs"
+        f"dvc exp run -S train.unfreeze_lr_factor={lower:.2g}, for all layers may have learned too fast; or the head "
+        f"alone, -S train.epochs={alone} -S train.freeze_epochs={alone}"
     )

@@ -92,9 +92,8 @@ class TrainedNetwork:
         """The logits of one batch of stored images (uint8, N x height x width x channels, on the network's device)."""
         if self.frozen is None:
             found: Tensor = self.network(normalise(stored, self.mean, self.std))
-            return found
-        found = self.network.get_submodule("head")(torch.from_numpy(self.frozen(stored)).to(stored.device))
-        self.frozen.keep()
+        else:
+            found = self.network.get_submodule("head")(torch.from_numpy(self.frozen(stored)).to(stored.device))
         return found
 
     def features(self, images: "Images", batch_size: int = 512) -> NDArray[np.float32]:

@@ -75,6 +75,8 @@ def by_parts(
     for start in bar(what=what, unit="part", items=range(0, len(rows), step)):
         part = rows[start : start + step]
         yield mean_probabilities(classifier, images[part], part, vote)
+    if classifier.frozen is not None:
+        classifier.frozen.keep()
 
 
 @torch.inference_mode()

@@ -5,7 +5,7 @@ from typing import Any
 from darkroom.base.errors import UserError
 from darkroom.config.catalogue import Entry
 
-EPOCHS, BATCH, SGD_LR, ADAM_LR = 10, 128, 0.15, 0.002
+EPOCHS, BATCH, SGD_LR, ADAM_LR, WEIGHT_DECAY = 10, 128, 0.15, 0.002, 5e-4
 # Bounds for data sets of few images, see `params.load`.
 FEWEST_STEPS, MOST_EPOCHS, FEWEST_BATCHES, SMALLEST_BATCH = 300, 100, 16, 8
 # From pretrained weights: first the head alone, which costs little, then all layers; steps and most epochs of each.
@@ -46,7 +46,7 @@ def rules(entry: Entry, input_size: Any = None, weights: Any = None) -> dict[str
         "train.batch_size": BATCH,
         "train.optimizer": "sgd",
         "train.lr": SGD_LR,
-        "train.weight_decay": 5e-4,
+        "train.weight_decay": WEIGHT_DECAY,
         "train.schedule": "cosine",
         "train.warmup": 0.2,
         "train.label_smoothing": 0.1,

@@ -20,6 +20,10 @@ class Training(Protocol):
     @property
     def lr(self) -> float: ...
     @property
+    def unfreeze_lr_factor(self) -> float: ...
+    @property
+    def weight_decay(self) -> float: ...
+    @property
     def accumulate(self) -> Any: ...
 
 
@@ -37,6 +41,8 @@ def adapted(train: Training, free: set[str], images: int | None, *, pretrained: 
             batch //= 2
     if "train.epochs" in free and images is not None:
         epochs = max(epochs, min(auto.MOST_EPOCHS, math.ceil(auto.FEWEST_STEPS / math.ceil(images / batch))))
+    if "train.epochs" in free:
+        epochs = max(epochs, train.freeze_epochs)
     if "train.lr" in free:
         lr = auto.SGD_LR * min(1.0, batch / auto.BATCH) if train.optimizer == "sgd" else auto.ADAM_LR
     parts = _parts(train, batch)
@@ -57,9 +63,14 @@ def _from_weights(train: Training, free: set[str], images: int | None) -> dict[s
         frozen = head if "train.epochs" in free else epochs // 2
     if "train.epochs" in free:
         epochs = frozen + rest
-    if "train.lr" in free and train.optimizer == "sgd":
-        lr = auto.SGD_LR * min(1.0, train.batch_size / auto.BATCH)
-    return {"freeze_epochs": frozen, "epochs": epochs, "lr": lr, "accumulate": _parts(train, train.batch_size)}
+    if "train.lr" in free:
+        lr = auto.SGD_LR * min(1.0, train.batch_size / auto.BATCH) if train.optimizer == "sgd" else auto.ADAM_LR
+        lr *= 1.0 if frozen else train.unfreeze_lr_factor  # all layers from the first epoch on
+    # In the other two, weight decay is a part of the gradient, and this much would keep all weights near 0.
+    coupled = "train.weight_decay" in free and train.optimizer != "adamw"
+    decay = auto.WEIGHT_DECAY if coupled else train.weight_decay
+    length = {"freeze_epochs": frozen, "epochs": epochs, "lr": lr, "weight_decay": decay}
+    return length | {"accumulate": _parts(train, train.batch_size)}
 
 
 def _parts(train: Training, batch: int) -> Any:

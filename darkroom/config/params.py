@@ -161,10 +161,6 @@ class Train(Section):
 
     @model_validator(mode="after")
     def _together(self) -> "Train":
-        if self.freeze_epochs > self.epochs:
-            raise ValueError(
-                f"freeze_epochs is {self.freeze_epochs}, but must be at most epochs, which is {self.epochs}"
-            )
         if self.parts > self.batch_size:
             raise ValueError(f"accumulate is {self.accumulate}, but a batch has only {self.batch_size} images")
         if self.portable and (self.precision not in ("auto", "32") or self.devices * self.num_nodes > 1):
@@ -278,4 +274,10 @@ def replaced(
         )
     # 2. Adapt what was `auto` to optimiser and number of images.
     length = auto_training.adapted(checked.train, by_rule, images, pretrained=checked.model.weights is not None)
-    return checked.model_copy(update={"train": checked.train.model_copy(update=length)})
+    train = checked.train.model_copy(update=length)
+    if train.freeze_epochs > train.epochs:
+        raise UserError(
+            f"{name('train.freeze_epochs')} is {train.freeze_epochs}, but must be at most train.epochs, which is "
+            f"{train.epochs}"
+        )
+    return checked.model_copy(update={"train": train})

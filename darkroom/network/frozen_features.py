@@ -11,7 +11,8 @@ on which other pictures are known already: equal bytes with and without the fold
 import hashlib
 import os
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from torch import Tensor, nn
 
 from darkroom.base import paths
 from darkroom.base.files import code_of, fingerprint, remove, replacing
+from darkroom.base.words import size
 from darkroom.config import own_code
 from darkroom.config.image_sizes import middle
 from darkroom.network.normalisation import normalise
@@ -31,6 +33,7 @@ Features = NDArray[np.float32]  # N x width
 
 BATCH = 32
 FEATURES, HASHES = ".features.npy", ".hashes.npy"  # the ends of two files of equal length
+PIECE = 4096  # pictures whose features are written together
 FREE_SHARE = 0.1  # of the free disk that new features may take
 
 
@@ -47,7 +50,7 @@ class FrozenBody:
         self._folder = paths.features() / _key(body, mean, std)
         self._known: dict[bytes, Features] = {}
         self._new: list[bytes] = []
-        self.computed = 0  # pictures that the body worked on
+        self._can_write = True
         for hashes, features in _kept(self._folder):
             self._known.update(zip(hashes, features, strict=True))
 
@@ -57,13 +60,17 @@ class FrozenBody:
             rows, columns = middle(images.shape[1:3], self.part)
             images = images[:, rows, columns]
         pixels = images.cpu().contiguous().numpy()
-        hashes = [hashlib.sha256(picture).digest() for picture in pixels]  # type: ignore[arg-type]
+        shape = str(pixels.shape[1:]).encode()
+        hashes = [hashlib.sha256(shape + picture.tobytes()).digest() for picture in pixels]
         missing = {digest: at for at, digest in enumerate(hashes) if digest not in self._known}
         places = torch.tensor(list(missing.values()), dtype=torch.int64)
         for part in torch.split(places, BATCH) if missing else ():
             filled = torch.cat([part, part[-1:].expand(BATCH - len(part))])
             self._compute([hashes[at] for at in part], images[filled.to(images.device)])
-        return np.array([self._known[digest] for digest in hashes], np.float32).reshape(-1, self.width)
+        found = np.array([self._known[digest] for digest in hashes], np.float32).reshape(-1, self.width)
+        if len(self._new) >= PIECE:
+            self.keep()
+        return found
 
     @torch.no_grad()
     def _compute(self, hashes: list[bytes], images: Tensor) -> None:
@@ -71,20 +78,35 @@ class FrozenBody:
         made = self._body(normalise(images.to(self._mean.device), self._mean, self._std)).float().cpu().numpy()
         self._known.update(zip(hashes, made, strict=False))  # the batch is filled up
         self._new += hashes
-        self.computed += len(hashes)
 
     def keep(self) -> None:
-        """Write what is new, if the disk has room; then delete what was not asked for longest, down to the limit."""
-        if not self._new:
+        """Write what is new, if the disk has room; then delete what was not asked for longest, down to the limit.
+
+        Trouble with the disk is told once, for nothing but time is lost.
+        """
+        if not self._new or not self._can_write:
             return
-        features = np.stack([self._known[digest] for digest in self._new])
-        if features.nbytes < min(paths.FEATURES_LIMIT, FREE_SHARE * shutil.disk_usage(paths.root()).free):
-            hashes = b"".join(self._new)
-            name = hashlib.sha256(hashes).hexdigest()[:16]
-            _write(self._folder / f"{name}{FEATURES}", features)
-            _write(self._folder / f"{name}{HASHES}", np.frombuffer(hashes, np.uint8).reshape(-1, 32))
-            _prune(paths.features(), self._folder)
+        try:
+            self._write()
+        except OSError as error:
+            self._can_write = False
+            print(f"warning: features are not kept in {paths.features()} ({error}): later stages compute them again")
         self._new = []
+
+    def _write(self) -> None:
+        features = np.stack([self._known[digest] for digest in self._new])
+        free = shutil.disk_usage(paths.root()).free
+        if features.nbytes > min(paths.FEATURES_LIMIT, FREE_SHARE * free):
+            raise OSError(f"{size(features.nbytes)} are too much for the limit, or for {size(free)} of free disk")
+        hashes = b"".join(self._new)
+        name = hashlib.sha256(hashes).hexdigest()[:16]
+        _save(self._folder / f"{name}{FEATURES}", features)
+        _save(self._folder / f"{name}{HASHES}", np.frombuffer(hashes, np.uint8).reshape(-1, 32))
+        # From now on they are read from disk as they are asked for.
+        kept = np.asarray(np.load(self._folder / f"{name}{FEATURES}", mmap_mode="r"))
+        self._known.update(zip(self._new, kept, strict=True))
+        with suppress(OSError):  # another process may prune at the same time
+            _prune(self._folder / name)
 
 
 def _key(body: nn.Module, mean: Tensor, std: Tensor) -> str:
@@ -108,7 +130,7 @@ def _key(body: nn.Module, mean: Tensor, std: Tensor) -> str:
 
 
 def _kept(place: Path) -> Iterator[tuple[list[bytes], Features]]:
-    """Hashes and features of each file; one that cannot be read is deleted, for it can be made again."""
+    """Hashes and features of each pair of files; one that cannot be read is deleted, for it can be made again."""
     for file in sorted(place.glob(f"*{HASHES}")):
         other = file.with_name(file.name.removesuffix(HASHES) + FEATURES)
         try:
@@ -120,24 +142,24 @@ def _kept(place: Path) -> Iterator[tuple[list[bytes], Features]]:
             remove(other)
             continue
         yield [digest.tobytes() for digest in hashes], np.asarray(features)
-        os.utime(place)
+        with suppress(OSError):
+            os.utime(file)  # it was asked for
 
 
-def _write(file: Path, array: NDArray[Any]) -> None:
+def _save(file: Path, array: NDArray[Any]) -> None:
     with replacing(file) as partial, partial.open("wb") as stream:
         np.save(stream, array)
 
 
-def _prune(whole: Path, current: Path) -> None:
-    bodies = sorted((one for one in whole.iterdir() if one.is_dir()), key=lambda one: one.stat().st_mtime)
-    taken = {one: _size(one.iterdir()) for one in bodies}
-    for one in bodies:
+def _prune(newest: Path) -> None:
+    """Delete the pairs of files of any body that were not asked for longest, down to the limit, but for the newest."""
+    pairs = sorted(paths.features().glob(f"*/*{HASHES}"), key=lambda file: file.stat().st_mtime)
+    both = {file: (file, file.with_name(file.name.removesuffix(HASHES) + FEATURES)) for file in pairs}
+    taken = {file: sum(one.stat().st_size for one in pair) for file, pair in both.items()}
+    for file in pairs:
         if sum(taken.values()) <= paths.FEATURES_LIMIT:
             return
-        if one != current:
-            remove(one)
-            del taken[one]
-
-
-def _size(files: Iterable[Path]) -> int:
-    return sum(file.stat().st_size for file in files if file.is_file())
+        if file != newest.with_name(f"{newest.name}{HASHES}"):
+            for one in both[file]:
+                remove(one)
+            del taken[file]

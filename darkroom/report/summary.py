@@ -26,7 +26,7 @@ def in_words() -> str:
         lines.append(worse)
     lines.append(f"look at: {paths.REPORT}, which holds everything; {paths.CARD}, the card of the model")
     if worse:
-        lines.append(f"next: {remedy(evaluated.baselines)}")
+        lines.append(f"next: {remedy(evaluated.baselines, model.train)}")
         return "\n".join(lines)
     if suspects:
         lines.append(

@@ -94,11 +94,12 @@ def _spread(values: list[float]) -> float:
 
 
 def _possible(figure: Figure, name: str) -> Figure:
-    """The figure with an interval of values that it can have: a loss is not below 0, any other not above 1."""
+    """The figure with an interval of values that it can have: kappa alone is below 0, and losses alone are above 1."""
     if figure.low is None or figure.high is None:
         return figure
-    ends = {"low": max(figure.low, 0.0)} if name in LOWER_IS_BETTER else {"high": min(figure.high, 1.0)}
-    return figure.model_copy(update=ends)
+    low = -1.0 if name == SCORES["kappa"].figure else 0.0
+    high = np.inf if name in LOWER_IS_BETTER else 1.0
+    return figure.model_copy(update={"low": max(figure.low, low), "high": min(figure.high, high)})
 
 
 def _figure(value: float, half: float) -> Figure:

@@ -2,7 +2,8 @@
 
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from darkroom.dataset import near_duplicates
 from darkroom.dataset.folds import Folds
 from darkroom.dataset.links import NO_PAIRS
 from darkroom.dataset.packed import Rows, load_classes, load_images, load_index
+from darkroom.network import devices
 from darkroom.tools import fold_training, folds_result
 from darkroom.tools.experiments import dotted
 from darkroom.tools.fold_statistics import GROUPS
@@ -54,20 +56,15 @@ def run(count: int) -> None:
     near = near_duplicates.among_labelled(load_images(), index) if together else NO_PAIRS
     folds = division.assign(index, classes, count, params.split, near)
     splits = [folds.split(number, params.split, classes) for number in folds.numbers]
-    print(_understood(folds, classes, params.dataset), flush=True)
+    print(_understood(folds, classes, params), flush=True)
     # 2. Train what is not finished.
     digest = _fingerprint(count, params, entry)
     folder = paths.root() / ".folds" / digest
     trained = [Trained(folder / f"fold-{number}") for number in folds.numbers]
     folder.mkdir(parents=True, exist_ok=True)
-    try:
-        with FileLock(folder / "lock", timeout=0):
-            _train_all(splits, wanted.rows, trained)
-            _remove_old(folder)
-    except Timeout:
-        raise UserError(
-            f"the same folds are being trained by another process (lock in {folder}): wait for it"
-        ) from None
+    with _locked(folder):
+        _train_all(splits, wanted.rows, trained)
+        _remove_old(folder)
     # 3. Write, record, tell.
     parameters = dotted(read_yaml(paths.PARAMS)) | dotted(
         {params.dataset: read_yaml(paths.DATASETS)[params.dataset]}, f"{paths.DATASETS}:"
@@ -78,6 +75,22 @@ def run(count: int) -> None:
     _record(params, result, trained)
     print(table(result))
     console.done(_written(result), _next(result))
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Hold the lock of these folds. Raises UserError where another process trains them."""
+    lock = FileLock(folder / "lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise UserError(
+            f"the same folds are being trained by another process (lock in {folder}): wait for it"
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _check_data(entry: Entry) -> None:
@@ -99,14 +112,17 @@ def _fingerprint(count: int, params: Params, entry: Entry) -> str:
     settings = params.model_dump(mode="json", include=set(SECTIONS))
     of_images = EntryLayout.of(entry).model_dump(mode="json")
     files.append(Path(fold_training.__file__))
-    return fingerprint([count, settings, of_images, torch.__version__], files)
+    device = devices.device_of_training(params.train).type  # not what `auto` says: folds of two kinds are not mixed
+    return fingerprint([count, settings, of_images, device, torch.__version__], files)
 
 
-def _understood(folds: Folds, classes: list[str], dataset: str) -> str:
+def _understood(folds: Folds, classes: list[str], params: Params) -> str:
     """What is divided, in a line or two."""
     units = int(folds.units.max()) + 1
     tied = f" in {units:,} groups that stay together" if units < len(folds.rows) else ""
-    lines = [f"{dataset}: {counted(len(folds.rows), 'labelled image')}{tied}, {folds.count} folds"]
+    lines = [f"{params.dataset}: {counted(len(folds.rows), 'labelled image')}{tied}, {folds.count} folds"]
+    if params.train.fraction < 1:
+        lines.append(f"a quick look: each fold trains on {params.train.fraction:g} of its images (train.fraction)")
     of_class = np.stack([np.bincount(folds.labels[folds.fold == one], minlength=len(classes)) for one in folds.numbers])
     fewest, most = of_class.min(axis=0), of_class.max(axis=0)
     worst = int((most - fewest).argmax())
@@ -174,7 +190,8 @@ def _record(params: Params, result: Result, trained: Sequence[Trained]) -> None:
             tracking.FoldRun({"images": fold.images, **fold.figures}, {"images": fold.train_images, **used}, epochs)
         )
     folder = FOLDER / result.name
-    tracking.record(params, result.name, figures, runs, sorted(folder.iterdir()))
+    settled = params.model_copy(update={"train": trained[0].facts().train})  # with what was `auto`
+    tracking.record(settled, result.name, figures, runs, sorted(folder.iterdir()))
 
 
 def table(result: Result) -> str:

@@ -29,7 +29,7 @@ def _with_weights(found: Draft) -> Draft:
     if side == SEEN and entry.get("resize") == "crop":
         entry = entry | {"image_size": STORED}
         recipe["model.input_size"] = SEEN
-        why = f"{SEEN} pixels are seen of them: any part in training, else the middle, as the network was made for"
+        why = f"{SEEN} pixels are seen of them: parts in training, else the middle, as the network was made for"
         evidence = [
             replace(one, value=str(STORED), because=f"{one.because}; {why}") if one.key == "image_size" else one
             for one in evidence

@@ -11,12 +11,13 @@ from torch import Tensor, nn
 from darkroom.augment.randomness import seed_of, to_device, whole
 from darkroom.augment.views import Views
 from darkroom.base.console import bar
+from darkroom.base.words import size
 from darkroom.network import architectures
 from darkroom.network.frozen_features import FrozenBody
 from darkroom.training.batches import Batches
 from darkroom.training.recipe import Recipe
 
-AT_MOST = 4 * 2**30  # bytes of the features of all views, which lie in memory
+AT_MOST = 2 * 2**30  # bytes of the features of all views, which lie in memory
 AT_ONCE = 256  # images read together
 VIEWS = 1  # beside seed and epoch, seeds the choice of views
 
@@ -96,13 +97,22 @@ def why_not(recipe: Recipe, images: int) -> str | None:
     settings, views = recipe.settings, recipe.views
     if recipe.fabric.world_size > 1:
         return "several processes train"
+    body = recipe.network.get_submodule("features")
+    if any(getattr(module, "track_running_stats", True) is False for module in body.modules()):
+        return "its norms take the statistics of a batch, so that an image's features depend on the others"
     if settings.mixup or settings.cutmix:
         return f"train.{'mixup' if settings.mixup else 'cutmix'} blends images"
     if views is None:
         return "augment changes images in more ways than mirrors and quarter turns"
-    if views.count * images * architectures.feature_count(recipe.network) * 4 > AT_MOST:
-        return f"{images:,} images in {views.count} views have more features than fit the memory"
+    if _bytes(recipe, images) > AT_MOST:
+        return f"the features of {images:,} images in {views.count} views are more than {size(AT_MOST)}"
     return None
+
+
+def _bytes(recipe: Recipe, images: int) -> int:
+    """The features that are in memory at the end of the phase, for an epoch shows one view of each image."""
+    views = min(recipe.views.count if recipe.views else 1, recipe.settings.freeze_epochs)
+    return views * images * architectures.feature_count(recipe.network) * 4
 
 
 def in_words(recipe: Recipe, images: int) -> list[str]:
@@ -115,7 +125,10 @@ def in_words(recipe: Recipe, images: int) -> list[str]:
     assert recipe.views is not None
     count = recipe.views.count
     seen = "once" if count == 1 else f"in {count} views, each at most once"
-    return [f"features: in the {epochs} epochs of the head alone, the body works on each image {seen}"]
+    taken = size(_bytes(recipe, images))
+    return [
+        f"features: in the {epochs} epochs of the head alone, the body works on each image {seen}; {taken} of memory"
+    ]
 
 
 def head_only(recipe: Recipe, train: Batches, val: Batches, epochs: int) -> HeadOnly | None:

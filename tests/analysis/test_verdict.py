@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from darkroom.analysis.feature_baselines import METHODS
 from darkroom.analysis.verdict import OF_FEATURES, fit_in_words, remedy, shortfall
 from darkroom.config.stage_files import Comparison, McNemar
+from tests.ddp import settings
 
 
 def words(val_loss, train_loss=None, train=0.99, val=0.98):
@@ -106,7 +107,10 @@ def test_a_network_below_the_best_simple_method_is_told_of():
 
 def test_a_network_below_the_probe_is_told_what_to_try():
     reached = {"linear_probe": 0.9, "nearest_neighbours": 0.8, "random_forest": 0.5, "network": 0.85}
-    assert "check" in remedy(beside(reached))
+    both, alone = settings(epochs=9, freeze_epochs=4), settings(epochs=9, freeze_epochs=9)
+    assert "check" in remedy(beside(reached), both)
     for best in OF_FEATURES:
-        assert "unfreeze_lr_factor" in remedy(beside(reached, best))
+        assert "-S train.unfreeze_lr_factor=0.03," in remedy(beside(reached, best), both)
+        assert remedy(beside(reached, best), both).endswith("-S train.epochs=4 -S train.freeze_epochs=4")
+        assert "check" in remedy(beside(reached, best), alone)
     assert list(OF_FEATURES) == list(METHODS)

@@ -1,5 +1,6 @@
 import pytest
 
+from darkroom.base.errors import UserError
 from darkroom.config import params
 
 WEIGHTS = {"model.name": "resnet18", "model.weights": "DEFAULT"}
@@ -21,6 +22,7 @@ def test_from_weights_the_head_learns_first_and_then_all_layers(project, images,
         ({"train__epochs": 9}, 4, 9),
         ({"train__epochs": 1}, 0, 1),
         ({"train__freeze_epochs": 3}, 3, 11),
+        ({"train__freeze_epochs": 20}, 20, 28),
         ({"train__freeze_epochs": 20, "train__epochs": 20}, 20, 20),
     ],
 )
@@ -42,4 +44,18 @@ def test_weights_in_the_parameters_count_as_those_in_a_recipe(project):
 
 def test_sgd_has_its_own_rate(project):
     project.add(path="a.zip", channels=3, image_size=64, recipe=WEIGHTS | {"train.optimizer": "sgd"})
-    assert params.load(images=300)[0].train.lr == pytest.approx(0.15 / 4)
+    train = params.load(images=300)[0].train
+    assert (train.lr, train.weight_decay) == (pytest.approx(0.15 / 4), 5e-4)
+
+
+def test_all_layers_from_the_first_epoch_on_learn_at_the_rate_that_follows_a_frozen_phase(project):
+    project.add(path="a.zip", channels=3, image_size=64, recipe=WEIGHTS | {"train.freeze_epochs": 0})
+    assert params.load(images=300)[0].train.lr == pytest.approx(0.0002)
+
+
+def test_without_weights_there_are_at_least_as_many_epochs_as_frozen_ones(project):
+    project.add(path="a.zip", recipe={"train.freeze_epochs": 15})
+    assert params.load(images=30_000)[0].train.epochs == 15
+    project.set(train__epochs=9)
+    with pytest.raises(UserError, match=r"train\.freeze_epochs is 15, but must be at most train\.epochs, which is 9"):
+        params.load()

@@ -94,7 +94,7 @@ def test_the_parameters_fit_every_entry_of_the_catalogue(project, dataset):
         ("augment", [{"function": {"name": "mine"}}], "augment.0.function.name is 'mine', but must be"),
         ("evaluate.tta.changes", [{"flipp": {}}], "evaluate.tta.changes.0.flipp is not a known key: did you"),
         ("evaluate.tta.changes", [999], "params.yaml: evaluate.tta.changes.0 is 999, but must be"),
-        ("train.freeze_epochs", 99, "freeze_epochs is 99, but must be at most epochs, which is 30"),
+        ("train.freeze_epochs", 99, "train.freeze_epochs is 99, but must be at most train.epochs, which is 30"),
         ("train.freeze_statistics", True, "train.freeze_statistics is true, but model.weights is null: a network with"),
         ("train.precision", 16, "train.precision is '16', but must be 'auto', '32', 'bf16-mixed' or '16-mixed'"),
         ("train.schedule", "step", "train.schedule is 'step', but must be 'constant', 'linear', 'cosine', "),

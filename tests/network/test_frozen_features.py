@@ -4,6 +4,7 @@ import torch
 from torch import nn
 
 from darkroom.base import paths
+from darkroom.network import frozen_features
 from darkroom.network.frozen_features import FrozenBody
 from darkroom.network.normalisation import normalise
 from tests import make
@@ -24,8 +25,18 @@ def body(seed=0):
     return nn.Sequential(*layers).to(memory_format=torch.channels_last)
 
 
+class Counting(FrozenBody):
+    """Counts the pictures that the body worked on."""
+
+    computed = 0
+
+    def _compute(self, hashes, images):
+        self.computed += len(hashes)
+        super()._compute(hashes, images)
+
+
 def frozen(seed=0, part=None, std=STD):
-    return FrozenBody(body(seed), MEAN, std, part, WIDTH)
+    return Counting(body(seed), MEAN, std, part, WIDTH)
 
 
 def pictures(count=7, side=6):
@@ -119,6 +130,39 @@ def test_what_is_larger_than_the_limit_is_not_kept(monkeypatch, root):
     known(pictures())
     known.keep()
     assert not (root / ".features").exists()
+
+
+def test_an_old_piece_of_the_same_body_goes_too(monkeypatch, root):
+    known = frozen()
+    for start in range(0, 40, 10):
+        known(pictures(40)[start : start + 10])
+        known.keep()
+        each = sum(file.stat().st_size for file in (root / ".features").rglob("*.npy"))
+        if not start:
+            monkeypatch.setattr(paths, "FEATURES_LIMIT", 2 * each)
+    assert each <= paths.FEATURES_LIMIT
+    again = frozen()
+    again(pictures(40))
+    assert again.computed == 20
+
+
+def test_a_disk_without_room_is_told_once_and_loses_nothing(monkeypatch, capsys):
+    monkeypatch.setattr(frozen_features, "FREE_SHARE", 0)
+    known = frozen()
+    expected = known(pictures(5))
+    known.keep()
+    assert known(pictures(5)).tobytes() == expected.tobytes()
+    known(pictures())
+    known.keep()
+    assert capsys.readouterr().out.count("features are not kept") == 1
+
+
+def test_pictures_of_equal_bytes_and_another_shape_are_others():
+    flat = torch.zeros(1, 4, 16, 3, dtype=torch.uint8)
+    known = frozen()
+    known(flat)
+    known(flat.reshape(1, 8, 8, 3))
+    assert known.computed == 2
 
 
 def test_no_picture_has_no_features():

@@ -42,6 +42,13 @@ def test_of_images_that_are_not_tied_the_interval_of_a_mean_is_students():
     assert ends(found["log_loss"]) == pytest.approx((losses.mean() - half, losses.mean() + half), abs=1e-6)
 
 
+def test_an_interval_holds_ends_at_zero_but_for_kappa():
+    labels, probabilities = predictions(np.arange(20) == 3)
+    found = fold_statistics.with_intervals(labels, probabilities, np.arange(20))
+    assert found["accuracy"].low == 0
+    assert all(figure.low is None or figure.low >= (-1 if "kappa" in name else 0) for name, figure in found.items())
+
+
 def test_tied_images_count_as_one_picture():
     labels, probabilities = predictions(np.repeat(some(40), 2))
     once = fold_statistics.with_intervals(labels[::2], probabilities[::2], np.arange(40))
