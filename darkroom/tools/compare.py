@@ -55,10 +55,10 @@ def show(names: Sequence[str], metric: str, commits: str | None = None, where: S
         )
     # 2. One table for each data set.
     revisions = {item.name: item.revision for item in sound}
-    sections = []
+    sections, sign = [], -1 if figure.startswith(LOWER_IS_BETTER) else 1
     for title, runs in rows[(rows["state"] == "done") & (rows["doubt"] == "")].groupby("table", sort=False):
         kept = configurations.latest(runs.dropna(subset=[*SPLITS]))
-        table = comparison_statistics.compare(kept, split, lower_is_better=figure.startswith(LOWER_IS_BETTER))
+        table = comparison_statistics.compare(kept, split, lower_is_better=sign < 0)
         head = f"{title}: {figure}, {counted(len(kept), 'run')} of {counted(len(table), 'configuration')}"
         intervals = "\n".join(image_intervals.lines(table, kept, revisions, split, figure))
         notes = [intervals, comparison_text.code(table, kept), comparison_text.notes(runs, kept, figure)]
@@ -66,7 +66,7 @@ def show(names: Sequence[str], metric: str, commits: str | None = None, where: S
     # 3. Write the files, then print.
     whole = pd.concat(section.csv() for section in sections)
     write_csv(TABLE, whole.round(dict.fromkeys(whole.columns.drop(["p", "rank"]), 6)))
-    footer = comparison_text.footer(f"{split}.{figure}", resplit="split.seed" in configurations.seeds_of(chosen))
+    footer = comparison_text.footer(f"{split}.{figure}", resplit="split.seed" in configurations.seeds_of(sound))
     ending = [f"not in the table: {pending}" if pending else "", *remarks]
     blocks = [f"```\n{text}\n```" for text in ending if text]
     written = ["# Experiments", *(part for section in sections for part in section.markdown()), *blocks, *footer]
@@ -74,7 +74,7 @@ def show(names: Sequence[str], metric: str, commits: str | None = None, where: S
     printed = [part for section in sections for part in section.printed()]
     wrapped = "\n".join(textwrap.fill(line, comparison_text.WIDTH) for line in footer)
     print(comparison_text.paragraphs([*printed, *ending, wrapped]), end="\n\n")
-    console.done(f"wrote {TABLE} and {TEXT}", _next([name for section in sections for name in section.best()]))
+    console.done(f"wrote {TABLE} and {TEXT}", _next([name for section in sections for name in section.best(sign)]))
 
 
 @dataclass(frozen=True)
@@ -103,9 +103,13 @@ class _Section:
         first |= {"rank": pd.array(ranks, dtype="Int64")}
         return pd.concat([pd.DataFrame(first, index=self.table.index), self.table], axis=1)
 
-    def best(self) -> list[str]:
-        """The name of the best run of the best configuration; nothing where none is ranked."""
-        return self.table.loc[self.table["n"] > 1, "experiments"].str.split().str[0].tolist()[:1]
+    def best(self, sign: int) -> list[str]:
+        """The name of the best run of the best configuration; nothing where none is ranked, or a single run leads.
+
+        `sign` is 1 if a higher figure is better, else -1.
+        """
+        leads = (sign * self.table["val_mean"]).argmax() if len(self.table) else 0
+        return self.table.loc[self.table["n"] > 1, "experiments"].str.split().str[0].tolist()[:1] if not leads else []
 
 
 def _chosen(names: Sequence[str], commits: str | None, where: Sequence[str]) -> list[Experiment]:
@@ -120,7 +124,7 @@ def _chosen(names: Sequence[str], commits: str | None, where: Sequence[str]) -> 
 
 
 def _next(best: Sequence[str]) -> str:
-    """What to do, where `best` has the best run of each data set that has a ranking."""
+    """What to do, where `best` has the best run of each data set whose best configuration is ranked."""
     known = [f"dvc exp apply {name}" for name in best if name != "HEAD"]
     if not best:
         return "dvc exp run --queue -S train.seed=0,1,2,3,4: a ranking takes several seeds"

@@ -40,10 +40,7 @@ def rows_of(chosen: Sequence[Experiment], figure: str, seconds: Mapping[str, flo
     that is done is compared. Where one seed has several divisions, `seeds` names the division too.
     """
     tables, seeds = _tables(chosen), _seeds(chosen)
-    keys = {
-        table: varying([item.params for item, own in zip(chosen, tables, strict=True) if own == table])
-        for table in tables
-    }
+    keys = {table: varying(_beside(table, chosen, tables)) for table in dict.fromkeys(tables)}
     rows = [
         {
             "name": item.name,
@@ -66,19 +63,31 @@ def rows_of(chosen: Sequence[Experiment], figure: str, seconds: Mapping[str, flo
     return pd.DataFrame(rows).astype(dict.fromkeys((*SPLITS, "seconds", "epochs"), float))
 
 
+def _beside(table: str, chosen: Sequence[Experiment], tables: Sequence[str]) -> list[Mapping[str, Any]]:
+    """The parameters of the runs beside which those of a table are described: in their own, else in all of the set."""
+    own = [item for item, title in zip(chosen, tables, strict=True) if title == table]
+    return [item.params for item in (own if own[0].counts else chosen) if _dataset(item) == _dataset(own[0])]
+
+
 def _dataset(item: Experiment) -> str:
     return text_of(item.params.get("dataset", "-"))
 
 
 def _tables(chosen: Sequence[Experiment]) -> list[str]:
-    """The heading of each run's table: its data set, and what keeps it from being compared with others of it."""
+    """The heading of each run's table: its data set, and what keeps it from being compared with others of it.
+
+    Runs that do not count have headings of their own, under which nothing is shown.
+    """
     images: dict[str, set[str]] = {}
     for item in chosen:
         if item.counts:
             images.setdefault(_dataset(item), set()).add(item.record.data)
     titles = []
     for item in chosen:
-        several = item.counts and len(images[_dataset(item)]) > 1
+        if not item.counts:
+            titles.append(f"{_dataset(item)}, not counted")
+            continue
+        several = len(images[_dataset(item)]) > 1
         which = f" (images {item.record.data[:SHORT] or 'unknown'})" if several else ""
         titles.append(f"{_dataset(item)}{which}{', parameters as written' if item.record.as_written else ''}")
     return titles
@@ -110,12 +119,13 @@ def text_of(value: Any) -> str:
 
 def _seeds(chosen: Sequence[Experiment]) -> list[str]:
     """The seeds of each run as text, and its division where another one has the same data and seed of the split."""
-    keys, divisions = seeds_of(chosen), dict[tuple[str, str], set[str]]()
+    of_counted, of_all = seeds_of([item for item in chosen if item.counts]), seeds_of(chosen)
+    divisions = dict[tuple[str, str], set[str]]()
     places = [(item.record.data, text_of(item.params.get("split.seed"))) for item in chosen]
     for item, place in zip(chosen, places, strict=True):
-        divisions.setdefault(place, set()).update(filter(None, [item.record.division]))
+        divisions.setdefault(place, set()).update({item.record.division} - {""} if item.counts else ())
     return [
-        "/".join(text_of(item.params.get(key, "-")) for key in keys)
+        "/".join(text_of(item.params.get(key, "-")) for key in (of_counted if item.counts else of_all))
         + (f"@{item.record.division[:SHORT]}" if len(divisions[place]) > 1 else "")
         for item, place in zip(chosen, places, strict=True)
     ]

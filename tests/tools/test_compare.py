@@ -184,14 +184,28 @@ def test_single_runs_are_compared_over_their_images(command):
 
 
 def test_single_runs_are_shown_and_not_ranked(command):
-    printed = command([*grid(), experiment("once", train__lr=0.3, figures={"val.accuracy": 1, "test.accuracy": 1})])
-    assert "\na  1  1.0000 " in printed
+    once = experiment("once", train__lr=0.3, figures={"val.accuracy": 0.5, "test.accuracy": 1})
+    printed = command([*grid(), once])
+    assert "\na  1  0.5000 " in printed
     assert "not ranked" in printed
     assert "next: dvc exp apply lr0.2-4" in printed
     table = pd.read_csv(compare.TABLE)
     assert table["rank"].tolist()[:2] == [1, 2]
     assert table["rank"].isna().tolist() == [False, False, True]
     assert "next: dvc exp run --queue -S train.seed=" in command(grid(seeds=[0]))
+
+
+@pytest.mark.parametrize(("metric", "first"), [("accuracy", 1), ("log_loss", 0)])
+def test_where_a_single_run_leads_more_seeds_come_first(command, metric, first):
+    once = experiment("once", train__lr=0.3, figures={f"val.{metric}": first, f"test.{metric}": first})
+    assert "next: dvc exp run --queue -S train.seed=" in command([*grid(), once], metric=metric)
+
+
+def test_what_is_left_out_distinguishes_no_configuration(command):
+    stale = experiment("stale", train__lr=0.3, split__seed=7, augment=[], record={"doubt": "it is old"})
+    printed = command([*grid(), stale])
+    assert " 1: train.lr=0.2\n" in printed
+    assert "split.seed varies" not in printed
 
 
 def test_the_committed_state_is_a_row(command):
