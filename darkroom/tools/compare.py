@@ -10,7 +10,7 @@ import pandas as pd
 from darkroom.base import console, paths
 from darkroom.base.errors import UserError
 from darkroom.base.files import write_csv, write_text
-from darkroom.base.words import counted
+from darkroom.base.words import counted, listed
 from darkroom.dataset.scores import SCORES
 from darkroom.tools import (
     compared_runs,
@@ -25,6 +25,7 @@ from darkroom.tools.experiments import Experiment
 
 TABLE = Path("metrics/compare.csv")
 TEXT = Path("metrics/compare.md")
+BY_COMMIT = "MLflow's runs name no code: it is told by their commits here, and what was not committed is not seen."
 LOWER_IS_BETTER = ("log_loss", "ece")  # how the names of such figures begin
 
 
@@ -33,7 +34,8 @@ def show(names: Sequence[str], metric: str, commits: str | None = None, where: S
 
     `names` are experiments, or the first characters of their revisions; no name means all. `metric` is a figure of the
     evaluation or the name of a score (`darkroom.dataset.scores`), with `val.` or `test.` before it, or nothing for val.
-    `commits` is a range of commits, or `compared_runs.ALL`; `where` are conditions on parameters, `KEY=VALUE`.
+    `commits` is a range of commits, `compared_runs.ALL`, or `compared_runs.MLFLOW` for the runs of MLflow's store;
+    `where` are conditions on parameters, `KEY=VALUE`.
     Configurations are compared on that split with the best one, which is always the best on val. Each data set has its
     own table, because figures on different images do not compare. A run counts only if its own dvc.lock says that its
     figures are those of its parameters.
@@ -41,7 +43,7 @@ def show(names: Sequence[str], metric: str, commits: str | None = None, where: S
     Raises UserError where there is nothing to compare.
     """
     # 1. The runs, as rows.
-    chosen = _chosen(names, commits, where)
+    chosen = compared_runs.where(compared_runs.read(commits, names), where)
     split, figure = _checked(metric, chosen)
     sound = [item for item in chosen if item.counts]
     rows = configurations.rows_of(chosen, figure, experiments.training_seconds([item.name for item in sound]))
@@ -67,6 +69,7 @@ def show(names: Sequence[str], metric: str, commits: str | None = None, where: S
     whole = pd.concat(section.csv() for section in sections)
     write_csv(TABLE, whole.round(dict.fromkeys(whole.columns.drop(["p", "rank"]), 6)))
     footer = comparison_text.footer(f"{split}.{figure}", resplit="split.seed" in configurations.seeds_of(sound))
+    footer += [BY_COMMIT] if commits == compared_runs.MLFLOW else []
     ending = [f"not in the table: {pending}" if pending else "", *remarks]
     blocks = [f"```\n{text}\n```" for text in ending if text]
     written = ["# Experiments", *(part for section in sections for part in section.markdown()), *blocks, *footer]
@@ -74,7 +77,8 @@ def show(names: Sequence[str], metric: str, commits: str | None = None, where: S
     printed = [part for section in sections for part in section.printed()]
     wrapped = "\n".join(textwrap.fill(line, comparison_text.WIDTH) for line in footer)
     print(comparison_text.paragraphs([*printed, *ending, wrapped]), end="\n\n")
-    console.done(f"wrote {TABLE} and {TEXT}", _next([name for section in sections for name in section.best(sign)]))
+    best = [name for section in sections for name in section.best(sign)]
+    console.done(f"wrote {TABLE} and {TEXT}", _next(best, commits == compared_runs.MLFLOW))
 
 
 @dataclass(frozen=True)
@@ -112,22 +116,13 @@ class _Section:
         return self.table.loc[self.table["n"] > 1, "experiments"].str.split().str[0].tolist()[:1] if not leads else []
 
 
-def _chosen(names: Sequence[str], commits: str | None, where: Sequence[str]) -> list[Experiment]:
-    """The runs that are asked for, with what their files say of them. Raises UserError where there are none."""
-    found = experiments.read(compared_runs.commits(commits))
-    if commits is None and all(item.committed for item in found):
-        raise UserError(
-            "there are no experiments on this commit (`darkroom compare --all-commits` compares those of others): "
-            "`dvc exp run --queue -S train.seed=0,1,2,3,4 -S train.lr=0.1,0.2` queues some, `dvc queue start` runs them"
-        )
-    return compared_runs.where(compared_runs.with_records(experiments.choose(found, names)), where)
-
-
-def _next(best: Sequence[str]) -> str:
+def _next(best: Sequence[str], of_mlflow: bool) -> str:
     """What to do, where `best` has the best run of each data set whose best configuration is ranked."""
-    known = [f"dvc exp apply {name}" for name in best if name != "HEAD"]
     if not best:
         return "dvc exp run --queue -S train.seed=0,1,2,3,4: a ranking takes several seeds"
+    if of_mlflow:
+        return f"make ui, and look at {listed(best)}; `dvc exp pull` brings experiments of other machines"
+    known = [f"dvc exp apply {name}" for name in best if name != "HEAD"]
     return " or ".join(known) or "git push: the committed state is the best"
 
 

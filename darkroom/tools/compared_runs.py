@@ -6,12 +6,12 @@ from dataclasses import replace
 from darkroom.base import git, paths
 from darkroom.base.errors import UserError
 from darkroom.base.words import did_you_mean
-from darkroom.tools import resolved_parameters, run_records
+from darkroom.tools import experiments, resolved_parameters, run_records
 from darkroom.tools.configurations import text_of
 from darkroom.tools.dvc_lock import LOCK
 from darkroom.tools.experiments import Experiment, RunRecord
 
-ALL = "--all"  # instead of a range
+ALL, MLFLOW = "--all", "--mlflow"  # instead of a range: all commits, and the runs of MLflow's store
 
 
 def commits(wanted: str | None) -> list[str]:
@@ -42,6 +42,24 @@ def commits(wanted: str | None) -> list[str]:
             f"no commit of {'all' if wanted == ALL else wanted} has experiments, or changed {LOCK} or {paths.EVALUATE}"
         )
     return found
+
+
+def read(wanted: str | None, names: Sequence[str]) -> list[Experiment]:
+    """The runs of these commits (of `commits`), or of MLflow's store, that `names` choose; all where it is empty.
+
+    Each has what its files say of it, and parameters as used. Raises UserError where there are none.
+    """
+    if wanted == MLFLOW:
+        from darkroom.tools import mlflow_runs
+
+        return experiments.choose(mlflow_runs.read(), names)
+    found = experiments.read(commits(wanted))
+    if wanted is None and all(item.committed for item in found):
+        raise UserError(
+            "there are no experiments on this commit (`darkroom compare --all-commits` compares those of others): "
+            "`dvc exp run --queue -S train.seed=0,1,2,3,4 -S train.lr=0.1,0.2` queues some, `dvc queue start` runs them"
+        )
+    return with_records(experiments.choose(found, names))
 
 
 def with_records(runs: Sequence[Experiment]) -> list[Experiment]:

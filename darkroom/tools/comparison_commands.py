@@ -34,6 +34,7 @@ def add_to(commands: Any) -> None:
     which = command.add_mutually_exclusive_group()
     which.add_argument("--commits", metavar="A..B", help="the experiments and states of these commits (HEAD alone)")
     which.add_argument("--all-commits", action="store_true", help="those of all branches and tags")
+    which.add_argument("--from-mlflow", action="store_true", help="the runs in MLflow's store, also of other machines")
     which.add_argument("--folds", action="store_true", help="instead, the results that `darkroom folds` has left")
     command.set_defaults(run=compare)
 
@@ -44,6 +45,7 @@ def compare(options: argparse.Namespace) -> None:
 
     if not options.folds:
         commits = compared_runs.ALL if options.all_commits else options.commits
+        commits = compared_runs.MLFLOW if options.from_mlflow else commits
         compare.show(options.names, options.metric or "val.accuracy", commits, options.where)
     elif options.names or options.where:
         raise UserError(f"compare --folds shows all results: leave {listed(options.names + options.where)} out")

@@ -63,7 +63,7 @@ def code(table: pd.DataFrame, kept: pd.DataFrame) -> str:
     known = kept[kept["code"] != ""]
     if known["code"].nunique() < 2:
         return ""
-    lines = ["the code that decides the weights differs, so a difference may be its own:"]
+    lines = ["the code that decides the weights differs, so a gap may be its own:"]
     for label, configuration in table["configuration"].items():
         runs = known[known["configuration"] == configuration].groupby("code", sort=False)["name"]
         told = [f"{hashed} ({listed(names)})" for hashed, names in runs]

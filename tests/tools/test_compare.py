@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from darkroom.tools import compare, compared_runs, comparison_text, experiments, image_intervals
+from darkroom.tools import compare, compared_runs, comparison_text, experiments, image_intervals, mlflow_runs
 from tests import make
 from tests.tools.test_configurations import experiment
 
@@ -14,7 +14,8 @@ def command(monkeypatch, tmp_path, capsys):
 
     def run(several, *names, metric="val.accuracy", seconds=None, **which):
         monkeypatch.setattr(compared_runs, "commits", lambda wanted: wanted)
-        monkeypatch.setattr(experiments, "read", lambda commits: several)
+        for module in (experiments, mlflow_runs):
+            monkeypatch.setattr(module, "read", lambda *commits: several)
         monkeypatch.setattr(compared_runs, "with_records", list)
         monkeypatch.setattr(experiments, "training_seconds", lambda names: seconds or {})
         monkeypatch.setattr(image_intervals, "predictions", lambda revision, split: None)
@@ -253,3 +254,11 @@ def test_conditions_restrict_the_table(command):
 def test_what_is_not_known_is_no_word_in_the_files(command):
     command(grid(seeds=[0]))
     assert "nan" not in (compare.TABLE.read_text() + compare.TEXT.read_text()).lower()
+
+
+def test_runs_of_mlflow_are_not_applied_and_their_code_is_told_by_commits(command):
+    printed = command(grid(), commits=compared_runs.MLFLOW)
+    assert "dvc exp apply" not in printed
+    assert "look at lr0.2-4" in printed
+    assert "told by their commits" in printed
+    assert "told by their commits" not in command(grid())

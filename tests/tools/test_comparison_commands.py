@@ -28,6 +28,7 @@ def test_words_become_what_is_compared(asked):
     )  # fmt: skip
     assert asked("--commits", "a..b") == ("runs", [], "val.accuracy", "a..b", [])
     assert asked("--all-commits") == ("runs", [], "val.accuracy", compared_runs.ALL, [])
+    assert asked("--from-mlflow") == ("runs", [], "val.accuracy", compared_runs.MLFLOW, [])
     assert asked("--folds") == ("folds", "accuracy")
 
 
