@@ -70,7 +70,7 @@ def _other_parameters(stages: Mapping[str, Stage], last: str, files: Files) -> I
 
 
 def _other_inputs(stages: Mapping[str, Stage], last: str) -> Iterator[str]:
-    """A sentence for each stage up to `last` that read something else than an earlier stage has written."""
+    """A sentence for each stage up to `last` that read something else than another one has written or read."""
     names = _up_to(stages, last)
     for writer in names:
         written = _written(stages[writer])
@@ -78,6 +78,12 @@ def _other_inputs(stages: Mapping[str, Stage], last: str) -> Iterator[str]:
             inputs = _inputs(stages[name])
             if unequal := [path for path in inputs if inputs[path] != written.get(path, inputs[path])]:
                 yield f"its stage {name} did not read what {writer} wrote ({listed(unequal, 2)})"
+    readers: dict[str, str] = {}
+    for name in names:
+        for path, md5 in _inputs(stages[name]).items():
+            first = readers.setdefault(path, name)
+            if _inputs(stages[first])[path] != md5:
+                yield f"its stages {first} and {name} did not read the same {path}"
 
 
 def _other_figures(stages: Mapping[str, Stage], files: Files) -> Iterator[str]:

@@ -121,6 +121,19 @@ def test_a_model_that_was_not_evaluated_is_told():
     assert found.doubt == "its stage evaluate did not read what train wrote (models/model.safetensors)"
 
 
+@pytest.mark.parametrize("path", ["darkroom/base", "data/images/index.parquet"])
+def test_stages_that_ran_with_different_code_or_data_are_told(path):
+    """An experiment that changed code and stopped at `split` has run this stage with it, and no later one."""
+
+    def change(stages):
+        for name in ("split", "train"):
+            stages[name]["deps"] = [item for item in stages[name]["deps"] if item["path"] != path]
+            stages[name]["deps"].append({"path": path, "md5": name})
+
+    found = run_records.read(files(changed(change)))
+    assert found.doubt == f"its stages split and train did not read the same {path}"
+
+
 @pytest.mark.parametrize(("md5", "doubted"), [("i1", False), ("i2", True)])
 def test_files_in_a_folder_are_checked_where_the_cache_lists_them(tmp_path, md5, doubted):
     listing = tmp_path / ".dvc" / "cache" / "files" / "md5" / "d1" / ".dir"
