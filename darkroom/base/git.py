@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+from collections.abc import Iterable, Iterator
 
 from darkroom.base.errors import UserError
 
@@ -30,6 +31,29 @@ def output_if_any(*arguments: str) -> str:
 def commit() -> str:
     """The hash of the commit that is checked out; empty if there is none."""
     return output_if_any("rev-parse", "HEAD")
+
+
+def contents(names: Iterable[str]) -> Iterator[bytes | None]:
+    """The content of each of these, such as `HEAD:./params.yaml`; None where Git has no such file.
+
+    Raises subprocess.SubprocessError outside of a repository.
+    """
+    wanted = list(names)
+    request = "".join(f"{name}\n" for name in wanted).encode()
+    left = subprocess.run(
+        ["git", "cat-file", "--batch"], input=request, capture_output=True, check=True, timeout=60
+    ).stdout
+    # Git answers with a line that ends in the size, then so many bytes and a line feed.
+    start = 0
+    for _ in wanted:
+        end = left.index(b"\n", start)
+        head, start = left[start:end], end + 1
+        if head.endswith(b" missing"):
+            yield None
+        else:
+            size = int(head.split()[-1])
+            yield left[start : start + size]
+            start += size + 1
 
 
 def _run(*arguments: str) -> "subprocess.CompletedProcess[str]":

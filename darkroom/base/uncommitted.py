@@ -6,12 +6,12 @@ first stage that DVC runs prints the differences, for a stage that DVC skips can
 
 import json
 import os
-import subprocess
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from darkroom.base import git
 from darkroom.base.errors import printable, without_password
 from darkroom.base.paths import DATASETS, PARAMS
 
@@ -49,7 +49,8 @@ def _is_first() -> bool:
 def differences() -> Iterator[str]:
     """Yield a line for params.yaml and one for the data set's entry, if they differ from the last commit."""
     params, datasets = PARAMS.read_bytes(), DATASETS.read_bytes()
-    old_params, old_datasets = _committed(PARAMS, DATASETS)
+    # HEAD is the user's own commit even in the copies that `--temp` and `--queue` make.
+    old_params, old_datasets = git.contents(f"HEAD:./{path.as_posix()}" for path in (PARAMS, DATASETS))
     content = _read(params) if (params, datasets) != (old_params, old_datasets) else {}
     if old_params not in (None, params) and (found := list(_differing_keys(content, _read(old_params)))):
         yield f"{PARAMS} differs from the last commit: {', '.join(found)}"
@@ -60,26 +61,6 @@ def differences() -> Iterator[str]:
             yield f"{DATASETS} differs from the last commit: the entry {name} is not committed"
         elif found := list(_differing_keys({name: entry}, {name: old_entry})):
             yield f"{DATASETS} differs from the last commit: {', '.join(found)}"
-
-
-def _committed(*paths: Path) -> Iterator[bytes | None]:
-    """The content of each file in the last commit; None for a file that the commit lacks.
-
-    HEAD is the user's own commit even in the copies that `--temp` and `--queue` make.
-    """
-    request = "".join(f"HEAD:./{path.as_posix()}\n" for path in paths)
-    left = subprocess.run(
-        ["git", "cat-file", "--batch"], input=request.encode(), capture_output=True, check=True, timeout=10
-    ).stdout
-    # Git answers with a line that ends in the size, then so many bytes and a line feed.
-    for _ in paths:
-        head, _, left = left.partition(b"\n")
-        if head.endswith(b" missing"):
-            yield None
-        else:
-            size = int(head.split()[-1])
-            yield left[:size]
-            left = left[size + 1 :]
 
 
 def _read(text: bytes) -> Any:

@@ -10,6 +10,7 @@ from typing import Any
 from darkroom.base import paths
 from darkroom.base.errors import UserError, printable
 from darkroom.base.words import listed
+from darkroom.tools import comparison_commands
 
 MODEL_FOLDER = str(paths.MODEL.parent)
 
@@ -112,7 +113,7 @@ def _parser() -> argparse.ArgumentParser:
     command = commands.add_parser("summary", help="say what the last `dvc repro` reached, and where to look")
     command.set_defaults(run=summary)
 
-    _add_comparisons(commands)
+    comparison_commands.add_to(commands)
 
     command = commands.add_parser("ui", help="serve MLflow's pages on this machine")
     command.add_argument("--port", type=_positive, default=5000, help="port of this machine to listen on (5000)")
@@ -136,21 +137,6 @@ def _add_command(commands: Any) -> None:
         "--choose", action="append", default=[], metavar="NAME=WORD", help="answer a question; may be given repeatedly"
     )
     command.set_defaults(run=add)
-
-
-def _add_comparisons(commands: Any) -> None:
-    command = commands.add_parser(
-        "folds",
-        help="cross-validation: each of K models predicts the images that it never saw",
-        epilog="example: darkroom folds 5; then: darkroom compare --folds",
-    )
-    command.add_argument("count", type=int, choices=range(2, 21), metavar="K", help="number of folds, 2 to 20")
-    command.set_defaults(run=folds)
-    command = commands.add_parser("compare", help="set the experiments of this commit side by side, over their seeds")
-    command.add_argument("names", nargs="*", metavar="NAME", help="experiments or their revisions (all)")
-    command.add_argument("--metric", help="a figure of metrics/evaluate.json, as auc or test.macro_f1 (accuracy)")
-    command.add_argument("--folds", action="store_true", help="instead, the results that `darkroom folds` has left")
-    command.set_defaults(run=compare)
 
 
 def add(options: argparse.Namespace) -> None:
@@ -244,30 +230,6 @@ def summary(options: argparse.Namespace) -> None:
     from darkroom.report.summary import in_words
 
     print(in_words())
-
-
-def compare(options: argparse.Namespace) -> None:
-    """Compare the experiments, print the table and write it; or compare results of folds, and print."""
-    from darkroom.tools import compare, compare_folds
-
-    if not options.folds:
-        compare.show(options.names, options.metric or "val.accuracy")
-    elif options.names:
-        raise UserError(f"compare --folds shows all results: leave {listed(options.names)} out")
-    else:
-        compare_folds.show(options.metric or "accuracy")
-
-
-def folds(options: argparse.Namespace) -> None:
-    """Train and predict the folds that are not finished yet, write the result and print it."""
-    from darkroom.base import torch_setup
-    from darkroom.config import params
-
-    settings, _ = params.load()
-    torch_setup.torch_for(threads=settings.train.threads, portable=settings.train.portable)
-    from darkroom.tools import folds
-
-    folds.run(options.count)
 
 
 def ui(options: argparse.Namespace) -> None:

@@ -56,7 +56,7 @@ def _images(result: Result) -> tuple[str, int, str]:
 def _legend(ranked: list[Result]) -> str:
     keys = configurations.varying([result.parameters for result in ranked])
     named = [configurations.describe(result.parameters, keys) for result in ranked]
-    return comparison_text.legend(pd.DataFrame({"configuration": named}, index=range(1, len(ranked) + 1)))
+    return comparison_text.legend(pd.Series(named, index=range(1, len(ranked) + 1)))
 
 
 def _cells(ranked: list[Result], metric: str) -> pd.DataFrame:

@@ -3,6 +3,10 @@
 Runs are paired by their seeds, so that figures are only compared on the same images.
 """
 
+from collections.abc import Iterator
+from itertools import count, islice, product
+from string import ascii_lowercase
+
 import numpy as np
 import pandas as pd
 
@@ -13,7 +17,10 @@ SAME = 1e-9  # closer figures are equal: files hold four digits
 
 
 def compare(runs: pd.DataFrame, split: str, *, lower_is_better: bool = False) -> pd.DataFrame:
-    """One row for each configuration, best mean on val first; the index counts from 1.
+    """One row for each configuration: those of several runs by their mean on val, best first, then the single runs.
+
+    The index counts those of several runs from 1. A single run says nothing of a configuration: it has no rank, and a
+    letter as its index, from a, the best on val first.
 
     `runs` has the columns name, configuration, seeds, val, test, seconds and epochs, and each pair of configuration and
     seeds once; runs without a figure on val or test do not count. Columns of the result: configuration, n, seeds; mean,
@@ -28,7 +35,7 @@ def compare(runs: pd.DataFrame, split: str, *, lower_is_better: bool = False) ->
     runs = runs.dropna(subset=[*SPLITS]).sort_values(["configuration", "seeds"])
     groups = {str(name): group.set_index("seeds") for name, group in runs.groupby("configuration")}
     sign = 1 if lower_is_better else -1
-    order = sorted(groups, key=lambda name: (sign * groups[name]["val"].mean(), name))
+    order = sorted(groups, key=lambda name: (len(groups[name]) == 1, sign * groups[name]["val"].mean(), name))
     # 1. The figures of each configuration, and its test against the best one over common seeds.
     rows = []
     for name in order:
@@ -37,8 +44,8 @@ def compare(runs: pd.DataFrame, split: str, *, lower_is_better: bool = False) ->
         for part in SPLITS:
             row |= {f"{part}_{key}": value for key, value in mean_of(group[part]).items()}
         row |= {"seconds": group["seconds"].mean(), "epochs": group["epochs"].mean()}
-        ranked = (sign * group["val"]).argsort(kind="stable")
-        row["experiments"] = " ".join(group["name"].iloc[ranked])
+        best_first = (sign * group["val"]).argsort(kind="stable")
+        row["experiments"] = " ".join(group["name"].iloc[best_first])
         pairs, p = paired_test(group[split], groups[order[0]][split])
         gap = (group[split] - groups[order[0]][split]).mean()  # over the common seeds
         row |= {"pairs": pairs, "p": p if name != order[0] else np.nan, "better": sign * gap < 0}
@@ -46,13 +53,21 @@ def compare(runs: pd.DataFrame, split: str, *, lower_is_better: bool = False) ->
     columns = ["configuration", "n", "seeds"]
     columns += [f"{part}_{key}" for part in SPLITS for key in ("mean", "sd", "low", "high")]
     table = pd.DataFrame(rows, columns=[*columns, "seconds", "epochs", "pairs", "p", "verdict", "experiments"])
-    table.index = pd.RangeIndex(1, len(table) + 1)
+    ranked = int((table["n"] > 1).sum())
+    table.index = pd.Index([*map(str, range(1, ranked + 1)), *islice(_letters(), len(table) - ranked)], dtype=str)
     # 2. The verdicts, corrected for the number of tests.
     table["p"] = holm(table["p"])
     better = [bool(row["better"]) for row in rows]
     verdicts = [verdict(*each) for each in zip(table["pairs"], table["p"], better, strict=True)]
     table["verdict"] = ["best", *verdicts[1:]] if verdicts else []
+    table.loc[table["n"] == 1, "verdict"] = "not ranked"
     return table
+
+
+def _letters() -> Iterator[str]:
+    """Yield a, b, ..., z, aa, ab, ... without end."""
+    for length in count(1):
+        yield from map("".join, product(ascii_lowercase, repeat=length))
 
 
 def mean_of(values: pd.Series) -> dict[str, float]:

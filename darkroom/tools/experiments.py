@@ -1,15 +1,16 @@
-"""Read the experiments of the present commit from DVC, and their training times from MLflow."""
+"""Read experiments and committed states from DVC, and their training times from MLflow."""
 
 import json
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from darkroom.base import paths
+from darkroom.base import git, paths
 from darkroom.base.errors import UserError
 from darkroom.base.words import did_you_mean
 from darkroom.tracking import store
@@ -18,8 +19,24 @@ SHORTEST_REVISION = 4  # characters, as in Git
 
 
 @dataclass(frozen=True)
+class RunRecord:
+    """Hashes of what a run has read, empty where they are not known, by `run_records.read`.
+
+    `doubt` says why the figures of the revision are not those of its parameters, and is empty where they are. `code` is
+    that of the code which decides the weights: what the stage `train` depends on and no stage writes. `as_written`
+    says that the parameters still hold `auto`, as this version of Darkroom cannot read them.
+    """
+
+    doubt: str = ""
+    data: str = ""
+    division: str = ""
+    code: str = ""
+    as_written: bool = False
+
+
+@dataclass(frozen=True)
 class Experiment:
-    """One row of `dvc exp show` below the present commit.
+    """One row of `dvc exp show`: an experiment, or the state of a commit (`committed`).
 
     `state` is done, failed, queued or running; `created` is the time of its commit, ISO 8601. `params` holds dotted
     keys, those of other files than params.yaml behind the file's name (`datasets.yaml:digits.size`). `figures`
@@ -34,20 +51,39 @@ class Experiment:
     figures: dict[str, float]
     epochs: float | None
     log: Path | None
+    committed: bool = False
+    record: RunRecord = RunRecord()
+
+    @property
+    def counts(self) -> bool:
+        """Whether it has figures of its own."""
+        return self.state == "done" and not self.record.doubt
 
 
-def read() -> list[Experiment]:
-    """All experiments of the present commit, the latest first. Raises UserError outside of Git or DVC."""
+def read(commits: Sequence[str] = ("HEAD",)) -> list[Experiment]:
+    """All experiments of these commits, for each commit the latest first, then the committed state itself.
+
+    The state of the present commit is named HEAD, that of another one by the first characters of its hash. Raises
+    UserError outside of Git or DVC.
+    """
     if shutil.which("git") is None:  # DVC itself would not complain
         raise UserError("git is not installed, or not on PATH: DVC keeps experiments in it")
     command = [sys.executable, "-m", "dvc", "exp", "show", "--json", "--hide-workspace"]
+    command += [f"--rev={commit}" for commit in commits]
     answer = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", errors="replace", check=False)
     if answer.returncode:
         reason = (answer.stderr.strip().splitlines() or ["it says nothing"])[-1].removeprefix("ERROR: ").rstrip(".")
         raise UserError(
             f"DVC lists no experiments here ({reason}): run this at the root of a Git repository after `dvc init`"
         )
-    return [parse(item) for commit in json.loads(answer.stdout) for item in commit["experiments"] or []]
+    head, found = git.commit(), []
+    for commit in json.loads(answer.stdout):
+        found += [parse(item) for item in commit["experiments"] or []]
+        name = "HEAD" if commit["rev"] == head else commit["rev"][:7]
+        found.append(replace(parse({"name": name, "revs": [commit], "executor": None}), committed=True))
+    # A name is unique below one commit only.
+    counts = Counter(item.name for item in found)
+    return [replace(item, name=item.revision[:7]) if counts[item.name] > 1 else item for item in found]
 
 
 def parse(item: dict[str, Any]) -> Experiment:
@@ -113,7 +149,7 @@ def choose(experiments: Sequence[Experiment], names: Sequence[str]) -> list[Expe
             fitting = {place for place, item in enumerate(experiments) if item.revision.startswith(name)}
         if not fitting:
             hint = did_you_mean(name, [item.name for item in experiments])
-            raise UserError(f"there is no experiment {name!r} on this commit: {hint}")
+            raise UserError(f"there is no experiment {name!r} on the commits asked for: {hint}")
         chosen |= fitting
     return [experiments[place] for place in sorted(chosen)]
 

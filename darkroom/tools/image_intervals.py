@@ -41,12 +41,13 @@ def lines(table: pd.DataFrame, kept: pd.DataFrame, revisions: Mapping[str, str],
         f"single runs, {RESAMPLES:,} resamples of the images of {split} (paired bootstrap, not about other seeds):"
     ]
     read: dict[str, Kept | None] = {}
-    for rank, configuration in single["configuration"].items():
+    for label, configuration in single["configuration"].items():
         both = kept[kept["configuration"] == configuration].merge(first, on="seeds")
         for name in (*both["name_x"], *both["name_y"]):
             read[name] = read[name] if name in read else predictions(revisions[name], split)
         pairs = [(read[one], read[other]) for one, other in zip(both["name_x"], both["name_y"], strict=True)]
-        found.append(f"{rank:>2} against 1: {_in_words(score, *pairs[0]) if pairs else 'no interval, no common seed'}")
+        words = _in_words(score, *pairs[0]) if pairs else "no interval, no common seed"
+        found.append(f"{label:>2} against {table.index[0]}: {words}")
     return found
 
 

@@ -37,3 +37,13 @@ def test_without_git_it_is_said_or_nothing_is(repository, monkeypatch):
     monkeypatch.setenv("PATH", str(repository))
     assert make.refusal(lambda: git.output("status")) == "git is not installed, or not on PATH: install it"
     assert git.commit() == git.output_if_any("status") == ""
+
+
+def test_contents_of_files_are_read_in_one_go(repository):
+    for name, content in (("a", b"one\ntwo"), ("b", b""), ("c", b"\xff missing\n")):
+        (repository / name).write_bytes(content)
+    subprocess.run(["git", "add", "."], check=True)
+    identity = ["-c", "user.name=one", "-c", "user.email=a@b.c"]
+    subprocess.run(["git", *identity, "commit", "-q", "-m", "start"], check=True)
+    wanted = ["HEAD:./a", "HEAD:./none", "HEAD:./b", "nowhere:./a", "HEAD:./c"]
+    assert list(git.contents(wanted)) == [b"one\ntwo", None, b"", None, b"\xff missing\n"]

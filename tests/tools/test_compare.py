@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from darkroom.tools import compare, comparison_text, experiments, image_intervals
+from darkroom.tools import compare, compared_runs, comparison_text, experiments, image_intervals, mlflow_runs
 from tests import make
 from tests.tools.test_configurations import experiment
 
@@ -12,11 +12,14 @@ def command(monkeypatch, tmp_path, capsys):
     """Runs `show` over given experiments, as in a repository; returns what was printed."""
     monkeypatch.chdir(tmp_path)
 
-    def run(several, *names, metric="val.accuracy", seconds=None):
-        monkeypatch.setattr(experiments, "read", lambda: several)
+    def run(several, *names, metric="val.accuracy", seconds=None, **which):
+        monkeypatch.setattr(compared_runs, "commits", lambda wanted: wanted)
+        for module in (experiments, mlflow_runs):
+            monkeypatch.setattr(module, "read", lambda *commits: several)
+        monkeypatch.setattr(compared_runs, "with_records", list)
         monkeypatch.setattr(experiments, "training_seconds", lambda names: seconds or {})
         monkeypatch.setattr(image_intervals, "predictions", lambda revision, split: None)
-        compare.show(names, metric)
+        compare.show(names, metric, **which)
         return capsys.readouterr().out
 
     return run
@@ -176,11 +179,86 @@ def test_failures_are_shown_even_if_nothing_has_finished(command, capsys):
 def test_single_runs_are_compared_over_their_images(command):
     printed = command(grid(seeds=[0]), metric="test.accuracy")
     assert "resamples of the images of test" in printed
-    assert " 2 against 1: no interval, DVC does not have data/predictions.parquet of both\n" in printed
-    assert " 2 against 1: no interval" in compare.TEXT.read_text()
-    assert "against 1: no" not in command(grid())
+    assert " b against a: no interval, DVC does not have data/predictions.parquet of both\n" in printed
+    assert " b against a: no interval" in compare.TEXT.read_text()
+    assert ": no interval" not in command(grid())
+
+
+def test_single_runs_are_shown_and_not_ranked(command):
+    once = experiment("once", train__lr=0.3, figures={"val.accuracy": 0.5, "test.accuracy": 1})
+    printed = command([*grid(), once])
+    assert "\na  1  0.5000 " in printed
+    assert "not ranked" in printed
+    assert "next: dvc exp apply lr0.2-4" in printed
+    table = pd.read_csv(compare.TABLE)
+    assert table["rank"].tolist()[:2] == [1, 2]
+    assert table["rank"].isna().tolist() == [False, False, True]
+    assert "next: dvc exp run --queue -S train.seed=" in command(grid(seeds=[0]))
+
+
+@pytest.mark.parametrize(("metric", "first"), [("accuracy", 1), ("log_loss", 0)])
+def test_where_a_single_run_leads_more_seeds_come_first(command, metric, first):
+    once = experiment("once", train__lr=0.3, figures={f"val.{metric}": first, f"test.{metric}": first})
+    assert "next: dvc exp run --queue -S train.seed=" in command([*grid(), once], metric=metric)
+
+
+def test_what_is_left_out_distinguishes_no_configuration(command):
+    stale = experiment("stale", train__lr=0.3, split__seed=7, augment=[], record={"doubt": "it is old"})
+    printed = command([*grid(), stale])
+    assert " 1: train.lr=0.2\n" in printed
+    assert "split.seed varies" not in printed
+
+
+def test_the_committed_state_is_a_row(command):
+    head = experiment("HEAD", train__lr=0.3)
+    assert " a: train.lr=0.3 (with HEAD)\n" in command([*grid(), head])
+    assert "the committed state is the best" in command([
+        experiment("HEAD", train__seed=8), experiment(train__seed=9)
+    ])  # fmt: skip
+
+
+def test_what_does_not_hold_its_own_figures_is_left_out_with_the_reason(command):
+    stale = experiment("stale", train__lr=0.3, record={"doubt": "its stage train did not run"})
+    printed = command([*grid(), stale])
+    assert "left out: stale: its stage train did not run\n" in printed
+    assert "left out: stale" in compare.TEXT.read_text()
+    assert "stale" not in compare.TABLE.read_text()
+    assert "10 runs of 2 configurations" in printed
+
+
+def test_without_a_run_that_counts_the_reasons_are_printed(command, capsys):
+    said = make.refusal(lambda: command([experiment("stale", record={"doubt": "it is old"})]))
+    assert "no run can be compared" in said
+    assert capsys.readouterr().out == "left out: stale: it is old\n"
+
+
+def test_the_committed_state_alone_is_no_comparison_unless_commits_are_asked_for(command):
+    assert "no experiments on this commit" in make.refusal(lambda: command([experiment("HEAD")]))
+    assert "1 run of 1 configuration" in command([experiment("HEAD")], commits="a..b")
+
+
+def test_code_that_differs_is_told(command):
+    several = grid()
+    for place, item in enumerate(several):
+        several[place] = experiment(item.name, figures=item.figures, record={"code": "ab" if place else "cd"}, **{
+            key.replace(".", "__"): value for key, value in item.params.items()
+        })  # fmt: skip
+    assert " 2: mixed, cd (lr0.1-0); ab (lr0.1-1, lr0.1-2, lr0.1-3, lr0.1-4)" in command(several)
+
+
+def test_conditions_restrict_the_table(command):
+    assert "5 runs of 1 configuration" in command(grid(), where=["train.lr=0.10"])
+    assert "no run has it, train.lr is 0.1, 0.2" in make.refusal(lambda: command(grid(), where=["train.lr=3"]))
 
 
 def test_what_is_not_known_is_no_word_in_the_files(command):
     command(grid(seeds=[0]))
     assert "nan" not in (compare.TABLE.read_text() + compare.TEXT.read_text()).lower()
+
+
+def test_runs_of_mlflow_are_not_applied_and_their_code_is_told_by_commits(command):
+    printed = command(grid(), commits=compared_runs.MLFLOW)
+    assert "dvc exp apply" not in printed
+    assert "look at lr0.2-4" in printed
+    assert "told by their commits" in printed
+    assert "told by their commits" not in command(grid())

@@ -189,5 +189,20 @@ def test_runs_without_figures_do_not_count():
 
 
 def test_one_configuration_is_the_best_without_a_test():
-    found = comparison_statistics.compare(runs(a=[0.9]), "val")
-    assert found[["n", "verdict"]].to_numpy().tolist() == [[1, "best"]]
+    found = comparison_statistics.compare(runs(a=[0.9, 0.8]), "val")
+    assert found[["n", "verdict"]].to_numpy().tolist() == [[2, "best"]]
+
+
+def test_single_runs_come_last_without_a_rank():
+    found = comparison_statistics.compare(runs(a=[0.99], b=[0.5, 0.6], c=[1.0], d=[0.7, 0.8]), "val")
+    assert found.index.tolist() == ["1", "2", "a", "b"]
+    assert found["configuration"].tolist() == ["d", "b", "c", "a"]
+    assert found["verdict"].tolist()[::2] == ["best", "not ranked"]
+    assert found["p"].isna().tolist() == [True, True, True, True]  # the gap of b is the same each time
+
+
+def test_of_single_runs_alone_none_is_the_best():
+    found = comparison_statistics.compare(runs(**{f"c{number}": [number / 100] for number in range(28)}), "val")
+    assert found.index.tolist()[0] == "a"
+    assert found.index.tolist()[-2:] == ["aa", "ab"]
+    assert set(found["verdict"]) == {"not ranked"}

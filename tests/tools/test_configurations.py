@@ -1,13 +1,24 @@
 from darkroom.tools import configurations
-from darkroom.tools.experiments import Experiment
+from darkroom.tools.experiments import Experiment, RunRecord
 
 
-def experiment(name="one", state="done", created="2026-01-01T00:00:00", log=None, figures=None, **params):
-    """An experiment as `experiments.read` gives it; `__` stands for the dot."""
+def experiment(name="one", state="done", created="2026-01-01T00:00:00", log=None, figures=None, record=None, **params):
+    """An experiment as `compared_runs.with_records` gives it; `__` stands for the dot, `record` has what differs."""
     settings = {"dataset": "digits", "train.seed": 0, "split.seed": 42}
     settings |= {key.replace("__", "."): value for key, value in params.items()}
     figures = {"val.accuracy": 0.9, "test.accuracy": 0.8} if figures is None else figures
-    return Experiment(name, name.encode().hex(), state, created, settings, figures, 3.0, log)
+    return Experiment(
+        name,
+        name.encode().hex(),
+        state,
+        created,
+        settings,
+        figures,
+        3.0,
+        log,
+        name == "HEAD",
+        RunRecord(**record or {}),
+    )
 
 
 def test_only_parameters_that_differ_name_a_configuration():
@@ -23,7 +34,7 @@ def test_only_parameters_that_differ_name_a_configuration():
 
 def test_seeds_and_what_cannot_change_the_figures_make_no_configuration():
     one = {"train.seed": 1, "split.seed": 1, "baseline.seed": 1, "errors.worst": 1, "tracking.experiment": None}
-    one |= {"inside.max_images": 1, "extract.threads": 1}
+    one |= {"inside.max_images": 1, "extract.threads": 1, "train.threads": 1, "fetch.archive.digits": None}
     one |= {"train.keep_epochs": False, "train.memory_share": 0.5, "evaluate.batch_size": 512}
     assert configurations.varying([one, dict.fromkeys(one, 2)]) == []
     assert configurations.describe(one, []) == "all parameters equal"
@@ -59,6 +70,33 @@ def test_configurations_are_told_apart_within_their_data_set():
     several = [experiment("a"), experiment("b", dataset="mnist", train__lr=0.1)]
     rows = configurations.rows_of(several, "accuracy", {})
     assert rows["configuration"].tolist() == ["all parameters equal"] * 2
+
+
+def tables(*records):
+    several = [experiment(str(place), record=record) for place, record in enumerate(records)]
+    return configurations.rows_of(several, "accuracy", {})["table"].tolist()
+
+
+def test_other_images_have_another_table():
+    assert tables({"data": "a" * 32}, {"data": "a" * 32}) == ["digits"] * 2
+    assert tables({"data": "a" * 32}, {}) == ["digits (images aaaaaaa)", "digits (images unknown)"]
+    assert tables({"data": "a" * 32}, {"data": "b", "doubt": "old"}) == ["digits", "digits, not counted"]
+    assert tables({}, {"as_written": True}) == ["digits", "digits, parameters as written"]
+
+
+def test_configurations_are_told_apart_within_their_table():
+    several = [experiment("a", record={"data": "a"}), experiment("b", train__lr=0.1, record={"data": "b"})]
+    assert configurations.rows_of(several, "accuracy", {})["configuration"].tolist() == ["all parameters equal"] * 2
+
+
+def seeds(*divisions, **params):
+    several = [experiment(str(place), record={"division": one}, **params) for place, one in enumerate(divisions)]
+    return configurations.rows_of(several, "accuracy", {})["seeds"].tolist()
+
+
+def test_runs_of_different_divisions_are_not_paired():
+    assert seeds("a" * 32, "a" * 32, "") == ["0", "0", "0"]
+    assert seeds("a" * 32, "b" * 32) == ["0@aaaaaaa", "0@bbbbbbb"]
 
 
 def test_of_equal_runs_the_last_one_counts():

@@ -2,6 +2,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -9,7 +10,7 @@ import mlflow
 import pandas as pd
 import pytest
 
-from darkroom.tools import compare, experiments
+from darkroom.tools import compare, compared_runs, experiments
 from darkroom.tracking import store
 from tests import make
 
@@ -44,6 +45,50 @@ def test_an_experiment_has_dotted_parameters_and_the_figures_of_the_evaluation()
     }
     assert found.figures == {"val.accuracy": 0.9, "test.accuracy": 0.8}
     assert (found.name, found.state, found.created, found.epochs) == ("warm-sun", "done", "2026-01-01T00:00:00", 3)
+
+
+def listed(monkeypatch, *commits):
+    answer = SimpleNamespace(returncode=0, stdout=json.dumps(commits))
+    asked = []
+    monkeypatch.setattr(subprocess, "run", lambda command, **how: asked.append(command) or answer)
+    monkeypatch.setattr(experiments.git, "commit", lambda: "a" * 40)
+    return experiments.read(["HEAD", "b..c"]), asked[0]
+
+
+def commit(rev, *names):
+    several = [item(name, f"{rev[0]}{place}" * 20) for place, name in enumerate(names, start=1)]
+    return {
+        "rev": rev,
+        "name": "main",
+        "data": item()["revs"][0]["data"],
+        "error": None,
+        "experiments": several or None,
+    }
+
+
+def test_the_committed_states_follow_their_experiments(monkeypatch):
+    found, asked = listed(monkeypatch, commit("a" * 40, "warm-sun"), commit("b" * 40))
+    assert [(one.name, one.committed) for one in found] == [("warm-sun", False), ("HEAD", True), ("bbbbbbb", True)]
+    assert found[1].revision == "a" * 40
+    assert found[1].figures == {"val.accuracy": 0.9, "test.accuracy": 0.8}
+    assert asked[-2:] == ["--rev=HEAD", "--rev=b..c"]
+
+
+def test_a_commit_that_dvc_cannot_read_has_neither_parameters_nor_figures(monkeypatch):
+    (found,), _ = listed(monkeypatch, commit("c" * 40) | {"data": None, "error": {"msg": "no dvc.yaml"}})
+    assert (found.name, found.params, found.figures) == ("ccccccc", {}, {})
+
+
+def test_a_name_that_several_commits_have_is_told_by_its_revision(monkeypatch):
+    found, _ = listed(monkeypatch, commit("a" * 40, "warm-sun", "cold-sea"), commit("b" * 40, "warm-sun"))
+    assert [one.name for one in found] == ["a1a1a1a", "cold-sea", "HEAD", "b1b1b1b", "bbbbbbb"]
+
+
+def test_a_run_counts_if_it_is_done_and_not_doubted():
+    found = experiments.parse(item())
+    assert found.counts
+    assert not replace(found, record=experiments.RunRecord("it is old")).counts
+    assert not experiments.parse(item(state="queued")).counts
 
 
 @pytest.mark.parametrize("state", ["failed", "queued", "running"])
@@ -229,18 +274,21 @@ def test_where_git_is_not_installed_one_sentence_says_so(monkeypatch, tmp_path):
 
 @pytest.mark.slow
 def test_a_fresh_repository_has_no_experiments(repository):
-    assert experiments.read() == []
+    (found,) = experiments.read()
+    assert (found.name, found.committed, found.figures) == ("HEAD", True, {})
+    assert found.params["train.lr"] == 0.1
+    assert "no experiments on this commit" in make.refusal(lambda: compare.show([], "val.accuracy"))
 
 
 @pytest.mark.slow
 def test_a_queue_becomes_a_table(repository, capsys):
     dvc("exp", "run", "--quiet", "--queue", "-S", "train.seed=0,1", "-S", "train.lr=0.1,0.2")
     dvc("exp", "run", "--quiet", "--queue", "--name", "too-hot", "-S", "train.lr=9")
-    assert {found.state for found in experiments.read()} == {"queued"}
+    assert {found.state for found in experiments.read() if not found.committed} == {"queued"}
     assert "5 queued" in make.refusal(lambda: compare.show([], "val.accuracy"))
     dvc("exp", "run", "--quiet", "--run-all")
 
-    found = {one.name: one for one in experiments.read()}
+    found = {one.name: one for one in experiments.read() if not one.committed}
     assert sorted(one.state for one in found.values()) == ["done"] * 4 + ["failed"]
     assert found["too-hot"].params["datasets.yaml:toy.size"] == 8
     name = next(name for name, one in found.items() if one.params["train.lr"] == 0.2)
@@ -255,6 +303,7 @@ def test_a_queue_becomes_a_table(repository, capsys):
     printed = capsys.readouterr().out
     assert "failed: too-hot (train.lr=9; seed 0)" in printed
     assert "    error: training diverged\n" in printed
+    assert "left out: HEAD: its dvc.lock records no stage that wrote metrics/evaluate.json\n" in printed
     table = pd.read_csv(compare.TABLE)
     assert table["configuration"].tolist() == ["train.lr=0.2", "train.lr=0.1"]
     assert table["seeds"].tolist() == ["0 1", "0 1"]
@@ -267,3 +316,8 @@ def test_a_queue_becomes_a_table(repository, capsys):
 
     compare.show(["too-hot", *(one.name for one in found.values() if one.params["train.seed"] == 0)], "val.accuracy")
     assert pd.read_csv(compare.TABLE)["n"].tolist() == [1, 1]
+
+    call("git", "commit", "--quiet", "--allow-empty", "--message", "later")
+    assert "no experiments on this commit" in make.refusal(lambda: compare.show([], "val.accuracy"))
+    compare.show([], "val.accuracy", compared_runs.ALL)
+    assert pd.read_csv(compare.TABLE)["n"].tolist() == [2, 2]

@@ -49,10 +49,14 @@ def test_a_single_run_has_the_interval_of_its_gap(lines):
     gap = SCORES["accuracy"].of(LABELS, kept(0.4).probabilities) - SCORES["accuracy"].of(
         LABELS, kept(0.9).probabilities
     )
-    assert line.startswith(f" 2 against 1: {gap:+.4f}, 95 % interval -0.")
+    assert line.startswith(f" b against a: {gap:+.4f}, 95 % interval -0.")
     low, high = (float(text) for text in line.partition("interval ")[2].split(" to "))
     assert low < gap < high < 0
     assert lines(best=("0", kept(0.9)), other=("0", kept(0.4))) == [head, line]
+
+
+def test_a_single_run_is_compared_with_the_best_of_several(lines):
+    assert lines(best=("01", kept(0.9)), other=("1", kept(0.4)))[1].startswith(" a against 1: -0.")
 
 
 def test_of_several_runs_none_is_needed(lines):
@@ -70,7 +74,7 @@ def test_of_several_runs_none_is_needed(lines):
     ],
 )
 def test_where_there_is_no_interval_the_line_says_why(lines, other, why):
-    assert lines(best=("0", kept(0.9)), other=other)[1] == f" 2 against 1: no interval, {why}"
+    assert lines(best=("0", kept(0.9)), other=other)[1] == f" b against a: no interval, {why}"
 
 
 def test_figures_that_are_no_score_have_none(lines):
