@@ -67,10 +67,11 @@ def log_model(name: str, tags: Mapping[str, str], step: int) -> str:
     return str(logged.model_uri)
 
 
-def model_of(run: Any) -> str | None:
-    """The id of the model that a run logged, the latest if there are several; None if there is none."""
-    logged = run.outputs.model_outputs if run.outputs is not None else []
-    return str(logged[-1].model_id) if logged else None
+def model_of(client: Any, run: Any) -> str | None:
+    """The id of the model that a run logged last and wholly; None if there is none."""
+    # MLflow gives the newest first. An attempt that broke off, as where the store failed, is not ready.
+    logged = client.search_logged_models([run.info.experiment_id], f"source_run_id = '{run.info.run_id}'")
+    return next((str(model.model_id) for model in logged if model.status == "READY"), None)
 
 
 def register(client: Any, run_id: str, address: str, name: str, tags: Mapping[str, str]) -> None:

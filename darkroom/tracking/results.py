@@ -75,7 +75,7 @@ def log_figures(client: Any, run_id: str, figures: dict[str, float]) -> None:
     from mlflow.entities import Metric
 
     run, now = client.get_run(run_id), int(time.time() * 1000)
-    model_id, splits, known = registry.model_of(run), data_inputs.by_split(run), run.data.metrics
+    model_id, splits, known = registry.model_of(client, run), data_inputs.by_split(run), run.data.metrics
     if model_id is not None:
         known = {metric.key: metric.value for metric in client.get_logged_model(model_id).metrics or []}
     metrics = []

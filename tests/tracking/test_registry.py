@@ -77,12 +77,13 @@ def test_a_version_says_what_the_model_reached_and_where_its_report_lies():
 
 
 @pytest.mark.parametrize(
-    ("outputs", "model"),
-    [
-        (None, None),
-        (SimpleNamespace(model_outputs=[]), None),
-        (SimpleNamespace(model_outputs=[SimpleNamespace(model_id=name) for name in ("m-1", "m-2")]), "m-2"),
-    ],
+    ("known", "model"),
+    [({}, None), ({"m-2": "FAILED"}, None), ({"m-3": "FAILED", "m-2": "READY", "m-1": "READY"}, "m-2")],
 )
-def test_the_model_of_a_run_is_the_one_it_logged_last(outputs, model):
-    assert registry.model_of(SimpleNamespace(outputs=outputs)) == model
+def test_the_model_of_a_run_is_the_one_that_it_logged_last_and_wholly(known, model):
+    def search(experiments, query):
+        assert (experiments, query) == (["7"], "source_run_id = 'run'")
+        return [SimpleNamespace(model_id=key, status=status) for key, status in known.items()]
+
+    run = SimpleNamespace(info=SimpleNamespace(experiment_id="7", run_id="run"))
+    assert registry.model_of(SimpleNamespace(search_logged_models=search), run) == model

@@ -71,6 +71,17 @@ def test_the_model_is_found_by_its_figures_and_says_what_it_is(trained):
     assert (figures["test_accuracy"], figures["val_loss"]) == ((0.95, 0), (0.5, 1))  # of the epoch that was kept
 
 
+def test_figures_go_to_the_whole_model_where_an_attempt_broke_off(trained, monkeypatch, capsys):
+    with monkeypatch.context() as failing:
+        failing.setattr("mlflow.models.Model.save", lambda *_: 1 / 0)
+        Run(trained).trained("digest")
+    assert "division by zero" in capsys.readouterr().err
+    Run(trained).trained("digest")
+    results.log_figures(mlflow.MlflowClient(), trained, {"test_accuracy": 0.95})
+    (model,) = mlflow.MlflowClient().search_logged_models(["1"], filter_string="metrics.test_accuracy > 0.9")
+    assert model.status == "READY"
+
+
 def test_without_a_name_nothing_is_registered(trained):
     Run(trained).trained("digest")
     client = mlflow.MlflowClient()
