@@ -232,6 +232,7 @@ def _log_end(run_id: str, params: Params) -> None:
         client.set_tag(run_id, note.TAG, text)
     registry.describe(client, run_id, figures, text)
     results.log_pictures(client, run)
+    results.log_costs(client, run)
     if provenance.lock_is_of_this_model():  # else someone runs single stages, and the state may be of another model
         with TemporaryDirectory() as folder:
             values = run_facts.parameters(params, ModelFacts.read(paths.MODEL))

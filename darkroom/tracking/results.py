@@ -8,6 +8,7 @@ from PIL import Image
 
 from darkroom.base import paths
 from darkroom.base.files import fingerprint
+from darkroom.base.stage_cost import of_this_run
 from darkroom.config.stage_files import ErrorFigures, Evaluation, InsideFigures
 from darkroom.tracking import data_inputs, registry
 
@@ -85,6 +86,15 @@ def log_figures(client: Any, run_id: str, figures: dict[str, float]) -> None:
             about = (split.name, split.digest) if split is not None else (None, None)
             metrics.append(Metric(name, float(value), now, 0, model_id, *about))
     client.log_batch(run_id, metrics)
+
+
+def log_costs(client: Any, run: Any) -> None:
+    """Record what each stage of this run of DVC has cost, among MLflow's system metrics."""
+    from mlflow.entities import Metric
+
+    now = int(time.time() * 1000)
+    costs = {f"system/{stage}_{kind}": it for stage, cost in of_this_run().items() for kind, it in cost.items()}
+    client.log_batch(run.info.run_id, [Metric(name, value, now, 0) for name, value in costs.items()])
 
 
 def log_pictures(client: Any, run: Any) -> None:

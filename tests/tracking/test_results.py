@@ -96,6 +96,16 @@ def test_a_figure_says_what_split_it_is_about(monkeypatch):
     assert [item[3] for item in client.told] == ["of test", "of val", None, None]
 
 
+def test_the_cost_of_each_stage_is_a_system_metric_of_the_run(monkeypatch):
+    monkeypatch.setattr(results, "of_this_run", lambda: {"extract": {"seconds": 1.5}, "split": {"seconds": 0.5}})
+    client = Client({}, {})
+    results.log_costs(client, client.run)
+    assert client.told == [
+        ("system/extract_seconds", 1.5, None, None),
+        ("system/split_seconds", 0.5, None, None),
+    ]
+
+
 def test_pictures_are_shown_once_and_again_when_they_change(tmp_path, monkeypatch):
     shown = {"a batch": tmp_path / "batch.png", "missing": tmp_path / "missing.png"}
     monkeypatch.setattr(results, "PICTURES", shown)
