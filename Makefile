@@ -60,7 +60,7 @@ lint: $(READY)  ## style and types
 bench: $(READY)  ## timings side by side; DARKROOM_TEST_ARCHIVES=folder adds real data
 	python -m benchmarks
 
-ui: $(READY)  ## MLflow's pages on http://127.0.0.1:5000
+ui: $(READY)  ## MLflow's pages on this machine; prints their address
 	@python -m darkroom ui
 
 demo: $(READY)  ## a page on http://127.0.0.1:7860: drop, draw or photograph a picture

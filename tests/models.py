@@ -10,7 +10,7 @@ from torch import nn
 from darkroom.base import paths
 from darkroom.classifier.inference import Classifier
 from darkroom.config.params import Model, load
-from darkroom.config.stage_files import Stats
+from darkroom.config.stage_files import Stats, TrainingFigures
 from darkroom.network import architectures
 from darkroom.network.normalisation import to_bytes_scale
 from tests import make
@@ -55,6 +55,12 @@ def facts(shape=(8, 8, 1), classes=3, **changes):
         "train": params.train.model_dump() | {"portable": True, "threads": 1, "device": "cpu", "precision": "32"},
     }
     return content | changes
+
+
+def training_figures(best_epoch=1):
+    """The content of metrics/train.json for a training of three epochs."""
+    figures = {"train_loss": 0.5, "train_accuracy": 0.7, "val_loss": 0.4, "val_accuracy": 0.75, "temperature": 1.0}
+    return TrainingFigures(epochs=3, best_epoch=best_epoch, stopped_early=False, parameters=7, **figures)
 
 
 def classifier(shape=(8, 8, 1), classes=3, familiarity=None, **settings):

@@ -2,8 +2,8 @@ import csv
 import errno
 import io
 import json
-import os
 import socket
+import subprocess
 import sys
 from pathlib import Path
 
@@ -160,7 +160,7 @@ def test_an_empty_folder_is_an_error(model, tmp_path):
 
 @pytest.mark.parametrize("command", ["demo", "ui"])
 def test_a_port_that_is_taken_or_none_is_one_sentence(command, project, monkeypatch):
-    monkeypatch.setattr(os, "execvp", lambda file, command: pytest.fail("it was started"))
+    monkeypatch.setattr(subprocess, "Popen", lambda *_, **__: pytest.fail("it was started"))
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         other.listen()
@@ -171,25 +171,23 @@ def test_a_port_that_is_taken_or_none_is_one_sentence(command, project, monkeypa
     assert "--port 99999 " in make.refusal(lambda: main([command, "--port", "99999"]))
 
 
-def test_pages_of_mlflow_are_served_where_a_repository_is(tmp_path, monkeypatch, project):
+def test_pages_of_mlflow_are_served_where_a_repository_or_another_store_is(tmp_path, monkeypatch, project, closed_port):
     started = []
-    monkeypatch.setattr(os, "execvp", lambda file, command: started.append(command))
+    monkeypatch.setattr("darkroom.tools.mlflow_pages.serve", lambda *given: started.append(given))
     monkeypatch.setattr("darkroom.tracking.store.prepare", lambda: "the store")
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     project.params.unlink()
     message = make.refusal(lambda: main(["ui"]))
     assert message.startswith("there is no params.yaml here")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = str(free.getsockname()[1])
-    main(["ui", "--port", port])
-    assert "the store" in started[0]
+    monkeypatch.setattr("darkroom.tools.ports.check", lambda port: None)
+    main(["ui", "--port", "5123"])
+    assert started == [("the store", 5123)]
     assert not (tmp_path / "mlflow.db").exists()
 
 
 def test_a_store_that_cannot_be_opened_is_one_sentence(tmp_path, monkeypatch, project):
-    monkeypatch.setattr(os, "execvp", lambda file, command: pytest.fail("it was started"))
+    monkeypatch.setattr(subprocess, "Popen", lambda *_, **__: pytest.fail("it was started"))
     monkeypatch.setattr("darkroom.tools.ports.check", lambda port: None)
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     (tmp_path / "mlflow.db").write_bytes(b"no database" * 100)

@@ -181,7 +181,7 @@ def test_the_run_holds_curves_parameters_results_and_model(repository):
     assert {
         "model.json",
         "model.txt",
-        "packages.txt",
+        "provenance",
         "inside",
         "inside.json",
         "predict",

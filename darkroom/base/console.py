@@ -12,7 +12,7 @@ from typing import Any, NoReturn, TypeVar
 
 from tqdm import tqdm
 
-from darkroom.base import paths, uncommitted
+from darkroom.base import paths, stage_cost, uncommitted
 from darkroom.base.errors import UserError
 
 T = TypeVar("T")
@@ -47,6 +47,7 @@ def run(main: Callable[[], None]) -> None:
     try:
         uncommitted.print_differences()
         main()
+        stage_cost.note()
     except UserError as error:
         fail(str(error))
     except KeyboardInterrupt:

@@ -233,7 +233,7 @@ def summary(options: argparse.Namespace) -> None:
 
 
 def ui(options: argparse.Namespace) -> None:
-    """Replace this process by MLflow's server, which answers only to this machine."""
+    """Serve MLflow's pages on this machine until Ctrl+C."""
     from darkroom.tools import ports
     from darkroom.tracking import store
 
@@ -248,9 +248,9 @@ def ui(options: argparse.Namespace) -> None:
         raise UserError(
             f"MLflow at {store.uri()} cannot be opened ({store.reason(error)}): `python -m darkroom doctor` says more"
         ) from None
-    print(f"MLflow on http://{ports.HOST}:{options.port}, Ctrl+C ends it", flush=True)
-    command = ["mlflow", "ui", "--backend-store-uri", address, "--host", ports.HOST, "--port", str(options.port)]
-    os.execvp(sys.executable, [sys.executable, "-m", *command])
+    from darkroom.tools import mlflow_pages
+
+    mlflow_pages.serve(address, options.port)
 
 
 def _positive(text: str) -> int:

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from darkroom.base.errors import without_password
 from darkroom.base.words import counted
+from darkroom.tracking import store
 
 Answer = tuple[str, str]  # ok, warning or problem (pytorch: also none, for no GPU); what was found, and what to do
 TIMEOUT = (3, 3)  # seconds to connect, and without receiving a byte
@@ -38,8 +39,8 @@ def mlflow(address: str) -> Answer:
     """Whether the store of runs at `address` answers, and fits the installed MLflow."""
     if address.startswith(("http://", "https://")):
         return _server(address)
-    if address.startswith("sqlite:///"):
-        return _sqlite(Path(address.removeprefix("sqlite:///")))
+    if (file := store.sqlite_file(address)) is not None:
+        return _sqlite(file)
     allowed = os.environ.get("MLFLOW_ALLOW_FILE_STORE", "").lower() in ("true", "1")
     if not allowed and (address.startswith("file:") or not re.match(r"databricks$|[\w+-]+:", address)):
         return "warning", (

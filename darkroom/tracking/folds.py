@@ -3,7 +3,6 @@
 It is recorded when all folds are finished. A failure here is only warned of.
 """
 
-import json
 import os
 import sys
 import time
@@ -17,11 +16,10 @@ from darkroom.base.errors import without_password
 from darkroom.base.files import sha256
 from darkroom.config.params import Params
 from darkroom.config.yaml_files import flatten
-from darkroom.tracking import store
+from darkroom.tracking import run_facts, store
 
 TAG = "folds_result"  # set last, on the run that holds all
 PARENT, COMMIT = "mlflow.parentRunId", "mlflow.source.git.commit"
-MAX_PARAM = 6000  # characters that MLflow keeps of a parameter
 
 Figures = Mapping[str, float]
 
@@ -76,8 +74,7 @@ def _log(client: Any, run: str, settings: Mapping[str, Any], steps: Sequence[Fig
     from mlflow.entities import Metric, Param
 
     now = int(time.time() * 1000)
-    texts = {key: value if isinstance(value, str) else json.dumps(value) for key, value in settings.items()}
-    client.log_batch(run, params=[Param(key, text[:MAX_PARAM]) for key, text in texts.items()])
+    client.log_batch(run, params=[Param(key, text) for key, text in run_facts.as_text(settings).items()])
     for figures in steps:
         step = int(figures.get("epoch", 0))
         client.log_batch(

@@ -4,33 +4,29 @@ The stage `train` opens a run. Later stages find it by the sha256 of the model f
 holds a run id.
 """
 
-import json
-import os
-import platform
 import sys
-import sysconfig
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 
-from darkroom.base import git, paths
+from darkroom.base import paths
 from darkroom.base.errors import without_password
 from darkroom.base.files import read_json, remove, sha256, write_json
 from darkroom.config.model_facts import ModelFacts
 from darkroom.config.params import Params
+from darkroom.config.stage_files import TrainingFigures
 from darkroom.config.stage_tables import HISTORY
-from darkroom.config.yaml_files import flatten
 from darkroom.dataset.scores import MONITORED
-from darkroom.tracking import registry, store
+from darkroom.tracking import data_inputs, note, provenance, registry, results, run_facts, store
+from darkroom.tracking.run_facts import MODEL_TAG
 
-MODEL_TAG = "model_sha256"
 EPOCH_METRICS = ("train_loss", "train_accuracy", "val_loss", "val_accuracy", "lr", "seconds", "cpu_seconds", *MONITORED)
 TRAINED = [paths.TRAIN, paths.HISTORY, paths.MODEL]
-MAX_PARAM = 6000  # characters that MLflow keeps of a parameter
 
 
 class Run:
@@ -45,9 +41,8 @@ class Run:
         return self._run_id
 
     def opened(self, layers: str) -> None:
-        """Record the table of layers, and the versions of all installed packages."""
+        """Record the table of layers."""
         self._do(lambda client, run_id: client.log_text(run_id, layers + "\n", "model.txt"))
-        self._do(lambda client, run_id: client.log_text(run_id, _packages(), "packages.txt"))
 
     def epoch(self, figures: dict[str, float]) -> None:
         """Record all figures of one epoch in one request, unless the run already has that epoch."""
@@ -114,19 +109,17 @@ def add_results(params: Params, figures: dict[str, float], files: list[Path]) ->
         return
     digest = sha256(paths.WEIGHTS)
     kept = paths.root() / ".unrecorded" / f"{digest}.json"
-    results = (read_json(kept) if kept.is_file() else {}) | {"|".join(map(str, files)): figures}
+    waiting = (read_json(kept) if kept.is_file() else {}) | {"|".join(map(str, files)): figures}
     try:
         run_id = _find(params, digest) or _complete(params, digest)
-        for names, numbers in results.items():
-            known = store.client().get_run(run_id).data.metrics
-            _log_metrics(
-                store.client(), run_id, {key: numbers[key] for key in numbers if known.get(key) != numbers[key]}
-            )
+        for names, numbers in waiting.items():
+            results.log_figures(store.client(), run_id, numbers)
             _log_files(store.client(), run_id, [path for path in map(Path, names.split("|")) if path.exists()])
+        _log_end(run_id, params)
     except Exception as error:
         _warn(error)
         with suppress(OSError):
-            write_json(kept, results)
+            write_json(kept, waiting)
         return
     remove(kept)
 
@@ -142,8 +135,9 @@ def _start(params: Params, facts: ModelFacts, run_id: str | None) -> tuple[str, 
         mlflow.start_run(run_id, log_system_metrics=True)
         known = store.client().get_metric_history(run_id, EPOCH_METRICS[0])
         return run_id, max((metric.step for metric in known), default=0)
-    run = mlflow.start_run(experiment_id=experiment, run_name=_name(), tags=_tags(params), log_system_metrics=True)
-    _log_params(run.info.run_id, params, facts)
+    name, tags = run_facts.name(), run_facts.tags(params)
+    run = mlflow.start_run(experiment_id=experiment, run_name=name, tags=tags, log_system_metrics=True)
+    _log_beginning(run.info.run_id, params, facts)
     return str(run.info.run_id), 0
 
 
@@ -152,9 +146,9 @@ def _find(params: Params, digest: str) -> str | None:
 
     Experiments that evaluate the same model differently, as with `evaluate.tta`, each have a run of their own.
     """
-    values = _decisive(_params(params, ModelFacts.read(paths.MODEL)))
-    found = [run for run in _runs_of(params, digest) if _decisive(run.data.params) == values]
-    named = [run for run in found if run.info.run_name == _name()]
+    values = run_facts.decisive(run_facts.as_text(run_facts.parameters(params, ModelFacts.read(paths.MODEL))))
+    found = [run for run in _runs_of(params, digest) if run_facts.decisive(run.data.params) == values]
+    named = [run for run in found if run.info.run_name == run_facts.name()]
     if not found:
         return None
     info = (named or found)[0].info
@@ -177,11 +171,11 @@ def _complete(params: Params, digest: str) -> str:
 
     client, experiment, facts = store.client(), store.experiment(params), ModelFacts.read(paths.MODEL)
     cut_off = _cut_off(params, facts, experiment, HISTORY.read("val_loss")["val_loss"].tolist())
-    tags = _tags(params) | {"rebuilt": "true"}
-    run_id = cut_off or str(client.create_run(experiment, run_name=_name(), tags=tags).info.run_id)
+    tags = run_facts.tags(params) | {"rebuilt": "true"}
+    run_id = cut_off or str(client.create_run(experiment, run_name=run_facts.name(), tags=tags).info.run_id)
     with mlflow.start_run(run_id, log_system_metrics=False):  # an error in this block marks the run as failed
         if cut_off is None:
-            _log_params(run_id, params, facts)
+            _log_beginning(run_id, params, facts)
         # If another run has this model, that run registered it.
         register_as = None if _runs_of(params, digest) else params.tracking.register_as
         _log_trained(client, run_id, digest, register_as)
@@ -193,10 +187,11 @@ def _cut_off(params: Params, facts: ModelFacts, experiment: str, losses: list[fl
 
     `losses` are the validation losses of the whole training: the run must begin with the same ones.
     """
-    client, tags, values = store.client(), _tags(params), _params(params, facts)
+    client, tags = store.client(), run_facts.tags(params)
+    values = run_facts.as_text(run_facts.parameters(params, facts))
     same_data = " and ".join(f"tags.{name} = '{tags[name]}'" for name in ("data_sha256", "split_sha256"))
     for run in client.search_runs([experiment], same_data, order_by=["attributes.start_time DESC"]):
-        same = run.info.run_name == _name() and values.items() <= run.data.params.items()
+        same = run.info.run_name == run_facts.name() and values.items() <= run.data.params.items()
         if MODEL_TAG in run.data.tags or not same:
             continue
         known = {metric.step: metric.value for metric in client.get_metric_history(run.info.run_id, "val_loss")}
@@ -206,52 +201,43 @@ def _cut_off(params: Params, facts: ModelFacts, experiment: str, losses: list[fl
     return None
 
 
-def _log_params(run_id: str, params: Params, facts: ModelFacts) -> None:
+def _log_beginning(run_id: str, params: Params, facts: ModelFacts) -> None:
+    """Record what is known before the first epoch: parameters, data, what it takes to make the run again, and a note.
+
+    The parameters are indispensable, for later stages find the run by them.
+    """
     from mlflow.entities import Param
 
-    store.client().log_batch(run_id, params=[Param(key, value) for key, value in _params(params, facts).items()])
+    client, values = store.client(), run_facts.parameters(params, facts)
+    client.log_batch(run_id, params=[Param(key, value) for key, value in run_facts.as_text(values).items()])
+    try:
+        splits = data_inputs.inputs(params)
+        client.log_inputs(run_id, splits)
+        client.set_tag(run_id, note.TAG, note.begun(facts, data_inputs.sizes(splits)))
+        with TemporaryDirectory() as folder:
+            provenance.write_machine(Path(folder), facts)
+            provenance.write_state(Path(folder), values)
+            client.log_artifacts(run_id, folder, provenance.FOLDER)
+    except Exception as error:
+        _warn(error, "where this run comes from")
 
 
-def _params(params: Params, facts: ModelFacts) -> dict[str, str]:
-    """All parameters as text, as the run keeps them."""
-    # The parameters of the training come from the model: the meaning of `auto` depends on the machine and, for small
-    # sets, on the number of images, which not every stage knows.
-    values = flatten(params) | {
-        f"train.{name}": value for name, value in facts.train.model_dump().items() if value is not None
-    }
-    values |= {"classes": len(facts.classes), "parameters": facts.parameters}
-    values |= {"fetch.archive": params.archive} if params.archive else {}
-    if facts.pretrained is not None:
-        values |= {f"pretrained.{name}": getattr(facts.pretrained, name) for name in ("source", "license", "sha256")}
-    return {key: _text(value) for key, value in values.items()}
-
-
-def _decisive(values: dict[str, str]) -> dict[str, str]:
-    """The parameters that can change a result."""
-    return {key: value for key, value in values.items() if not key.startswith("tracking.")}
-
-
-def _text(value: Any) -> str:
-    return (value if isinstance(value, str) else json.dumps(value))[:MAX_PARAM]
-
-
-def _name() -> str:
-    """DVC's name of the experiment, else the git commit."""
-    return os.environ.get("DVC_EXP_NAME") or (git.commit() or "run")[:7]
-
-
-def _tags(params: Params) -> dict[str, str]:
-    tags = {"dataset": params.dataset, "data_sha256": sha256(paths.INDEX), "split_sha256": sha256(paths.SPLIT)}
-    commit = git.commit()
-    return tags | ({"mlflow.source.git.commit": commit} if commit else {})
-
-
-def _packages() -> str:
-    """The version of Python and of each installed package, a line each; no output of the pipeline holds a version."""
-    # The folders' names have the versions; reading the packages' metadata would take a quarter of a second.
-    folders = Path(sysconfig.get_path("purelib")).glob("*.dist-info")
-    installed = sorted(("==".join(folder.stem.rsplit("-", 1)) for folder in folders), key=str.lower)
-    return "\n".join([f"# Python {platform.python_version()}", *installed]) + "\n"
+def _log_end(run_id: str, params: Params) -> None:
+    """Record what came of it: note, registered versions, pictures; and the repository as it is at the end."""
+    client = store.client()
+    run = client.get_run(run_id)
+    figures, present = run.data.metrics, note.of(run)
+    text = note.evaluated(present, figures)
+    if text != present:
+        client.set_tag(run_id, note.TAG, text)
+    registry.describe(client, run_id, figures, text)
+    results.log_pictures(client, run)
+    results.log_costs(client, run)
+    if provenance.lock_is_of_this_model():  # else someone runs single stages, and the state may be of another model
+        with TemporaryDirectory() as folder:
+            values = run_facts.parameters(params, ModelFacts.read(paths.MODEL))
+            provenance.write_state(Path(folder), values)
+            client.log_artifacts(run_id, folder, provenance.FOLDER)
 
 
 def _log_epoch(client: Any, run_id: str, figures: dict[str, float]) -> None:
@@ -276,9 +262,11 @@ def _log_trained(client: Any, run_id: str, digest: str, register_as: str | None)
         if int(figures["epoch"]) not in known:
             _log_epoch(client, run_id, {str(name): value for name, value in figures.items()})
     _log_files(client, run_id, TRAINED)
-    address = registry.log_model()
+    facts = ModelFacts.read(paths.MODEL)
+    tags = run_facts.data_tags(facts.dataset) | {MODEL_TAG: digest}
+    address = registry.log_model(facts.dataset, tags, TrainingFigures.read(paths.TRAIN).best_epoch)
     if register_as is not None:
-        registry.register(client, run_id, address, register_as)
+        registry.register(client, run_id, address, register_as, tags)
     client.set_tag(run_id, MODEL_TAG, digest)
 
 
@@ -291,9 +279,6 @@ def _log_files(client: Any, run_id: str, files: list[Path]) -> None:
             client.log_artifact(run_id, str(path))
 
 
-def _warn(error: Exception) -> None:
+def _warn(error: Exception, what: str = "this run, until a later stage reaches it") -> None:
     address = without_password(store.uri())
-    print(
-        f"warning: MLflow at {address} does not record this run, until a later stage reaches it: {store.reason(error)}",
-        file=sys.stderr,
-    )
+    print(f"warning: MLflow at {address} does not record {what}: {store.reason(error)}", file=sys.stderr)

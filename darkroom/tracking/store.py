@@ -1,12 +1,15 @@
 """MLflow's store of runs: MLFLOW_TRACKING_URI, else one SQLite file at the root of the repository."""
 
+import atexit
 import logging
 import os
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import unquote
 
 from filelock import FileLock
 
@@ -28,12 +31,19 @@ def uri() -> str:
     It does not count from the working folder: that may be a copy of the repository, which DVC deletes after the run.
     """
     address = os.environ.get("MLFLOW_TRACKING_URI") or f"{SQLITE}{FILE}"
-    return f"{SQLITE}{paths.root() / address.removeprefix(SQLITE)}" if address.startswith(SQLITE) else address
+    if not address.startswith(SQLITE + "/") and address.startswith(SQLITE):
+        return sqlite_address(paths.root()) + "/" + address.removeprefix(SQLITE)
+    return address
+
+
+def sqlite_address(path: Path) -> str:
+    """The address of a SQLite file: `%` and `?` have a meaning in addresses, so both are quoted."""
+    return SQLITE + str(path).replace("%", "%25").replace("?", "%3F")
 
 
 def sqlite_file(address: str) -> Path | None:
     """The file of a SQLite store; None for any other store."""
-    return Path(address.removeprefix(SQLITE)) if address.startswith(SQLITE) else None
+    return Path(unquote(address.removeprefix(SQLITE).partition("?")[0])) if address.startswith(SQLITE) else None
 
 
 def prepare() -> str:
@@ -63,11 +73,21 @@ def prepare() -> str:
             making = local.with_name(f".{FILE}.partial")
             remove(making)
             making.mkdir()
-            mlflow.MlflowClient(f"{SQLITE}{making / local.name}").search_experiments(max_results=1)
+            mlflow.MlflowClient(sqlite_address(making / local.name)).search_experiments(max_results=1)
             (making / local.name).replace(local)
             remove(making)
+            _remove_misnamed(sqlite_address(making / local.name))
         mlflow.MlflowClient().search_experiments(max_results=1)
+    atexit.register(_remove_misnamed, uri())  # not now: each further client makes them again
     return uri()
+
+
+def _remove_misnamed(address: str) -> None:
+    """Remove the empty folders that MLflow makes of a quoted address, because it takes it for a path."""
+    file = sqlite_file(address)
+    if file is not None and (taken := Path(address.removeprefix(SQLITE))) != file:
+        with suppress(OSError):
+            os.removedirs(taken.parent)
 
 
 def _check_server(address: str) -> None:

@@ -5,6 +5,7 @@ import pytest
 
 from darkroom.base import files
 from darkroom.tools import probes
+from darkroom.tracking.store import sqlite_address
 from tests import web
 
 
@@ -59,12 +60,14 @@ def test_a_folder_is_no_store_any_more(address, state):
     assert (found, "secret" in text) == (state, False)
 
 
-def test_a_store_in_one_file(tmp_path):
+@pytest.mark.parametrize("folder", ["plain", "my %20 ?folder"])
+def test_a_store_in_one_file(tmp_path, folder):
     known, head = probes._schemas()
-    file = tmp_path / "mlflow.db"
+    file = tmp_path / folder / "mlflow.db"
+    file.parent.mkdir()
 
     def answer():
-        return probes.mlflow(f"sqlite:///{file}")
+        return probes.mlflow(sqlite_address(file))
 
     assert answer() == ("ok", "mlflow.db is not there yet: the first training makes it")
     store = sqlite3.connect(file)

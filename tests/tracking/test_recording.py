@@ -1,4 +1,5 @@
 import sqlite3
+from pathlib import Path
 from types import SimpleNamespace
 
 import mlflow
@@ -10,17 +11,9 @@ from darkroom.base import files, paths
 from darkroom.config.model_facts import ModelFacts
 from darkroom.config.params import load
 from darkroom.config.stage_tables import HISTORY
-from darkroom.tracking import recording, registry, store
+from darkroom.tracking import provenance, recording, registry, store
 from darkroom.tracking.recording import Run
 from tests import make, models
-
-
-def test_a_run_is_named_after_the_experiment_else_the_commit(monkeypatch):
-    monkeypatch.setenv("DVC_EXP_NAME", "warm-sun")
-    assert recording._name() == "warm-sun"
-    monkeypatch.delenv("DVC_EXP_NAME")
-    monkeypatch.setattr(recording.git, "commit", lambda: "0123456789abcdef")
-    assert recording._name() == "0123456"
 
 
 def test_a_store_that_fails_is_asked_once_and_warned_of_once(monkeypatch, capsys):
@@ -76,9 +69,10 @@ def trained(project, monkeypatch):
     accuracies = {"train_accuracy": [0.5, 0.6, 0.7], "val_accuracy": [0.5, 0.6, 0.7]}
     HISTORY.write(pd.DataFrame(of_epochs | accuracies)[list(HISTORY.columns)])
     files.write_json(paths.MODEL, models.facts(classes=2))
-    for path in (paths.WEIGHTS, paths.TRAIN, paths.EVALUATE, paths.ERRORS, paths.TRAIN_PICTURES / "curves.png"):
+    models.training_figures(best_epoch=3).write(paths.TRAIN)
+    for path in (paths.WEIGHTS, paths.EVALUATE, paths.ERRORS, paths.TRAIN_PICTURES / "curves.png"):
         files.write_text(path, path.name)
-    monkeypatch.setattr(registry, "log_model", lambda: "models:/m-1")
+    monkeypatch.setattr(registry, "log_model", lambda name, tags, step: "models:/m-1")
     yield load()[0]
     store.client.cache_clear()
 
@@ -89,9 +83,10 @@ def reach(monkeypatch, address):
     store.client.cache_clear()
 
 
-def test_what_a_store_missed_while_it_was_down_comes_with_the_next_stage(trained, tmp_path, monkeypatch, capsys):
-    address, facts = f"sqlite:///{tmp_path / 'mlflow.db'}", ModelFacts.read(paths.MODEL)
-    reach(monkeypatch, address)
+def test_what_a_store_missed_while_it_was_down_comes_with_the_next_stage(
+    trained, real_store, tmp_path, monkeypatch, capsys
+):
+    address, facts = real_store, ModelFacts.read(paths.MODEL)
     history = pd.read_csv(paths.HISTORY).to_dict("records")
     with recording.training(trained, facts, "layers") as record, monkeypatch.context() as failing:
         record.epoch(history[0])
@@ -122,30 +117,58 @@ def test_what_a_store_missed_while_it_was_down_comes_with_the_next_stage(trained
     assert len(client.search_runs([client.get_experiment_by_name("digits").experiment_id])) == 1
 
 
-def test_a_training_that_goes_on_in_a_store_without_its_beginning_is_recorded_whole(trained, tmp_path, monkeypatch):
-    address = f"sqlite:///{tmp_path / 'mlflow.db'}"
-    reach(monkeypatch, address)
+def recorded(real_store):
+    """The client and the only run of the store."""
+    client = mlflow.MlflowClient(real_store)
+    (run,) = client.search_runs([client.get_experiment_by_name("digits").experiment_id])
+    return client, run
+
+
+def test_a_run_says_on_what_it_trains_and_how_to_make_it_again(trained, real_store):
+    with recording.training(trained, ModelFacts.read(paths.MODEL), "layers"):
+        client, run = recorded(real_store)
+        assert {item.tags[0].value for item in run.inputs.dataset_inputs} == {"train", "val"}
+        assert {item.path for item in client.list_artifacts(run.info.run_id, "provenance")} >= {
+            f"provenance/{name}" for name in ("state.json", "changes.diff", "params.yaml", "machine.json")
+        }
+        assert run.data.tags["mlflow.note.content"].endswith("not evaluated yet")
+
+
+def test_a_run_is_recorded_even_where_what_it_comes_from_is_not(trained, real_store, monkeypatch, capsys):
+    monkeypatch.setattr(provenance, "write_state", lambda *_: 1 / 0)
+    with recording.training(trained, ModelFacts.read(paths.MODEL), "layers") as record:
+        record.trained("digest")
+    _, run = recorded(real_store)
+    assert (run.info.status, run.data.tags[recording.MODEL_TAG]) == ("FINISHED", "digest")
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "does not record where this run comes from: division by zero" in line
+
+
+def test_the_note_and_the_state_of_the_repository_are_those_of_the_end(trained, real_store, tmp_path, monkeypatch):
+    figures = {"test_accuracy": 0.75, "test_accuracy_low": 0.5, "test_accuracy_high": 1.0, "test_images": 4}
+    monkeypatch.setattr(provenance, "lock_is_of_this_model", lambda: True)
+    files.write_text(provenance.LOCK, "the lock")
+    recording.add_results(trained, figures, [paths.EVALUATE])
+    client, run = recorded(real_store)
+    assert "75.00% of 4 test images" in run.data.tags["mlflow.note.content"]
+    kept = client.download_artifacts(run.info.run_id, "provenance/dvc.lock", str(tmp_path))
+    assert Path(kept).read_text() == "the lock"
+
+
+def test_a_training_that_goes_on_in_a_store_without_its_beginning_is_recorded_whole(
+    trained, real_store, tmp_path, monkeypatch
+):
     history = pd.read_csv(paths.HISTORY).to_dict("records")
     with recording.training(trained, ModelFacts.read(paths.MODEL), "layers", run_id="of another store") as record:
         record.epoch(history[2])
         record.trained("digest")
-    losses = mlflow.MlflowClient(address).get_metric_history(record.run_id, "val_loss")
+    losses = mlflow.MlflowClient(real_store).get_metric_history(record.run_id, "val_loss")
     assert sorted((metric.step, metric.value) for metric in losses) == [(1, 0.8), (2, 0.5), (3, 0.4)]
 
 
-def test_a_record_made_by_a_stage_that_does_not_count_the_images_has_the_epochs_of_the_training(project):
-    project.add(path="few.zip")
-    train = load(images=30)[0].train.model_dump() | {"device": "cpu", "threads": 1, "precision": "32"}
-    recorded = recording._params(load()[0], ModelFacts.model_validate(models.facts(classes=2, train=train)))
-    assert (recorded["train.epochs"], recorded["train.batch_size"]) == ("75", "8")
-    assert "train.max_norm" not in recorded
-
-
 def test_what_another_experiment_makes_of_the_same_model_is_not_added_to_the_run_of_the_first(
-    trained, project, tmp_path, monkeypatch
+    trained, real_store, project, tmp_path, monkeypatch
 ):
-    address = f"sqlite:///{tmp_path / 'mlflow.db'}"
-    reach(monkeypatch, address)
     registered = []
     monkeypatch.setattr(registry, "register", lambda *given: registered.append(given))
     project.set(tracking__register_as="digits")
@@ -153,7 +176,7 @@ def test_what_another_experiment_makes_of_the_same_model_is_not_added_to_the_run
         monkeypatch.setenv("DVC_EXP_NAME", name)
         project.set(evaluate__tta__copies=copies)
         recording.add_results(load()[0], {"test_accuracy": accuracy}, [paths.EVALUATE])
-    client = mlflow.MlflowClient(address)
+    client = mlflow.MlflowClient(real_store)
     runs = client.search_runs([client.get_experiment_by_name("digits").experiment_id])
     assert sorted(
         (run.info.run_name, run.data.params["evaluate.tta.copies"], run.data.metrics["test_accuracy"]) for run in runs
@@ -179,13 +202,11 @@ def test_a_record_that_broke_off_does_not_look_finished(monkeypatch, capsys):
     assert "no room" in capsys.readouterr().err
 
 
-def test_a_rebuilt_record_that_broke_off_does_not_look_finished(trained, tmp_path, monkeypatch):
-    address = f"sqlite:///{tmp_path / 'mlflow.db'}"
-    reach(monkeypatch, address)
+def test_a_rebuilt_record_that_broke_off_does_not_look_finished(trained, real_store, tmp_path, monkeypatch):
     monkeypatch.setattr(recording, "_log_trained", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         recording._complete(trained, "digest")
-    client = mlflow.MlflowClient(address)
+    client = mlflow.MlflowClient(real_store)
     (found,) = client.search_runs([client.get_experiment_by_name("digits").experiment_id])
     assert found.info.status == "FAILED"
 
@@ -195,8 +216,7 @@ def test_a_long_warning_keeps_its_end_where_the_reason_stands(capsys):
     assert capsys.readouterr().err.strip().endswith("too many 500 error responses")
 
 
-def test_a_store_that_breaks_is_told_in_one_line(trained, tmp_path, monkeypatch, capfd):
-    reach(monkeypatch, f"sqlite:///{tmp_path / 'mlflow.db'}")
+def test_a_store_that_breaks_is_told_in_one_line(trained, real_store, tmp_path, monkeypatch, capfd):
     store.prepare()
     with sqlite3.connect(tmp_path / "mlflow.db") as broken:
         broken.execute("drop table runs")

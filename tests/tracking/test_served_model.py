@@ -19,42 +19,30 @@ import pandas as pd
 import pytest
 from mlflow.exceptions import MlflowException
 
-from darkroom.base.files import write_text
+from darkroom.base import paths
+from darkroom.base.files import sha256
 from darkroom.config.stage_tables import HISTORY
-from darkroom.tracking import recording, store
+from darkroom.tracking import results, store
 from darkroom.tracking.recording import Run
-from tests import make
+from tests import make, models
 from tests.tools.test_export import NAMES, save_model, stored
 
 ROOT = Path(__file__).resolve().parents[2]
 SHAPE = (8, 10, 3)
 
 
-@pytest.fixture(scope="module")
-def empty_store(tmp_path_factory):
-    """A store with nothing in it; making one takes seconds."""
-    file = tmp_path_factory.mktemp("store") / "store.db"
-    mlflow.MlflowClient(f"sqlite:///{file}").search_experiments()
-    return file
-
-
 @pytest.fixture
-def trained(empty_store, tmp_path, monkeypatch):
+def trained(real_store, tmp_path, monkeypatch):
     """A folder as `train` leaves it, with a store of its own; gives the id of an open run."""
     monkeypatch.chdir(tmp_path)
-    shutil.copy(empty_store, tmp_path)
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path / 'store.db'}")
     save_model(tmp_path / "models", {}, SHAPE)
     make.packed(stored(SHAPE, 4), [0, 1, 2, 3], ["train"] * 4, NAMES)
     HISTORY.write(pd.DataFrame([[1, *[0.5] * 5]], columns=HISTORY.columns))
-    for path in (recording.paths.TRAIN, recording.paths.TRAIN_PICTURES / "curves.png"):
-        write_text(path, "{}")
-    store.client.cache_clear()
+    models.training_figures().write(paths.TRAIN)
     store.prepare()
     experiment = mlflow.create_experiment("tiny", artifact_location=(tmp_path / "artifacts").as_uri())
     with mlflow.start_run(experiment_id=experiment) as run:
         yield run.info.run_id
-    store.client.cache_clear()
 
 
 def test_the_newest_version_of_a_registered_model_is_the_one_trained_last(trained, capsys):
@@ -67,6 +55,31 @@ def test_the_newest_version_of_a_registered_model_is_the_one_trained_last(traine
     answer = mlflow.pyfunc.load_model("models:/my digits@newest").predict(pd.DataFrame({"image": [make.picture()]}))
     assert answer["label"][0] in NAMES
     assert "warning" not in capsys.readouterr().err
+
+
+def test_the_model_is_found_by_its_figures_and_says_what_it_is(trained):
+    Run(trained).trained("digest")
+    client = mlflow.MlflowClient()
+    results.log_figures(client, trained, {"test_accuracy": 0.95, "best_val_accuracy": 0.85})
+    assert client.search_logged_models(["1"], filter_string="metrics.test_accuracy > 0.96") == []
+    (model,) = client.search_logged_models(["1"], filter_string="metrics.test_accuracy > 0.9")
+    assert model.name == "tiny"
+    assert (
+        model.tags.items() >= {"dataset": "tiny", "model_sha256": "digest", "data_sha256": sha256(paths.INDEX)}.items()
+    )
+    figures = {metric.key: (metric.value, metric.step) for metric in model.metrics}
+    assert (figures["test_accuracy"], figures["val_loss"]) == ((0.95, 0), (0.5, 1))  # of the epoch that was kept
+
+
+def test_figures_go_to_the_whole_model_where_an_attempt_broke_off(trained, monkeypatch, capsys):
+    with monkeypatch.context() as failing:
+        failing.setattr("mlflow.models.Model.save", lambda *_: 1 / 0)
+        Run(trained).trained("digest")
+    assert "division by zero" in capsys.readouterr().err
+    Run(trained).trained("digest")
+    results.log_figures(mlflow.MlflowClient(), trained, {"test_accuracy": 0.95})
+    (model,) = mlflow.MlflowClient().search_logged_models(["1"], filter_string="metrics.test_accuracy > 0.9")
+    assert model.status == "READY"
 
 
 def test_without_a_name_nothing_is_registered(trained):

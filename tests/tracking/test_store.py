@@ -8,6 +8,7 @@ from types import SimpleNamespace
 
 import mlflow
 import pytest
+import sqlalchemy
 from mlflow import MlflowException
 from mlflow.utils.file_utils import local_file_uri_to_path
 
@@ -33,6 +34,35 @@ def test_a_store_without_a_whole_path_outlives_the_copy_in_which_a_stage_runs(mo
     assert store.uri() == "sqlite:////elsewhere/runs.db"
 
 
+@pytest.mark.parametrize("folder", ["plain", "a b", "my %20 ?folder", "100%", "größe & co"])
+def test_a_store_in_a_folder_of_any_name_has_an_address_that_leads_there(tmp_path, monkeypatch, folder):
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path / folder))
+    assert sqlalchemy.make_url(store.uri()).database == str(tmp_path / folder / "mlflow.db")
+    assert store.sqlite_file(store.uri()) == tmp_path / folder / "mlflow.db"
+    assert store.sqlite_file(f"{store.uri()}?timeout=30") == tmp_path / folder / "mlflow.db"
+    assert store.sqlite_file("http://127.0.0.1:5000") is None
+
+
+def test_the_folders_that_mlflow_makes_of_a_quoted_address_are_removed(tmp_path):
+    real, made = tmp_path / "a ?b" / "c", tmp_path / "a %3Fb" / "c"
+    real.mkdir(parents=True)
+    made.mkdir(parents=True)
+    store._remove_misnamed(store.sqlite_address(real / "mlflow.db"))
+    assert list(tmp_path.iterdir()) == [tmp_path / "a ?b"]
+    store._remove_misnamed(store.sqlite_address(tmp_path / "plain" / "mlflow.db"))
+    store._remove_misnamed("http://127.0.0.1:5000")
+    assert real.is_dir()
+
+
+def test_a_folder_of_that_name_with_something_in_it_stays(tmp_path):
+    kept = tmp_path / "a %3Fb" / "mine.txt"
+    kept.parent.mkdir()
+    kept.touch()
+    store._remove_misnamed(store.sqlite_address(tmp_path / "a ?b" / "mlflow.db"))
+    assert kept.exists()
+
+
 @pytest.mark.slow
 def test_processes_that_open_a_fresh_store_together_leave_it_whole(tmp_path):
     code = "from darkroom.tracking import store; store.prepare()"
@@ -50,7 +80,7 @@ def test_a_kill_while_the_store_is_made_leaves_no_half_store(tmp_path, monkeypat
 
     def make(client, max_results):
         seen.append((tmp_path / "mlflow.db").exists())
-        sqlite3.connect(client.tracking_uri.removeprefix("sqlite:///")).execute("create table half (made int)")
+        sqlite3.connect(store.sqlite_file(client.tracking_uri)).execute("create table half (made int)")
         raise KeyboardInterrupt
 
     monkeypatch.setattr(mlflow.MlflowClient, "search_experiments", make)
