@@ -35,7 +35,10 @@ def serve(address: str, port: int) -> None:
             time.sleep(ASK_SECONDS)
         if server.poll() is None:
             print(f"MLflow answers on {page}\nCtrl+C ends it", flush=True)
-        if code := server.wait():
+        # A signal that arrives just before a wait without end would not be seen until that wait is over.
+        while (code := server.poll()) is None:
+            time.sleep(ASK_SECONDS)
+        if code:
             raise UserError(f"MLflow's server has ended with exit code {code}: what it says stands above")
 
 
