@@ -6,9 +6,12 @@ from typing import TYPE_CHECKING
 
 from benchmarks.archives import entry
 from benchmarks.fresh import Figures, clock
+from darkroom.config.catalogue import Entry
 from darkroom.config.params import Extract, Split
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from darkroom.training.batches import Batches
 
 # As shipped; not from params.yaml, which is the user's to change.
@@ -32,21 +35,27 @@ def extract(archive: str, folder: str, unlabelled: int = True) -> Figures:
 
 def set_up(archive: str, folder: str) -> Figures:
     """Extract, and divide 60/20/20 by class: the stages `extract` and `split`, in `folder`."""
+    os.chdir(folder)
+    with clock() as figures:
+        table = divided(Path(archive), entry(Path(archive)))
+    return figures | {"train": int((table["split"] == "train").sum())}
+
+
+def divided(archive: Path, described: Entry) -> "pd.DataFrame":
+    """Extract and divide an archive in the working folder; the table of the split."""
     from darkroom.base import paths
     from darkroom.base.files import replacing_folder, write_parquet
     from darkroom.dataset import splits
     from darkroom.dataset.packed import load_classes, load_index
     from darkroom.intake.extraction import extract
 
-    os.chdir(folder)
-    with clock() as figures:
-        with replacing_folder(paths.DATA) as images:
-            extract(Path(archive), entry(Path(archive)), EXTRACT, images, "benchmark")
-        index = load_index()
-        table = splits.divide(index, load_classes(), SPLIT).table
-        splits.check_leaks(index, table)
-        write_parquet(paths.SPLIT, table)
-    return figures | {"train": int((table["split"] == "train").sum())}
+    with replacing_folder(paths.DATA) as images:
+        extract(archive, described, EXTRACT, images, "benchmark")
+    index = load_index()
+    table = splits.divide(index, load_classes(), SPLIT).table
+    splits.check_leaks(index, table)
+    write_parquet(paths.SPLIT, table)
+    return table
 
 
 def load_train(folder: str, device: str = "cpu", count: int | None = None) -> "tuple[Batches, Figures]":

@@ -107,11 +107,7 @@ def make(target: str, count: int) -> Figures:
 
 def set_up(archive: str, mine: str, theirs: str) -> Figures:
     """Extract and split to `mine`, and unpack the training photos to a folder for each class in `theirs`."""
-    from darkroom.base import paths
-    from darkroom.base.files import replacing_folder, write_parquet
-    from darkroom.dataset import splits
-    from darkroom.dataset.packed import load_classes, load_index
-    from darkroom.intake.extraction import extract
+    from darkroom.dataset.packed import load_index
 
     described = Entry.model_validate(
         {
@@ -124,12 +120,8 @@ def set_up(archive: str, mine: str, theirs: str) -> Figures:
         }
     )
     os.chdir(mine)
-    with replacing_folder(paths.DATA) as images:
-        extract(Path(archive), described, packed.EXTRACT, images, "photos")
-    index, classes = load_index(), load_classes()
-    table = splits.divide(index, classes, packed.SPLIT).table
-    write_parquet(paths.SPLIT, table)
-    wanted = index[table["split"].eq("train").to_numpy()]["path"]
+    table = packed.divided(Path(archive), described)
+    wanted = load_index()[table["split"].eq("train").to_numpy()]["path"]
     with zipfile.ZipFile(archive) as members:
         rows = csv.DictReader(io.TextIOWrapper(members.open("photos.csv"), encoding="utf-8"))
         labels = {row["image"].rpartition("/")[2]: row["label"] for row in rows}

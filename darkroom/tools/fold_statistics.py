@@ -24,10 +24,9 @@ from numpy.typing import NDArray
 from darkroom.analysis import metrics
 from darkroom.config.stage_files import StageFile
 from darkroom.dataset.packed import Labels
-from darkroom.dataset.scores import SCORES
+from darkroom.dataset.scores import SCORES, Probabilities
 from darkroom.tools.comparison_statistics import ALPHA
 
-Probabilities = NDArray[np.float32]  # N x classes
 GROUPS = 100  # of units that are left out in turn; fewer units are left out one by one
 LOWER_IS_BETTER = tuple(score.figure for score in SCORES.values() if score.lower_is_better)
 

@@ -14,7 +14,7 @@ from filelock import FileLock, Timeout
 
 from darkroom.base import console, paths
 from darkroom.base.errors import UserError
-from darkroom.base.files import code_of, fingerprint, remove
+from darkroom.base.files import code_of, fingerprint
 from darkroom.base.words import counted, duration
 from darkroom.classifier.wanted_table import WantedTable
 from darkroom.config import own_code
@@ -34,7 +34,7 @@ from darkroom.tools.fold_statistics import GROUPS
 from darkroom.tools.fold_training import Trained
 from darkroom.tools.folds_result import FOLDER, Result, Whole
 from darkroom.tracking import folds as tracking
-from darkroom.training.checkpoint import DECISIVE_ROOMS
+from darkroom.training.checkpoint import DECISIVE_ROOMS, remove_old
 from darkroom.training.trainer import checked_images
 
 KEPT = 8  # other cross-validations whose finished folds are kept
@@ -64,7 +64,7 @@ def run(count: int) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     with _locked(folder):
         _train_all(splits, wanted.rows, trained)
-        _remove_old(folder)
+        remove_old(folder, KEPT)
     # 3. Write, record, tell.
     parameters = dotted(read_yaml(paths.PARAMS)) | dotted(
         {params.dataset: read_yaml(paths.DATASETS)[params.dataset]}, f"{paths.DATASETS}:"
@@ -164,17 +164,6 @@ def _train_all(splits: Sequence[pd.DataFrame], unlabelled: Rows, trained: Sequen
         )
         raise
     print()
-
-
-def _remove_old(ours: Path) -> None:
-    """Remove finished folds of other cross-validations, but for the last ones; those at work are locked."""
-    others = [folder for folder in ours.parent.iterdir() if folder.is_dir() and folder != ours]
-    for folder in sorted(others, key=lambda folder: folder.stat().st_mtime)[:-KEPT]:
-        try:
-            with FileLock(folder / "lock", timeout=0):
-                remove(folder)
-        except Timeout:
-            continue
 
 
 def _record(params: Params, result: Result, trained: Sequence[Trained]) -> None:

@@ -21,6 +21,7 @@ from darkroom.config.stage_files import StageFile
 from darkroom.config.stage_tables import PREDICTIONS, SUSPECTS
 from darkroom.dataset.folds import Folds
 from darkroom.dataset.packed import labels_of
+from darkroom.dataset.scores import Probabilities
 from darkroom.tools import fold_statistics
 from darkroom.tools.fold_statistics import Figure
 from darkroom.tools.fold_training import Trained
@@ -123,7 +124,7 @@ def write(whole: Whole, splits: Sequence[pd.DataFrame]) -> Result:
 
 
 def _of_fold(
-    trained: Trained, split: pd.DataFrame, folds: Folds, probabilities: fold_statistics.Probabilities, number: int
+    trained: Trained, split: pd.DataFrame, folds: Folds, probabilities: Probabilities, number: int
 ) -> FoldFigures:
     held, counts, training = folds.fold == number, split["split"].value_counts(), trained.figures()
     found = fold_statistics.figures(folds.labels[held], probabilities[held])
@@ -155,7 +156,7 @@ def averaged(trained: Sequence[Trained], wanted: WantedTable) -> Predictions:
     best, confidence, kept = [], [], []
     for start in range(0, len(wanted.rows), PART):
         parts = np.stack([one[start : start + PART] for one in each])
-        mean: fold_statistics.Probabilities = parts.mean(axis=0, dtype=np.float64).astype(np.float32)
+        mean: Probabilities = parts.mean(axis=0, dtype=np.float64).astype(np.float32)
         best.append(mean.argmax(axis=1))
         confidence.append(mean.max(axis=1))
         kept.append(mean[:, list(wanted.classes)])

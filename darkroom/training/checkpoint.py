@@ -49,7 +49,7 @@ class Checkpoint:
             self._lock.acquire()
         self._state = self.folder / "state"
         with contextlib.suppress(OSError):  # another process may remove them at the same time
-            _remove_old(self.folder)
+            remove_old(self.folder, KEPT)
 
     def load(self) -> dict[str, Any] | None:
         """The state that was saved last; None if there is none or, with a warning, if it is damaged or another's."""
@@ -99,9 +99,10 @@ def parts_of(asked: str) -> int | None:
     return None
 
 
-def _remove_old(ours: Path) -> None:
+def remove_old(ours: Path, kept: int) -> None:
+    """Remove the folders beside `ours` but for the `kept` newest ones; those whose lock is held are at work."""
     others = [folder for folder in ours.parent.iterdir() if folder.is_dir() and folder != ours]
-    for folder in sorted(others, key=lambda folder: folder.stat().st_mtime)[:-KEPT]:
+    for folder in sorted(others, key=lambda folder: folder.stat().st_mtime)[:-kept]:
         try:
             with FileLock(folder / "lock", timeout=0):
                 remove(folder)

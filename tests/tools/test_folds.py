@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from darkroom.base import paths
-from darkroom.base.files import read_json
+from darkroom.base.files import read_json, remove
 from darkroom.config import entry_files
 from darkroom.config.params import load
 from darkroom.tools import fold_training, folds
@@ -47,7 +47,7 @@ def test_an_interrupted_run_goes_on_in_the_middle_of_a_fold_and_ends_with_the_sa
     assert "1 fold of 2 finished by an earlier run" in printed
     assert "going on after epoch 1" in printed
     resumed = result()
-    folds.remove(here.folder / ".folds")
+    remove(here.folder / ".folds")
     folds.run(2)
     assert result() == resumed
 

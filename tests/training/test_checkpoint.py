@@ -189,10 +189,10 @@ def test_only_the_newest_of_those_never_taken_up_are_kept(root):
 
 
 def test_tidying_up_stops_no_training(monkeypatch):
-    def gone(ours):
+    def gone(ours, kept):
         raise FileNotFoundError(ours)
 
-    monkeypatch.setattr(checkpoint, "_remove_old", gone)
+    monkeypatch.setattr(checkpoint, "remove_old", gone)
     mine = Checkpoint("mine")
     mine.save({"epoch": 1})
     assert mine.load()["epoch"] == 1
