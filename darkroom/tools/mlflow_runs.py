@@ -9,7 +9,7 @@ from typing import Any
 from darkroom.base.errors import UserError, without_password
 from darkroom.tools.experiments import Experiment, RunRecord
 from darkroom.tracking import store
-from darkroom.tracking.run_facts import MODEL_TAG
+from darkroom.tracking.run_facts import COMMIT, MODEL_TAG
 
 SPLITS = {"best_val_": "val.", "test_": "test."}  # how names of figures begin in MLflow, and here
 DERIVED = ("classes", "parameters")  # recorded beside the parameters, and no parameters
@@ -76,9 +76,7 @@ def parse(run: Any) -> Experiment:
         figures=figures,
         epochs=None,
         log=None,
-        record=RunRecord(
-            doubt, tags.get("data_sha256", ""), tags["split_sha256"], tags.get("mlflow.source.git.commit", "")
-        ),
+        record=RunRecord(doubt, tags.get("data_sha256", ""), tags["split_sha256"], tags.get(COMMIT, "")),
     )
 
 

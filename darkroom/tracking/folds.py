@@ -19,7 +19,7 @@ from darkroom.config.yaml_files import flatten
 from darkroom.tracking import run_facts, store
 
 TAG = "folds_result"  # set last, on the run that holds all
-PARENT, COMMIT = "mlflow.parentRunId", "mlflow.source.git.commit"
+PARENT = "mlflow.parentRunId"
 
 Figures = Mapping[str, float]
 
@@ -54,7 +54,7 @@ def _record(
 ) -> None:
     client = store.client()
     tags = {"dataset": params.dataset, "data_sha256": sha256(paths.INDEX)}
-    tags |= {COMMIT: commit} if (commit := git.commit()) else {}
+    tags |= {run_facts.COMMIT: commit} if (commit := git.commit()) else {}
     title = os.environ.get("DVC_EXP_NAME") or name
     parent = client.create_run(experiment, run_name=title, tags=tags).info.run_id
     _log(client, parent, {"folds": len(folds), **flatten(params)}, [figures])

@@ -233,10 +233,10 @@ def _log_end(run_id: str, params: Params) -> None:
     registry.describe(client, run_id, figures, text)
     results.log_pictures(client, run)
     results.log_costs(client, run)
-    if provenance.lock_is_of_this_model():  # else someone runs single stages, and the state may be of another model
-        with TemporaryDirectory() as folder:
-            values = run_facts.parameters(params, ModelFacts.read(paths.MODEL))
-            provenance.write_state(Path(folder), values)
+    with TemporaryDirectory() as folder:
+        provenance.write_state(Path(folder), run_facts.parameters(params, ModelFacts.read(paths.MODEL)))
+        # Without DVC's lock someone runs single stages, and the state may be of another model.
+        if (Path(folder) / provenance.LOCK.name).is_file():
             client.log_artifacts(run_id, folder, provenance.FOLDER)
 
 

@@ -12,6 +12,7 @@ from darkroom.config.params import Params
 from darkroom.config.yaml_files import flatten
 
 MODEL_TAG = "model_sha256"  # set when the model is recorded; later stages find the run by it
+COMMIT = "mlflow.source.git.commit"  # the tag of a run from which MLflow itself reads the commit
 MAX_PARAM = 6000  # characters that MLflow keeps of a parameter
 
 
@@ -27,7 +28,7 @@ def tags(params: Params) -> dict[str, str]:
     which DVC will keep it is known: `git rev-parse` turns it into the revision.
     """
     found = data_tags(params.dataset)
-    found |= {"mlflow.source.git.commit": commit} if (commit := git.commit()) else {}
+    found |= {COMMIT: commit} if (commit := git.commit()) else {}
     return found | experiment()
 
 
