@@ -57,7 +57,8 @@ def _server(command: list[str]) -> Iterator["subprocess.Popen[bytes]"]:
     def end(number: int, frame: Any) -> None:
         raise KeyboardInterrupt
 
-    before = {number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGHUP)}
+    # SIGINT too: what a shell without job control starts in the background ignores it, Python included.
+    before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     # In a session of its own: Ctrl+C in the terminal reaches this process alone, which then ends the server in order.
     server = subprocess.Popen(
         command, env=os.environ | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}, start_new_session=True
