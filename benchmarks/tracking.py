@@ -41,7 +41,7 @@ PARAMS = Params(
     evaluate=Evaluate(batch_size=512, tta=Tta(copies=0, changes=None)),
     errors=Errors(worst=40, pairs=6, per_pair=8, explained=20, suspects=40, train_folds=0),
     inside=Inside(layer=None, maps=None, max_images=5000, seed=42),
-    tracking=Tracking(enabled=True, experiment=None, register_as=None),
+    tracking=Tracking(enabled=True, experiment=None, register_as=None, steps=None),
 )
 
 
@@ -135,10 +135,10 @@ def train(archive: str, folder: str, enabled: int) -> Figures:
             started = time.perf_counter()
         spent["close"] = time.perf_counter() - started
 
-    def epoch(record: recording.Run, figures: dict[str, float]) -> None:
+    def epoch(record: recording.Run, figures: dict[str, float], steps: Any = ()) -> None:
         spent["training"] += figures["seconds"]
         with _adding(spent, "epoch"):
-            real_epoch(record, figures)
+            real_epoch(record, figures, steps)
 
     real_trained = recording.Run.trained
 
@@ -149,7 +149,9 @@ def train(archive: str, folder: str, enabled: int) -> Figures:
     _replace(recording, "training", training)
     _replace(recording.Run, "epoch", epoch)
     _replace(recording.Run, "trained", trained)
-    params = PARAMS.model_copy(update={"tracking": Tracking(enabled=bool(enabled), experiment=None, register_as=None)})
+    params = PARAMS.model_copy(
+        update={"tracking": Tracking(enabled=bool(enabled), experiment=None, register_as=None, steps=None)}
+    )
     with clock() as figures:
         stages.train.train(params, entry(Path(archive)))
     return figures | spent

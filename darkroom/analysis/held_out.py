@@ -63,7 +63,7 @@ def probabilities(
             held = part == fold
             kept, known = ({"train": every["train"][~held]} for every in (rows, labels))
             data = recipe.data(images, rows | kept, labels | known)
-            result = loop.fit(recipe, data["train"], data["val"], on_step=shown.update)
+            result = loop.fit(recipe, data["train"], data["val"], on_step=lambda rate, step: shown.update())
             del data  # free its memory before the next fold needs it
             if result.diverged:
                 raise UserError(

@@ -205,6 +205,7 @@ class Tracking(Section):
     enabled: bool
     experiment: Annotated[str, Field(min_length=1)] | None
     register_as: Annotated[str, Field(pattern=r"^[\w .-]*\w$", max_length=200)] | None
+    steps: Annotated[int, Field(ge=1)] | None
 
 
 class Params(Section):

@@ -120,7 +120,7 @@ def smoke_run(
     epochs = smoke_epochs(wanted, len(train))
     frozen = epochs if wanted.freeze_epochs == wanted.epochs else min(wanted.freeze_epochs, epochs - 1)
     trial = recipe.on_a_copy(epochs=epochs, freeze_epochs=frozen, patience=None)
-    result = loop.fit(trial, train, val, on_step=on_step)
+    result = loop.fit(trial, train, val, on_step=lambda rate, step: on_step())
     history = result.history
     # 2. Compare with the majority class and with the first loss.
     majority = int(torch.bincount(train.labels).argmax())

@@ -6,8 +6,9 @@ holds a run id.
 
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -26,6 +27,8 @@ from darkroom.tracking import data_inputs, note, provenance, registry, results, 
 from darkroom.tracking.run_facts import MODEL_TAG
 
 EPOCH_METRICS = ("train_loss", "train_accuracy", "val_loss", "val_accuracy", "lr", "seconds", "cpu_seconds", *MONITORED)
+STEP_METRICS = ("step_lr", "step_train_loss")
+MAX_METRICS = 1000  # that a server takes in one request
 TRAINED = [paths.TRAIN, paths.HISTORY, paths.MODEL]
 
 
@@ -44,11 +47,11 @@ class Run:
         """Record the table of layers."""
         self._do(lambda client, run_id: client.log_text(run_id, layers + "\n", "model.txt"))
 
-    def epoch(self, figures: dict[str, float]) -> None:
-        """Record all figures of one epoch in one request, unless the run already has that epoch."""
+    def epoch(self, figures: dict[str, float], steps: Sequence[dict[str, float]] = ()) -> None:
+        """Record all figures of one epoch and of its steps, unless the run already has that epoch."""
         if figures["epoch"] <= self._known_epochs:
             return
-        self._do(lambda client, run_id: _log_epoch(client, run_id, figures))
+        self._do(lambda client, run_id: _log_epoch(client, run_id, figures, steps))
 
     def trained(self, digest: str, register_as: str | None = None) -> None:
         """Record the trained model with its history, and the tag by which later stages find the run.
@@ -240,16 +243,23 @@ def _log_end(run_id: str, params: Params) -> None:
             client.log_artifacts(run_id, folder, provenance.FOLDER)
 
 
-def _log_epoch(client: Any, run_id: str, figures: dict[str, float]) -> None:
+def _log_epoch(client: Any, run_id: str, figures: dict[str, float], steps: Sequence[dict[str, float]] = ()) -> None:
     named = {name: figures[name] for name in EPOCH_METRICS if name in figures}
-    _log_metrics(client, run_id, named, step=int(figures["epoch"]))
+    _log_metrics(client, run_id, _metrics(named, int(figures["epoch"])))
+    of_steps = [_metrics({name: one[name] for name in STEP_METRICS}, int(one["step"])) for one in steps]
+    _log_metrics(client, run_id, list(chain.from_iterable(of_steps)))
 
 
-def _log_metrics(client: Any, run_id: str, figures: dict[str, float], step: int = 0) -> None:
+def _metrics(figures: dict[str, float], step: int = 0) -> list[Any]:
     from mlflow.entities import Metric
 
     now = int(time.time() * 1000)
-    client.log_batch(run_id, [Metric(name, float(value), now, step) for name, value in figures.items()])
+    return [Metric(name, float(value), now, step) for name, value in figures.items()]
+
+
+def _log_metrics(client: Any, run_id: str, metrics: list[Any]) -> None:
+    for first in range(0, len(metrics), MAX_METRICS):
+        client.log_batch(run_id, metrics[first : first + MAX_METRICS])
 
 
 def _log_trained(client: Any, run_id: str, digest: str, register_as: str | None) -> None:

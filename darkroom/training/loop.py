@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 State = dict[str, Any]  # what a checkpoint holds: numbers, lists and tensors
 Figures = dict[str, float]  # of one epoch
+OnStep = Callable[[float, Step], object]  # after a step, with its learning rate
 
 
 @dataclass
@@ -86,14 +87,15 @@ def fit(
     val: Batches,
     *,
     resume: State | None = None,
-    on_step: Callable[[], object] = lambda: None,
+    on_step: OnStep = lambda rate, step: None,
     on_epoch: Callable[[Figures, Callable[[], State]], object] = lambda figures, state: None,
 ) -> Result:
     """Train the recipe's network in place; return the history and the best weights.
 
     The best epoch is the one with the best `settings.monitor` on `val`; between equals the loss decides, or the
     accuracy where the loss is the monitor. The training stops early when the loss is no longer a number. `on_step` is
-    called after each step, `on_epoch` after each epoch, with its figures and a function that gives the state. A later
+    called after each step, with its learning rate, `on_epoch` after each epoch, with its figures and a function that
+    gives the state. A later
     `fit` with this state as `resume` goes on as if it had never stopped. With several processes, each calls `fit` with
     the same arguments and gets the same result.
 
@@ -108,7 +110,7 @@ def _fit(
     train: Batches,
     val: Batches,
     resume: State | None,
-    on_step: Callable[[], object],
+    on_step: OnStep,
     on_epoch: Callable[[Figures, Callable[[], State]], object],
 ) -> Result:
     settings = recipe.settings
@@ -176,7 +178,7 @@ def _state(recipe: Recipe, result: Result, progress: State, step: Step, average:
     }
 
 
-def _epoch(step: Step, average: Average, phase: Phase, progress: Progress, on_step: Callable[[], object]) -> float:
+def _epoch(step: Step, average: Average, phase: Phase, progress: Progress, on_step: OnStep) -> float:
     """Take a step on every batch; return the last learning rate. `step` sums up loss and right predictions."""
     recipe, train = step.recipe, step.train
     settings = recipe.settings
@@ -196,7 +198,7 @@ def _epoch(step: Step, average: Average, phase: Phase, progress: Progress, on_st
         done += 1
         if settings.ema and done >= steps // 2 and done % AVERAGE_EVERY == 0:
             average.update()
-        on_step()
+        on_step(rate, step)
     return rate
 
 

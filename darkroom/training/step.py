@@ -53,6 +53,7 @@ class Step:
         training_mode(self.recipe.network, self.recipe.settings, frozen=self._frozen)
         self.loss_sum = torch.zeros((), device=self._device)
         self.right = torch.zeros_like(self.loss_sum)
+        self.seen = 0  # images that are in the sums
 
     def batches(self, positions: Sequence[Tensor]) -> Iterator[Batch]:
         """The batches at these positions, in their order, to be stepped on one after another."""
@@ -97,6 +98,7 @@ class Step:
                 loss = loss + settings.l1 * absolute_sum(recipe.network)
             fabric.backward(loss)
         self.loss_sum += losses.detach().sum()
+        self.seen += len(labels)
         self.right += (logits.detach().argmax(1) == labels).sum()
 
 

@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -29,6 +29,8 @@ from darkroom.training.calibration import fit_temperature
 from darkroom.training.checkpoint import Checkpoint, decisive_files, parts_of
 from darkroom.training.loop import Figures, Result, State
 from darkroom.training.recipe import Recipe, from_parameters
+from darkroom.training.step import Step
+from darkroom.training.step_figures import StepFigures, StepTrace
 
 SAVE_SECONDS = 5  # between checkpoints, at least
 
@@ -38,7 +40,7 @@ class Record(Protocol):
 
     @property
     def run_id(self) -> str | None: ...
-    def epoch(self, figures: Figures) -> None: ...
+    def epoch(self, figures: Figures, steps: Sequence[StepFigures]) -> None: ...
     def trained(self, digest: str, register_as: str | None) -> None: ...
 
 
@@ -106,7 +108,7 @@ def train(params: Params, entry: Entry, open_record: OpenRecord) -> Trained | No
     layers = layer_table.table(plain, facts.seen)
     # 3. Train, and write the files.
     with open_record(facts, layers, resume["run_id"] if resume else None) as record:
-        result = _run_loop(recipe, data, checkpoint, record, resume)
+        result = _run_loop(recipe, data, checkpoint, record, resume, params.tracking.steps)
         recipe.network.load_state_dict(result.weights)
         temperature = fit_temperature(data["val"].labels.cpu().numpy(), loop.logits(recipe, data["val"]).numpy())
         facts = facts.model_copy(update={"temperature": temperature})
@@ -147,24 +149,31 @@ def _check_monitor(monitor: str, labels: Labels, classes: list[str]) -> None:
 
 
 def _run_loop(
-    recipe: Recipe, data: dict[str, Batches], checkpoint: Checkpoint, record: Record, resume: State | None
+    recipe: Recipe,
+    data: dict[str, Batches],
+    checkpoint: Checkpoint,
+    record: Record,
+    resume: State | None,
+    every: int | None,
 ) -> Result:
-    """Run the loop with a progress bar. Raises UserError if the training diverges."""
+    """Run the loop with a progress bar; trace `every` so many steps. Raises UserError if the training diverges."""
     history: list[Figures] = list(resume["history"]) if resume else []
     if resume:
         print(f"an earlier run of this training was cut off: going on after epoch {resume['epoch']}")
         outputs.write_history(history)
     settings = recipe.settings
-    steps = settings.epochs * -(-len(data["train"]) // settings.batch_size)
-    with bar(what="train", unit="step", total=steps, initial=steps // settings.epochs * len(history)) as shown:
-        after = AfterEpoch(history, recipe, checkpoint, record, shown)
+    each = -(-len(data["train"]) // settings.batch_size)
+    trace = StepTrace(every, done=each * len(history))
+    with bar(what="train", unit="step", total=settings.epochs * each, initial=each * len(history)) as shown:
+        after = AfterEpoch(history, recipe, checkpoint, record, trace, shown)
         images = {name: len(data[name]) for name in data}
         quick = 0 if frozen_phase.why_not(recipe, sum(images.values())) else settings.freeze_epochs
         pace = forecast.Pace(settings, images, len(history), quick, shown.write)
 
-        def on_step() -> None:
+        def on_step(rate: float, step: Step) -> None:
             shown.update()
             pace()
+            trace(rate, step)
 
         try:
             result = loop.fit(recipe, data["train"], data["val"], resume=resume, on_step=on_step, on_epoch=after)
@@ -189,6 +198,7 @@ class AfterEpoch:
     recipe: Recipe
     checkpoint: Checkpoint
     record: Record
+    trace: StepTrace
     shown: Any  # the bar
     saved: float = field(default_factory=time.monotonic)
 
@@ -197,7 +207,7 @@ class AfterEpoch:
         self.history.append(figures)
         epoch = len(self.history)
         outputs.write_history(self.history)
-        self.record.epoch(figures)
+        self.record.epoch(figures, self.trace.taken())
         self.shown.write(line_of(figures, settings.epochs))
         sys.stdout.flush()  # else a file or a pipe would get the lines only at the end
         if settings.keep_epochs:

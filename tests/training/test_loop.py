@@ -135,7 +135,7 @@ def test_every_image_is_seen_once_in_an_epoch_in_batches_of_nearly_equal_size(co
         settings(epochs=2, batch_size=size, accumulate=accumulate),
         train=data(count),
         change=watched,
-        on_step=lambda: steps.append(1),
+        on_step=lambda rate, step: steps.append(rate),
         on_epoch=lambda figures, state: ends.append(figures["epoch"]),
     )
     orders = [torch.cat([ours for at, _, ours in seen if at == epoch]) for epoch in (1, 2)]
@@ -325,8 +325,8 @@ def test_averaged_weights_are_judged_and_kept_but_do_not_change_the_training():
     chosen = settings(epochs=6, batch_size=10, ema=0.8)  # 36 steps
     network, average, steps, ends = build(), {}, [], []  # of each end: the loss, and the weights it is of
 
-    def on_step():
-        steps.append(1)
+    def on_step(rate, step):
+        steps.append(rate)
         if len(steps) >= 18 and len(steps) % 5 == 0:
             for name, value in network.state_dict().items():
                 if name in average and value.is_floating_point():
@@ -417,7 +417,11 @@ def test_the_l1_penalty_counts_once_for_each_step(accumulate):
         network.head[0].weight.zero_()  # so that no gradient of the images goes back to the features
     before = network.features[0].weight.detach().clone()
     first = []
-    fit(chosen, network=network, on_step=lambda: first or first.append(network.features[0].weight.detach().clone()))
+    fit(
+        chosen,
+        network=network,
+        on_step=lambda rate, step: first or first.append(network.features[0].weight.detach().clone()),
+    )
     assert torch.allclose(first[0], before - 0.1 * 0.01 * before.sign(), atol=1e-7)
 
 
@@ -427,7 +431,7 @@ def test_no_unit_has_a_weight_vector_longer_than_max_norm():
     fit(
         settings(max_norm=0.3, lr=0.2, epochs=3),
         network=network,
-        on_step=lambda: lengths.extend(weight.flatten(1).norm(dim=1) for weight in weights_of(network)),
+        on_step=lambda rate, step: lengths.extend(weight.flatten(1).norm(dim=1) for weight in weights_of(network)),
     )
     assert float(torch.cat(lengths).max()) <= 0.3 + 1e-6
     assert any(float(weight.flatten(1).norm(dim=1).max()) > 0.3 for weight in weights_of(fit(settings(lr=0.2))[1]))
@@ -439,7 +443,7 @@ def test_a_clipped_gradient_moves_the_weights_by_no_more():
     fit(
         settings(clip=0.01, lr=1.0, momentum=0.0, epochs=1, **STEADY),
         network=network,
-        on_step=lambda: path.append(nn.utils.parameters_to_vector(network.parameters()).detach().clone()),
+        on_step=lambda rate, step: path.append(nn.utils.parameters_to_vector(network.parameters()).detach().clone()),
     )
     moved = [float((after - before).norm()) for before, after in itertools.pairwise(path)]
     assert moved == pytest.approx([0.01] * 4, rel=1e-3)

@@ -18,6 +18,7 @@ from darkroom.dataset.packed import load_split
 from darkroom.training import loop, memory_plan, outputs, trainer
 from darkroom.training.loop import Result
 from darkroom.training.recipe import Recipe
+from darkroom.training.step_figures import StepTrace
 from tests import make, models
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -34,15 +35,16 @@ class Record:
     run_id = "run 7"
 
     def __init__(self):
-        self.opened, self.epochs, self.ended = [], [], []
+        self.opened, self.epochs, self.steps, self.ended = [], [], [], []
 
     @contextlib.contextmanager
     def open(self, facts, layers, run_id):
         self.opened.append((facts, layers, run_id))
         yield self
 
-    def epoch(self, figures):
+    def epoch(self, figures, steps):
         self.epochs.append(figures["epoch"])
+        self.steps.extend(steps)
 
     def trained(self, digest, register_as):
         self.ended.append((digest, register_as))
@@ -101,6 +103,17 @@ def test_the_record_is_told_of_facts_epochs_and_the_model(here, record):
     assert trained.facts == ModelFacts.read(paths.MODEL)
     assert trained.facts.temperature != 1
     assert not list(here.folder.glob(".checkpoints/*"))
+
+
+def test_the_record_is_told_of_steps_where_they_are_asked_for(here, record):
+    make.edit(here.params, {"tracking.steps": 1})
+    run(record)
+    each = len(record.steps) // 4
+    assert [one["step"] for one in record.steps] == list(range(1, 4 * each + 1))
+    # Equal batches: the mean over the steps of an epoch is that of the epoch.
+    last = sum(one["step_train_loss"] for one in record.steps[-each:]) / each
+    assert last == pytest.approx(HISTORY.read()["train_loss"].iloc[-1], rel=0.05)
+    assert record.steps[-1]["step_lr"] == pytest.approx(HISTORY.read()["lr"].iloc[-1], rel=0.01)
 
 
 def test_the_history_is_replaced_whole_after_each_epoch(here, record, monkeypatch):
@@ -236,7 +249,7 @@ def after_epoch(project, record, monkeypatch):
     shown = SimpleNamespace(write=lambda line: None)
     now = SimpleNamespace(seconds=0.0)
     monkeypatch.setattr(trainer, "time", SimpleNamespace(monotonic=lambda: now.seconds))
-    after = trainer.AfterEpoch([], recipe, checkpoint, record, shown, saved=0.0)
+    after = trainer.AfterEpoch([], recipe, checkpoint, record, StepTrace(None, done=0), shown, saved=0.0)
 
     def call(epoch, at):
         now.seconds = at
