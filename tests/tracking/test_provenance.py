@@ -140,6 +140,19 @@ def test_the_lock_is_recorded_once_it_holds_this_model(repository, state):
     assert (state()[1] / "dvc.lock").read_bytes() == (repository / "dvc.lock").read_bytes()
 
 
+def test_the_files_of_the_stage_that_dvc_runs_now_are_hashed_beside_the_lock(repository, state, monkeypatch):
+    graph = "stages: {report: {outs: [page.html, {card.md: {cache: false}}, folder, later.txt]}}"
+    put(repository, {paths.WEIGHTS: b"weights", "dvc.lock": lock(hashlib.md5(b"weights").hexdigest())})
+    put(repository, {"dvc.yaml": graph, "page.html": b"page", "card.md": b"card", "folder/a": ""})
+    assert state()[0]["unlocked"] == {}
+    monkeypatch.setenv("DVC_STAGE", "report")
+    written = [
+        {"path": "page.html", "md5": hashlib.md5(b"page").hexdigest()},
+        {"path": "card.md", "md5": hashlib.md5(b"card").hexdigest()},
+    ]
+    assert state()[0]["unlocked"] == {"stage": "report", "outs": written}
+
+
 def test_a_lock_that_knows_no_training_is_not_of_this_model(repository):
     put(repository, {paths.WEIGHTS: b"weights", "dvc.lock": "schema: '2.0'\n"})
     assert not provenance.lock_is_of_this_model()
