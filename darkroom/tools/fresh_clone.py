@@ -75,7 +75,9 @@ def take_archive(root: Path, recorded: dict[str, Stage], settings: Params, entry
         return []
     # 2. It is not: copy the archive from the cache.
     producers = {path: name for name, stage in recorded.items() for path in dvc_lock.outputs(stage)}
-    of_entry, fetch = producers[paths.ENTRY_SOURCE.as_posix()], producers[paths.RAW.as_posix()]
+    of_entry, fetch = (producers.get(path.as_posix()) for path in (paths.ENTRY_SOURCE, paths.RAW))
+    if of_entry is None or fetch is None:
+        return []
     entry_files.write(settings, entry, root)
     if dvc_lock.differing_files(root, recorded[of_entry]):
         return []

@@ -63,21 +63,25 @@ def write_state(folder: Path, used: Mapping[str, Any]) -> None:
 
 def write_machine(folder: Path, facts: ModelFacts) -> None:
     """Write to `folder` what this machine is, and the versions of all installed packages."""
-    found: dict[str, Any] = {
-        "processor": processor.name(),
-        "cores": processor.cores(),
-        "granted_cores": processor.granted_cores(),
-        "machine": platform.machine(),
-        "system": platform.platform(),
-        "python": platform.python_version(),
-        "device": facts.train.device,
-    }
+    found: dict[str, Any] = this_machine() | {"device": facts.train.device}
     if facts.train.device.startswith("cuda"):
         import torch
 
         found["gpu"], found["cuda"] = torch.cuda.get_device_name(facts.train.device), torch.version.cuda
     write_json(folder / "machine.json", found)
     (folder / "packages.txt").write_text(packages(), encoding="utf-8")
+
+
+def this_machine() -> dict[str, Any]:
+    """What can decide a result, or explain its time: processor, cores, system and Python."""
+    return {
+        "processor": processor.name(),
+        "cores": processor.cores(),
+        "granted_cores": processor.granted_cores(),
+        "machine": platform.machine(),
+        "system": platform.platform(),
+        "python": platform.python_version(),
+    }
 
 
 def packages() -> str:
