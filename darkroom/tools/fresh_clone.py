@@ -105,7 +105,7 @@ def rebuild(root: Path, recorded: dict[str, Stage], taken: list[str], advice: st
     targets = [
         name
         for name, stage in recorded.items()
-        if name not in taken and any(dvc_lock.is_within(item["path"], given) for item in stage["deps"])
+        if name not in taken and any(dvc_lock.is_within(item["path"], given) for item in stage.get("deps", []))
     ]
     command = [sys.executable, "-m", "dvc", "repro", "--force", "--no-run-cache"]
     command += ["--downstream", *targets] if taken else recorded
