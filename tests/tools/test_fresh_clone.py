@@ -1,5 +1,6 @@
 import hashlib
 import os
+import tempfile
 
 import pytest
 
@@ -10,6 +11,7 @@ from darkroom.config import entry_files, params
 from darkroom.tools import fresh_clone
 from tests import make
 from tests.caches import cached_folder
+from tests.repository import git
 
 
 @pytest.fixture
@@ -67,3 +69,70 @@ def test_an_archive_in_the_cache_of_another_source_is_not_taken(fetched, project
     project.add(kaggle="owner/name")
     assert fetched("stale", stale=True) == []
     assert not (tmp_path / "stale/data/raw").exists()
+
+
+DVC = """
+import os, sys
+print(" ".join(sys.argv[1:]), {name for name in os.environ if name.startswith(("DVC_", "MLFLOW_"))},
+      os.environ["DARKROOM_TRACKING"], file=open("asked", "w"))
+for name in ("a", "b", "c"):
+    print(f"Running stage '{name}':", flush=True)
+    if name == os.environ.get("BREAKS"):
+        sys.exit("it broke")
+open("ended", "w")
+"""
+
+
+@pytest.fixture
+def rebuilt(tmp_path, monkeypatch):
+    """Rebuilds stages of a clone in which DVC is one that runs a, b and c whatever it is asked for."""
+    write_text(tmp_path / "dvc.py", DVC)
+    monkeypatch.setenv("DVC_ROOT", "elsewhere")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+
+    def rebuild(*names, taken=()):
+        outputs = {name: [{"path": name, "md5": ""}] for name in "abc"}
+        stages = {name: {"outs": outputs[name], "deps": outputs.get(chr(ord(name) - 1), [])} for name in names}
+        return list(fresh_clone.rebuild(tmp_path, stages, list(taken), ": mend it"))
+
+    return rebuild
+
+
+def test_stages_are_rebuilt_with_a_dvc_of_their_own_and_no_record(rebuilt, tmp_path):
+    assert rebuilt("a", "b", "c") == ["a", "b", "c"]
+    assert (tmp_path / "asked").read_text().strip() == "repro --force --no-run-cache a b c set() off"
+    assert (tmp_path / "ended").exists()
+
+
+def test_what_follows_on_an_archive_at_hand_is_rebuilt(rebuilt, tmp_path):
+    assert rebuilt("a", "b", "c", taken=["a"]) == ["b", "c"]
+    assert "--downstream b set()" in (tmp_path / "asked").read_text()
+
+
+def test_stages_of_which_nothing_is_recorded_are_passed_over(rebuilt, capsys):
+    assert rebuilt("a") == ["a"]
+    assert "1 of 1  a" in capsys.readouterr().out
+    assert rebuilt("b") == ["b"]
+
+
+def test_a_stage_that_fails_in_the_clone_is_named(rebuilt, monkeypatch):
+    monkeypatch.setenv("BREAKS", "b")
+    with pytest.raises(UserError, match=r"^stage b fails in the clone, as said above: mend it$"):
+        rebuilt("a", "b", "c")
+
+
+@pytest.mark.parametrize("keep", [False, True])
+def test_a_clone_is_deleted_unless_it_is_to_be_kept(tmp_path, monkeypatch, keep):
+    repository = tmp_path / "repository"
+    write_text(repository / "below" / ".dvc" / "config", "")
+    write_text(repository / "below" / "file", "first")
+    for command in (["init", "-q"], ["add", "."], ["commit", "-qm", "first"]):
+        git(repository, *command)
+    write_text(repository / "below" / "file", "second")
+    git(repository, "commit", "-qam", "second")
+    monkeypatch.chdir(repository / "below")
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with fresh_clone.cloned("HEAD~1", "test", keep) as root:
+        assert (root / "file").read_text() == "first"
+        assert "dir = cache" in (root / ".dvc" / "config.local").read_text()
+    assert root.exists() == bool(list(tmp_path.glob("darkroom-test-*"))) == keep

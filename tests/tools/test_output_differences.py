@@ -1,9 +1,9 @@
 import hashlib
-import subprocess
 
 from darkroom.base.files import write_text
 from darkroom.tools import dvc_lock, output_differences
 from tests.caches import cached_folder
+from tests.repository import git
 
 
 def test_files_of_a_folder_are_told_one_by_one(tmp_path):
@@ -22,9 +22,7 @@ def test_files_of_a_folder_are_told_one_by_one(tmp_path):
 def test_a_committed_file_is_the_earlier_version_only_where_it_has_the_recorded_hash(tmp_path):
     for command in (["init", "-q"], ["add", "."], ["commit", "-qm", "state"]):
         write_text(tmp_path / "figures.json", '{"x": 1}')
-        subprocess.run(
-            ["git", "-c", "user.name=me", "-c", "user.email=me@example.org", *command], cwd=tmp_path, check=True
-        )
+        git(tmp_path, *command)
     (tmp_path / ".dvc" / "tmp").mkdir(parents=True)
     write_text(tmp_path / "figures.json", '{"x": 2}')
     now = {"outs": [{"path": "figures.json", "md5": "that of x = 2"}]}

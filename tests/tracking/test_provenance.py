@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import subprocess
 from types import SimpleNamespace
 
 import pytest
@@ -11,13 +10,9 @@ from darkroom.base import paths
 from darkroom.config.model_facts import ModelFacts
 from darkroom.tracking import provenance
 from tests import models
+from tests.repository import git
 
 USED = {"dataset": "digits", "train.lr": 0.1}
-
-
-def git(folder, *arguments, **options):
-    identity = ("-c", "user.name=me", "-c", "user.email=me@example.org")
-    return subprocess.run(["git", *identity, *arguments], cwd=folder, check=True, capture_output=True, **options)
 
 
 def put(folder, files):
