@@ -48,6 +48,9 @@ def cloned(commit: str, purpose: str, keep: bool = False) -> Iterator[Path]:
         git.output("-C", str(clone), "checkout", "--quiet", "--detach", commit)
         root = clone / below
         (root / ".dvc" / "config.local").write_text("[cache]\n    dir = cache\n[core]\n    site_cache_dir = tmp/site\n")
+        # Pretrained weights lie there by their hashes, so that none are fetched a second time.
+        if (fetched := paths.root() / ".pretrained").is_dir():
+            (root / fetched.name).symlink_to(fetched)
         yield root
 
 

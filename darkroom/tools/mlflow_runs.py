@@ -31,9 +31,9 @@ def trainings() -> list[Any]:
 
     Raises UserError where the store does not answer, or has none.
     """
-    address = without_password(store.uri())
+    address, file = without_password(store.uri()), store.sqlite_file(store.uri())
     try:
-        found = _runs()
+        found = [] if file is not None and not file.is_file() else _runs()
     except Exception as error:  # the kind depends on the server or database
         raise UserError(
             f"MLflow at {address} cannot be read ({store.reason(error)}): `python -m darkroom doctor` says more"

@@ -130,9 +130,12 @@ def test_a_clone_is_deleted_unless_it_is_to_be_kept(tmp_path, monkeypatch, keep)
         git(repository, *command)
     write_text(repository / "below" / "file", "second")
     git(repository, "commit", "-qam", "second")
+    write_text(repository / "below" / ".pretrained" / "weights", "fetched")
     monkeypatch.chdir(repository / "below")
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     with fresh_clone.cloned("HEAD~1", "test", keep) as root:
         assert (root / "file").read_text() == "first"
         assert "dir = cache" in (root / ".dvc" / "config.local").read_text()
+        assert (root / ".pretrained" / "weights").read_text() == "fetched"
     assert root.exists() == bool(list(tmp_path.glob("darkroom-test-*"))) == keep
+    assert (repository / "below" / ".pretrained" / "weights").exists()
