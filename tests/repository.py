@@ -33,6 +33,12 @@ def run(repository, *command, **environment):
     return answer.stdout + answer.stderr
 
 
+def git(folder, *arguments, **options):
+    """Run a Git command there, as a user with a name; give what it printed."""
+    identity = ("-c", "user.name=me", "-c", "user.email=me@example.org")
+    return subprocess.run(["git", *identity, *arguments], cwd=folder, check=True, capture_output=True, **options).stdout
+
+
 def make_repository(folder):
     """A repository with our code and a data set of two classes, told apart by brightness, with some pecularities."""
     for name in SOURCES:

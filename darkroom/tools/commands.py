@@ -10,7 +10,7 @@ from typing import Any
 from darkroom.base import paths
 from darkroom.base.errors import UserError, printable
 from darkroom.base.words import listed
-from darkroom.tools import comparison_commands
+from darkroom.tools import comparison_commands, rebuilding_commands
 
 MODEL_FOLDER = str(paths.MODEL.parent)
 
@@ -96,9 +96,6 @@ def _parser() -> argparse.ArgumentParser:
     command = commands.add_parser("doctor", help="go through what a run needs of this machine and repository")
     command.set_defaults(run=doctor)
 
-    command = commands.add_parser("verify", help="rebuild the commit in a fresh clone and compare it with dvc.lock")
-    command.set_defaults(run=verify)
-
     command = commands.add_parser("export", help="write the model as one file that runs without Darkroom (ONNX)")
     command.add_argument("--format", default="onnx", help="form of the file: onnx, the only one so far")
     command.add_argument("--output", metavar="FILE", help="where to write it (model.onnx beside the model)")
@@ -114,6 +111,7 @@ def _parser() -> argparse.ArgumentParser:
     command.set_defaults(run=summary)
 
     comparison_commands.add_to(commands)
+    rebuilding_commands.add_to(commands)
 
     command = commands.add_parser("ui", help="serve MLflow's pages on this machine")
     command.add_argument("--port", type=_positive, default=5000, help="port of this machine to listen on (5000)")
@@ -191,14 +189,6 @@ def doctor(options: argparse.Namespace) -> None:
     from darkroom.tools import doctor
 
     if not doctor.run():
-        raise SystemExit(1)
-
-
-def verify(options: argparse.Namespace) -> None:
-    """Rebuild the committed state and say whether it has the recorded bytes; exit code 1 where it has not."""
-    from darkroom.tools import verify
-
-    if not verify.run():
         raise SystemExit(1)
 
 

@@ -39,10 +39,11 @@ def differing_outputs(was: Stage, now: Stage) -> list[str]:
 
 def differing_files(root: Path, stage: Stage) -> list[str]:
     """The outputs of a stage, each a file of the repository `root`, whose content differs from what is recorded."""
-    return [path for path, digest in outputs(stage).items() if _md5(root / path) != digest]
+    return [path for path, digest in outputs(stage).items() if md5(root / path) != digest]
 
 
-def _md5(file: Path) -> str:
+def md5(file: Path) -> str:
+    """The hash by which DVC knows a file."""
     return hashlib.md5(file.read_bytes(), usedforsecurity=False).hexdigest()
 
 

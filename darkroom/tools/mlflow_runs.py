@@ -21,17 +21,26 @@ def read() -> list[Experiment]:
 
     A name that several runs have becomes the first characters of MLflow's id of each.
     """
-    address = without_password(store.uri())
+    found = [parse(run) for run in trainings()]
+    counts = Counter(item.name for item in found)
+    return [replace(item, name=item.revision[:7]) if counts[item.name] > 1 else item for item in found]
+
+
+def trainings() -> list[Any]:
+    """All runs of trainings, as MLflow has them, the latest first.
+
+    Raises UserError where the store does not answer, or has none.
+    """
+    address, file = without_password(store.uri()), store.sqlite_file(store.uri())
     try:
-        found = [parse(run) for run in _runs()]
+        found = [] if file is not None and not file.is_file() else _runs()
     except Exception as error:  # the kind depends on the server or database
         raise UserError(
             f"MLflow at {address} cannot be read ({store.reason(error)}): `python -m darkroom doctor` says more"
         ) from None
     if not found:
         raise UserError(f"MLflow at {address} has no runs: MLFLOW_TRACKING_URI names the store of other machines")
-    counts = Counter(item.name for item in found)
-    return [replace(item, name=item.revision[:7]) if counts[item.name] > 1 else item for item in found]
+    return found
 
 
 def _runs() -> list[Any]:

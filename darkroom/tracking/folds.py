@@ -35,7 +35,7 @@ class FoldRun:
 
 def record(params: Params, name: str, figures: Figures, folds: Sequence[FoldRun], files: Sequence[Path]) -> None:
     """Record the result `name` with its folds, unless the store has it."""
-    if not params.tracking.enabled:
+    if not store.is_wanted(params):
         return
     try:
         experiment = store.experiment(params)

@@ -5,11 +5,13 @@ The files lie in the folder `provenance` of a run's artifacts:
 - `state.json`: commit and address of the repository, DVC's experiment, and what is left out or masked below;
 - `changes.diff`: for `git apply` on that commit;
 - `params.yaml`, `datasets.yaml`, `dvc.yaml` as they were, and `params_used.json`, where nothing is `auto`;
-- `dvc.lock`, once it speaks of the model of the run;
+- `dvc.lock`, once it speaks of the model of the run, and in `state.json` the hashes that it lacks until DVC has ended
+  the stage that writes this record (`unlocked`);
 - `machine.json` and `packages.txt`, of the machine that trained, or recorded a training later (`rebuilt`).
 """
 
 import hashlib
+import os
 import platform
 import shutil
 import subprocess
@@ -53,6 +55,7 @@ def write_state(folder: Path, used: Mapping[str, Any]) -> None:
     # 3. DVC's lock. It is written after a stage, so that it can still be that of an earlier model.
     if lock_is_of_this_model():
         shutil.copyfile(LOCK, folder / LOCK.name)
+        state["unlocked"] = _unlocked()
     # 4. No password leaves the repository.
     state["masked"] = [path.name for path in sorted(folder.iterdir()) if _mask(path)]
     write_json(folder / "state.json", state)
@@ -60,21 +63,25 @@ def write_state(folder: Path, used: Mapping[str, Any]) -> None:
 
 def write_machine(folder: Path, facts: ModelFacts) -> None:
     """Write to `folder` what this machine is, and the versions of all installed packages."""
-    found: dict[str, Any] = {
-        "processor": processor.name(),
-        "cores": processor.cores(),
-        "granted_cores": processor.granted_cores(),
-        "machine": platform.machine(),
-        "system": platform.platform(),
-        "python": platform.python_version(),
-        "device": facts.train.device,
-    }
+    found: dict[str, Any] = this_machine() | {"device": facts.train.device}
     if facts.train.device.startswith("cuda"):
         import torch
 
         found["gpu"], found["cuda"] = torch.cuda.get_device_name(facts.train.device), torch.version.cuda
     write_json(folder / "machine.json", found)
     (folder / "packages.txt").write_text(packages(), encoding="utf-8")
+
+
+def this_machine() -> dict[str, Any]:
+    """What can decide a result, or explain its time: processor, cores, system and Python."""
+    return {
+        "processor": processor.name(),
+        "cores": processor.cores(),
+        "granted_cores": processor.granted_cores(),
+        "machine": platform.machine(),
+        "system": platform.platform(),
+        "python": platform.python_version(),
+    }
 
 
 def packages() -> str:
@@ -123,8 +130,22 @@ def lock_is_of_this_model() -> bool:
         return False
     outputs = read_yaml(LOCK).get("stages", {}).get("train", {}).get("outs", [])
     known = {item["path"]: item.get("md5") for item in outputs}
-    with paths.WEIGHTS.open("rb") as file:
-        return known.get(paths.WEIGHTS.as_posix()) == hashlib.file_digest(file, "md5").hexdigest()
+    return known.get(paths.WEIGHTS.as_posix()) == _md5(paths.WEIGHTS)
+
+
+def _unlocked() -> dict[str, Any]:
+    """The stage that DVC runs now, with the md5 of each file that it has written; empty outside of DVC."""
+    stage = os.environ.get("DVC_STAGE")
+    if not stage:
+        return {}
+    outputs = read_yaml(paths.GRAPH)["stages"].get(stage, {}).get("outs", [])
+    names = [next(iter(item)) if isinstance(item, dict) else item for item in outputs]
+    return {"stage": stage, "outs": [{"path": name, "md5": _md5(Path(name))} for name in names if Path(name).is_file()]}
+
+
+def _md5(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "md5").hexdigest()
 
 
 def _mask(path: Path) -> bool:

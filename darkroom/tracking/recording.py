@@ -77,7 +77,7 @@ def training(params: Params, facts: ModelFacts, layers: str, run_id: str | None 
     `run_id` is the run that a killed training had opened; it is continued, if the store still has it.
     """
     record = Run(None)
-    if params.tracking.enabled:
+    if store.is_wanted(params):
         try:
             record = Run(*_start(params, facts, run_id))
         except Exception as error:
@@ -92,7 +92,7 @@ def training(params: Params, facts: ModelFacts, layers: str, run_id: str | None 
         status = "KILLED"
         raise
     finally:
-        if params.tracking.enabled:
+        if store.is_wanted(params):
             try:
                 import mlflow
 
@@ -108,7 +108,7 @@ def add_results(params: Params, figures: dict[str, float], files: list[Path]) ->
     What the store lacks is recorded too. Results that it did not take earlier wait in `.unrecorded`. A training that it
     lacks, wholly (as on another machine) or partly, is read from the files of the pipeline.
     """
-    if not params.tracking.enabled:
+    if not store.is_wanted(params):
         return
     digest = sha256(paths.WEIGHTS)
     kept = paths.root() / ".unrecorded" / f"{digest}.json"

@@ -21,8 +21,14 @@ from darkroom.config.params import Params
 T = TypeVar("T")
 
 SQLITE, FILE = "sqlite:///", "mlflow.db"  # how the address of a SQLite store begins, and the name of our file
+SWITCH = "DARKROOM_TRACKING"  # an environment variable: with the value off, nothing is recorded
 ALIVE = (10, 30)  # seconds that a server may take to accept a connection, and to answer a health check
 MAX_REASON = 300  # characters of an error that are shown
+
+
+def is_wanted(params: Params) -> bool:
+    """Whether runs are recorded: as params.yaml says, unless the environment says no, which changes no hash."""
+    return params.tracking.enabled and os.environ.get(SWITCH) != "off"
 
 
 def uri() -> str:

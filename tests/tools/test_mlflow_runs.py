@@ -62,6 +62,7 @@ def stored(monkeypatch):
             def search_runs(self, places, query, max_results, order_by, page_token):
                 return pages[int(page_token or 0)]
 
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://host")
         monkeypatch.setattr(store, "prepare", lambda: None)
         monkeypatch.setattr(store, "client", Client)
         return mlflow_runs.read()
@@ -76,6 +77,12 @@ def test_all_pages_are_read_and_equal_names_told_apart(stored):
 
 def test_a_store_without_runs_is_told(stored):
     assert "MLFLOW_TRACKING_URI" in make.refusal(lambda: stored([]))
+
+
+def test_a_store_is_not_made_in_order_to_read_it(tmp_path, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", store.sqlite_address(tmp_path / "mlflow.db"))
+    assert "has no runs" in make.refusal(mlflow_runs.read)
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_store_that_does_not_answer_is_told_without_its_password(monkeypatch):

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import subprocess
 from types import SimpleNamespace
 
 import pytest
@@ -11,13 +10,9 @@ from darkroom.base import paths
 from darkroom.config.model_facts import ModelFacts
 from darkroom.tracking import provenance
 from tests import models
+from tests.repository import git
 
 USED = {"dataset": "digits", "train.lr": 0.1}
-
-
-def git(folder, *arguments, **options):
-    identity = ("-c", "user.name=me", "-c", "user.email=me@example.org")
-    return subprocess.run(["git", *identity, *arguments], cwd=folder, check=True, capture_output=True, **options)
 
 
 def put(folder, files):
@@ -138,6 +133,19 @@ def test_the_lock_is_recorded_once_it_holds_this_model(repository, state):
     assert not (state()[1] / "dvc.lock").exists()
     put(repository, {"dvc.lock": lock(hashlib.md5(b"weights").hexdigest())})
     assert (state()[1] / "dvc.lock").read_bytes() == (repository / "dvc.lock").read_bytes()
+
+
+def test_the_files_of_the_stage_that_dvc_runs_now_are_hashed_beside_the_lock(repository, state, monkeypatch):
+    graph = "stages: {report: {outs: [page.html, {card.md: {cache: false}}, folder, later.txt]}}"
+    put(repository, {paths.WEIGHTS: b"weights", "dvc.lock": lock(hashlib.md5(b"weights").hexdigest())})
+    put(repository, {"dvc.yaml": graph, "page.html": b"page", "card.md": b"card", "folder/a": ""})
+    assert state()[0]["unlocked"] == {}
+    monkeypatch.setenv("DVC_STAGE", "report")
+    written = [
+        {"path": "page.html", "md5": hashlib.md5(b"page").hexdigest()},
+        {"path": "card.md", "md5": hashlib.md5(b"card").hexdigest()},
+    ]
+    assert state()[0]["unlocked"] == {"stage": "report", "outs": written}
 
 
 def test_a_lock_that_knows_no_training_is_not_of_this_model(repository):

@@ -26,6 +26,16 @@ def test_the_store_lies_in_the_repository_unless_told_otherwise(monkeypatch, tmp
     assert store.uri() == "http://example.com"
 
 
+def test_the_environment_can_leave_a_run_out_of_the_record(monkeypatch):
+    params = SimpleNamespace(tracking=SimpleNamespace(enabled=True))
+    monkeypatch.delenv(store.SWITCH, raising=False)
+    assert store.is_wanted(params)
+    monkeypatch.setenv(store.SWITCH, "off")
+    assert not store.is_wanted(params)
+    monkeypatch.setenv(store.SWITCH, "on")
+    assert not store.is_wanted(SimpleNamespace(tracking=SimpleNamespace(enabled=False)))
+
+
 def test_a_store_without_a_whole_path_outlives_the_copy_in_which_a_stage_runs(monkeypatch, tmp_path):
     monkeypatch.setenv("DVC_ROOT", str(tmp_path))
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:///mlflow.db")
