@@ -1,6 +1,5 @@
 """The doctor's checks of this repository: code that Git lacks, Git's identity, uncommitted results, locks."""
 
-import fcntl
 import json
 import os
 import shutil
@@ -21,6 +20,7 @@ from darkroom.config.params import Params
 from darkroom.config.stage_tables import INDEX
 from darkroom.tools.dvc_lock import LOCK
 from darkroom.tools.finding import Finding
+from darkroom.tracking.at_work import is_held
 
 DVC = Path(".dvc")
 
@@ -72,7 +72,7 @@ def repository() -> Iterator[Finding]:
 def locks() -> Finding:
     """Whether locks of DVC or Git are held, by a running process or by one that was killed."""
     left = [path for path in [Path(git.output_if_any("rev-parse", "--git-path", "index.lock"))] if path.is_file()]
-    busy = _is_held(DVC / "tmp" / "lock")
+    busy = is_held(DVC / "tmp" / "lock")
     for file in (DVC / "tmp" / "rwlock", DVC / "tmp" / "exps" / "rwlock"):
         try:
             # DVC itself releases the locks of processes that have ended.
@@ -102,7 +102,7 @@ def kept() -> Iterator[Finding]:
         )
         yield Finding("warning", "data", text)
     root = paths.root()
-    left = [folder for folder in (root / ".checkpoints").glob("*/") if not _is_held(folder / "lock")]
+    left = [folder for folder in (root / ".checkpoints").glob("*/") if not is_held(folder / "lock")]
     if left:
         yield Finding(
             "ok",
@@ -144,15 +144,3 @@ def _is_dvc(process: int) -> bool:
         return any("dvc" in part for part in psutil.Process(process).cmdline())
     except psutil.Error:
         return False
-
-
-def _is_held(file: Path) -> bool:
-    """Whether another process holds this file's lock; the system releases it when that process ends."""
-    if not file.is_file():
-        return False
-    with file.open("rb") as stream:
-        try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            return True
-    return False
