@@ -115,6 +115,15 @@ def _parser() -> argparse.ArgumentParser:
 
     comparison_commands.add_to(commands)
 
+    _queue_command(commands)
+
+    command = commands.add_parser("ui", help="serve MLflow's pages on this machine")
+    command.add_argument("--port", type=_positive, default=5000, help="port of this machine to listen on (5000)")
+    command.set_defaults(run=ui)
+    return parser
+
+
+def _queue_command(commands: Any) -> None:
     command = commands.add_parser(
         "queue",
         help="who is at work on DVC's queue; queue again what was cut off",
@@ -125,11 +134,6 @@ def _parser() -> argparse.ArgumentParser:
         help="queue again what has nobody at work; with a NAME, that task, also where it failed",
     )  # fmt: skip
     command.set_defaults(run=queue)
-
-    command = commands.add_parser("ui", help="serve MLflow's pages on this machine")
-    command.add_argument("--port", type=_positive, default=5000, help="port of this machine to listen on (5000)")
-    command.set_defaults(run=ui)
-    return parser
 
 
 def _add_command(commands: Any) -> None:
