@@ -23,6 +23,13 @@ from darkroom.tools.finding import Finding
 from darkroom.tracking.at_work import is_held
 
 DVC = Path(".dvc")
+RESULTS = (str(LOCK), "metrics", "models")  # of the pipeline, as far as Git has them
+# What grows beside the code; each of the others has a line of its own.
+LARGE = (
+    paths.RAW, paths.DATA, paths.PRETRAINED, paths.MODEL.parent, DVC / "cache", DVC / "tmp", Path("mlartifacts"),
+    Path(".downloads"), Path(".pretrained"), Path(".folds"),
+)  # fmt: skip
+TOLD = 10**6  # bytes of a folder whose size is told
 
 
 def code(settings: Params) -> Finding:
@@ -63,10 +70,26 @@ def repository() -> Iterator[Finding]:
         yield Finding("problem", "git", f"experiments are commits, and Git does not know who you are: {commands}")
     else:
         yield Finding("ok", "git", f"commits are by {roles['name'] or os.environ['GIT_AUTHOR_NAME']}")
-    if git.output_if_any("status", "--porcelain", "--", str(LOCK)):
-        yield Finding("warning", "dvc.lock", f"not as committed: git commit {LOCK} metrics")
+    changed = _changed()
+    if changed:
+        text = f"not as committed: {', '.join(changed)}; git add {' '.join(_places(changed))}, then git commit"
+        yield Finding("warning", "commit", f"{text}; or git checkout -- FILE takes one back")
+    elif LOCK.is_file():
+        yield Finding("ok", "commit", "parameters and results are as committed")
     else:
-        yield Finding("ok", "dvc.lock", "as committed" if LOCK.is_file() else "not there yet: `dvc repro` makes it")
+        yield Finding("ok", "dvc.lock", "not there yet: `dvc repro` makes it")
+
+
+def _changed() -> list[str]:
+    """All files that differ from the last commit, and new ones among the results, which belong to a commit too."""
+    tracked = git.output_if_any("diff", "--name-only", "--relative", "-z", "HEAD").split("\0")
+    new = git.output_if_any("ls-files", "--others", "--exclude-standard", "-z", "--", *RESULTS).split("\0")
+    return sorted({*filter(None, tracked + new)})
+
+
+def _places(files: Iterable[str]) -> list[str]:
+    """The files, and for those in a folder of results the folder."""
+    return list(dict.fromkeys(next((one for one in RESULTS if file.startswith(f"{one}/")), file) for file in files))
 
 
 def locks() -> Finding:
@@ -120,6 +143,10 @@ def kept() -> Iterator[Finding]:
             "pictures: rm -r .features loses only time"
         )
         yield Finding("ok", "features", text)
+    sizes = {path: _bytes([root / path]) for path in LARGE}
+    if told := [f"{path} {size(count)}" for path, count in sizes.items() if count >= TOLD]:
+        text = "what DVC links from its cache takes its room once"
+        yield Finding("ok", "sizes", f"{', '.join(told)}; {text}")
 
 
 def _bytes(folders: Iterable[Path]) -> int:
