@@ -1,17 +1,19 @@
 """Where params.yaml, and the data set's entry in datasets.yaml, differ from the last commit.
 
 A value that `dvc exp run -S` sets stays in the file and reaches every later run, even one of another data set. The
-first stage that DVC runs prints the differences, for a stage that DVC skips can print nothing.
+first stage that DVC runs prints the differences, for a stage that DVC skips can print nothing. It also tells which
+stage will fail for want of data.
 """
 
 import json
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from darkroom.base import git
+from darkroom.base import git, missing_data
 from darkroom.base.errors import printable, without_password
 from darkroom.base.paths import DATASETS, PARAMS
 
@@ -27,19 +29,26 @@ def print_differences() -> None:
     """
     if "DVC_STAGE" in os.environ:
         with suppress(Exception):
-            if _is_first():
+            if _is_first(process := _dvc()):
                 for line in differences():
                     print(printable(without_password(line)))
+                for line in missing_data.warnings(os.environ["DVC_STAGE"], process.cmdline()):
+                    print(f"warning: {line}", file=sys.stderr)
 
 
-def _is_first() -> bool:
-    """Whether this is the first call in this run of DVC. Leaves a mark that names DVC's process."""
+def _dvc() -> Any:
+    """The process of DVC that runs this stage."""
     import psutil  # here, as ruamel.yaml below: every stage and command imports this module, few need the two
 
     # A shell may stand between DVC and its stage, so DVC is the nearest ancestor without DVC_STAGE.
     process: Any = psutil.Process().parent()
     while "DVC_STAGE" in process.environ():
         process = process.parent()
+    return process
+
+
+def _is_first(process: Any) -> bool:
+    """Whether this is the first call in this run of DVC. Leaves a mark that names DVC's process."""
     known = MARK.read_text(encoding="utf-8").split() if MARK.is_file() else []
     MARK.write_text(f"{process.pid} {process.create_time()}", encoding="utf-8")
     # The system gives a process's number again, so the start times must agree, which are known to a second or two.

@@ -113,10 +113,25 @@ def _parser() -> argparse.ArgumentParser:
     comparison_commands.add_to(commands)
     rebuilding_commands.add_to(commands)
 
+    _queue_command(commands)
+
     command = commands.add_parser("ui", help="serve MLflow's pages on this machine")
     command.add_argument("--port", type=_positive, default=5000, help="port of this machine to listen on (5000)")
     command.set_defaults(run=ui)
     return parser
+
+
+def _queue_command(commands: Any) -> None:
+    command = commands.add_parser(
+        "queue",
+        help="who is at work on DVC's queue; queue again what was cut off",
+        epilog="example: darkroom queue --retry; then: dvc queue start",
+    )
+    command.add_argument(
+        "--retry", nargs="?", const="", metavar="NAME",
+        help="queue again what has nobody at work; with a NAME, that task, also where it failed",
+    )  # fmt: skip
+    command.set_defaults(run=queue)
 
 
 def _add_command(commands: Any) -> None:
@@ -220,6 +235,16 @@ def summary(options: argparse.Namespace) -> None:
     from darkroom.report.summary import in_words
 
     print(in_words())
+
+
+def queue(options: argparse.Namespace) -> None:
+    """Print the queue, or queue again what was cut off; exit code 1 where a task cannot be queued."""
+    from darkroom.tools import queue
+
+    if options.retry is None:
+        queue.show()
+    else:
+        queue.retry(options.retry)
 
 
 def ui(options: argparse.Namespace) -> None:

@@ -81,7 +81,9 @@ def _findings(probes: dict[str, Probe], until: float) -> Iterator[Finding]:
         yield Finding("problem", "parameters", told)
     yield from entry_findings.entries(told)
     if settings is not None and settings.tracking.enabled:
-        probes["mlflow"] = Probe("mlflow", store.uri())
+        probes["mlflow"], probes["runs"] = Probe("mlflow", store.uri()), Probe("runs")
+    if (DVC / "tmp/exps/celery").is_dir():  # DVC makes it when something is queued for the first time
+        probes["queue"] = Probe("queue")
     yield from _remotes(probes)
     yield machine_findings.packages()
     yield machine_findings.hardware()

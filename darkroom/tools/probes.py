@@ -15,7 +15,7 @@ from importlib.metadata import distribution
 from pathlib import Path
 
 from darkroom.base.errors import without_password
-from darkroom.base.words import counted
+from darkroom.base.words import counted, listed
 from darkroom.tracking import store
 
 Answer = tuple[str, str]  # ok, warning or problem (pytorch: also none, for no GPU); what was found, and what to do
@@ -154,7 +154,39 @@ def _folder(folder: Path) -> Answer:
     return "problem", f"there is no {folder.parent}: mount it, or correct it with `dvc remote modify`"
 
 
-PROBES: dict[str, Callable[..., Answer]] = {"pytorch": pytorch, "mlflow": mlflow, "remote": remote}
+def queue() -> Answer:
+    """How many tasks DVC's queue has, and which of them need someone."""
+    from darkroom.tools import queue_tasks
+
+    with queue_tasks.opened() as found:
+        tasks = queue_tasks.read(found)
+    text, ghosts = queue_tasks.counts(tasks) or "no tasks", queue_tasks.names(tasks, "ghost")
+    if ghosts:
+        return "warning", f"{text}; nobody is at work on {ghosts}: python -m darkroom queue --retry"
+    if left := queue_tasks.names(tasks, "left", "unknown"):
+        return "warning", f"{text}: python -m darkroom queue says more of {left}"
+    return "ok", text
+
+
+def runs() -> Answer:
+    """Which runs of MLflow say that they are running, and whether somebody is at work on them."""
+    from darkroom.tracking import at_work
+
+    known: dict[str, list[str]] = {}
+    for run, state in at_work.unfinished():
+        known.setdefault(state, []).append(str(run.info.run_name))
+    words = {
+        "at work": "at work: {}",
+        "elsewhere": "begun by another clone or machine, so not to be judged here: {}",
+        "cut off": "nobody is at work on {}: python -m darkroom queue --retry closes what does not go on",
+    }
+    told = [text.format(listed(known[state])) for state, text in words.items() if state in known]
+    return "warning" if "cut off" in known else "ok", "; ".join(told) or "none is running"
+
+
+PROBES: dict[str, Callable[..., Answer]] = {
+    "pytorch": pytorch, "mlflow": mlflow, "remote": remote, "queue": queue, "runs": runs,
+}  # fmt: skip
 
 if __name__ == "__main__":
     print(json.dumps(PROBES[sys.argv[1]](*sys.argv[2:])))

@@ -1,6 +1,5 @@
 """The doctor's checks of this repository: code that Git lacks, Git's identity, uncommitted results, locks."""
 
-import fcntl
 import json
 import os
 import shutil
@@ -21,8 +20,16 @@ from darkroom.config.params import Params
 from darkroom.config.stage_tables import INDEX
 from darkroom.tools.dvc_lock import LOCK
 from darkroom.tools.finding import Finding
+from darkroom.tracking.at_work import is_held
 
 DVC = Path(".dvc")
+RESULTS = (str(LOCK), "metrics", "models")  # of the pipeline, as far as Git has them
+# What grows beside the code; each of the others has a line of its own.
+LARGE = (
+    paths.RAW, paths.DATA, paths.PRETRAINED, paths.MODEL.parent, DVC / "cache", DVC / "tmp", Path("mlartifacts"),
+    Path(".downloads"), Path(".pretrained"), Path(".folds"),
+)  # fmt: skip
+TOLD = 10**6  # bytes of a folder whose size is told
 
 
 def code(settings: Params) -> Finding:
@@ -63,16 +70,32 @@ def repository() -> Iterator[Finding]:
         yield Finding("problem", "git", f"experiments are commits, and Git does not know who you are: {commands}")
     else:
         yield Finding("ok", "git", f"commits are by {roles['name'] or os.environ['GIT_AUTHOR_NAME']}")
-    if git.output_if_any("status", "--porcelain", "--", str(LOCK)):
-        yield Finding("warning", "dvc.lock", f"not as committed: git commit {LOCK} metrics")
+    changed = _changed()
+    if changed:
+        text = f"not as committed: {', '.join(changed)}; git add {' '.join(_places(changed))}, then git commit"
+        yield Finding("warning", "commit", f"{text}; or git checkout -- FILE takes one back")
+    elif LOCK.is_file():
+        yield Finding("ok", "commit", "parameters and results are as committed")
     else:
-        yield Finding("ok", "dvc.lock", "as committed" if LOCK.is_file() else "not there yet: `dvc repro` makes it")
+        yield Finding("ok", "dvc.lock", "not there yet: `dvc repro` makes it")
+
+
+def _changed() -> list[str]:
+    """All files that differ from the last commit, and new ones among the results, which belong to a commit too."""
+    tracked = git.output_if_any("diff", "--name-only", "--relative", "-z", "HEAD").split("\0")
+    new = git.output_if_any("ls-files", "--others", "--exclude-standard", "-z", "--", *RESULTS).split("\0")
+    return sorted({*filter(None, tracked + new)})
+
+
+def _places(files: Iterable[str]) -> list[str]:
+    """The files, and for those in a folder of results the folder."""
+    return list(dict.fromkeys(next((one for one in RESULTS if file.startswith(f"{one}/")), file) for file in files))
 
 
 def locks() -> Finding:
     """Whether locks of DVC or Git are held, by a running process or by one that was killed."""
     left = [path for path in [Path(git.output_if_any("rev-parse", "--git-path", "index.lock"))] if path.is_file()]
-    busy = _is_held(DVC / "tmp" / "lock")
+    busy = is_held(DVC / "tmp" / "lock")
     for file in (DVC / "tmp" / "rwlock", DVC / "tmp" / "exps" / "rwlock"):
         try:
             # DVC itself releases the locks of processes that have ended.
@@ -102,7 +125,7 @@ def kept() -> Iterator[Finding]:
         )
         yield Finding("warning", "data", text)
     root = paths.root()
-    left = [folder for folder in (root / ".checkpoints").glob("*/") if not _is_held(folder / "lock")]
+    left = [folder for folder in (root / ".checkpoints").glob("*/") if not is_held(folder / "lock")]
     if left:
         yield Finding(
             "ok",
@@ -120,6 +143,10 @@ def kept() -> Iterator[Finding]:
             "pictures: rm -r .features loses only time"
         )
         yield Finding("ok", "features", text)
+    sizes = {path: _bytes([root / path]) for path in LARGE}
+    if told := [f"{path} {size(count)}" for path, count in sizes.items() if count >= TOLD]:
+        text = "what DVC links from its cache takes its room once"
+        yield Finding("ok", "sizes", f"{', '.join(told)}; {text}")
 
 
 def _bytes(folders: Iterable[Path]) -> int:
@@ -144,15 +171,3 @@ def _is_dvc(process: int) -> bool:
         return any("dvc" in part for part in psutil.Process(process).cmdline())
     except psutil.Error:
         return False
-
-
-def _is_held(file: Path) -> bool:
-    """Whether another process holds this file's lock; the system releases it when that process ends."""
-    if not file.is_file():
-        return False
-    with file.open("rb") as stream:
-        try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            return True
-    return False

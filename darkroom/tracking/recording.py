@@ -23,7 +23,7 @@ from darkroom.config.params import Params
 from darkroom.config.stage_files import TrainingFigures
 from darkroom.config.stage_tables import HISTORY
 from darkroom.dataset.scores import MONITORED
-from darkroom.tracking import data_inputs, note, provenance, registry, results, run_facts, store
+from darkroom.tracking import at_work, data_inputs, note, provenance, registry, results, run_facts, store
 from darkroom.tracking.run_facts import MODEL_TAG
 
 EPOCH_METRICS = ("train_loss", "train_accuracy", "val_loss", "val_accuracy", "lr", "seconds", "cpu_seconds", *MONITORED)
@@ -76,10 +76,11 @@ def training(params: Params, facts: ModelFacts, layers: str, run_id: str | None 
 
     `run_id` is the run that a killed training had opened; it is continued, if the store still has it.
     """
-    record = Run(None)
+    record, mark = Run(None), None
     if store.is_wanted(params):
         try:
             record = Run(*_start(params, facts, run_id))
+            mark = at_work.begin(str(record.run_id))
         except Exception as error:
             _warn(error)
         record.opened(layers)
@@ -98,6 +99,7 @@ def training(params: Params, facts: ModelFacts, layers: str, run_id: str | None 
 
                 if mlflow.active_run() is not None:
                     mlflow.end_run(status)
+                at_work.end(mark)
             except Exception as error:
                 _warn(error)
 

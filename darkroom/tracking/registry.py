@@ -75,14 +75,27 @@ def model_of(client: Any, run: Any) -> str | None:
 
 
 def register(client: Any, run_id: str, address: str, name: str, tags: Mapping[str, str]) -> None:
-    """Make the logged model the newest version of the registered model `name`, which is created if it is missing."""
+    """Make the logged model a version of the registered model `name`, which is created if it is missing.
+
+    The alias `newest` goes to the version with the highest number.
+    """
     store.find_or_make(
         lambda: client.search_registered_models(f"name = '{name}'") or None,
         lambda: client.create_registered_model(name),
     )
     model_id = address.rpartition("/")[2]
-    made = client.create_model_version(name, address, run_id, tags=dict(tags), model_id=model_id)
-    client.set_registered_model_alias(name, NEWEST, made.version)
+    client.create_model_version(name, address, run_id, tags=dict(tags), model_id=model_id)
+    # Trainings that end together move the alias in any order: each looks again after it has moved it, so that the last
+    # to move it has seen every version. Numbers decide, for clocks go back and differ between machines.
+    moved, newest = None, _newest(client, name)
+    while moved != newest:
+        client.set_registered_model_alias(name, NEWEST, newest)
+        moved, newest = newest, _newest(client, name)
+
+
+def _newest(client: Any, name: str) -> int:
+    found = client.search_model_versions(f"name = '{name}'", max_results=1, order_by=["version_number DESC"])
+    return int(found[0].version)
 
 
 def describe(client: Any, run_id: str, figures: Mapping[str, float], note: str) -> None:

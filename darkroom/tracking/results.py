@@ -75,11 +75,11 @@ def log_figures(client: Any, run_id: str, figures: dict[str, float]) -> None:
     """Record figures with the run and with the model that it logged, each about its split; none that both know."""
     from mlflow.entities import Metric
 
-    run, now = client.get_run(run_id), int(time.time() * 1000)
+    run = client.get_run(run_id)
     model_id, splits, known = registry.model_of(client, run), data_inputs.by_split(run), run.data.metrics
     if model_id is not None:
         known = {metric.key: metric.value for metric in client.get_logged_model(model_id).metrics or []}
-    metrics = []
+    metrics, now = [], _after_all(run)
     for name, value in figures.items():
         if known.get(name) != value:
             split = next((splits.get(split) for start, split in SPLIT_OF.items() if name.startswith(start)), None)
@@ -92,9 +92,18 @@ def log_costs(client: Any, run: Any) -> None:
     """Record what each stage of this run of DVC has cost, among MLflow's system metrics."""
     from mlflow.entities import Metric
 
-    now = int(time.time() * 1000)
+    now = _after_all(run)
     costs = {f"system/{stage}_{kind}": it for stage, cost in of_this_run().items() for kind, it in cost.items()}
     client.log_batch(run.info.run_id, [Metric(name, value, now, 0) for name, value in costs.items()])
+
+
+def _after_all(run: Any) -> int:
+    """A time in milliseconds after all figures of the run: of two under one name MLflow shows the later one.
+
+    The clock alone would not do, for it may have gone back.
+    """
+    recorded: list[int] = [metric.timestamp for metric in run.data.to_proto().metrics]
+    return max([int(time.time() * 1000), *(moment + 1 for moment in recorded)])
 
 
 def log_pictures(client: Any, run: Any) -> None:

@@ -7,8 +7,10 @@ fingerprint is a hash of everything that decides the result, so that no other tr
 import contextlib
 import hashlib
 import io
+import os
 import sys
 import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +50,7 @@ class Checkpoint:
             self._lock = FileLock(self.folder / "lock")
             self._lock.acquire()
         self._state = self.folder / "state"
+        self._mark_newest()
         with contextlib.suppress(OSError):  # another process may remove them at the same time
             remove_old(self.folder, KEPT)
 
@@ -75,6 +78,14 @@ class Checkpoint:
         torch.save(state | {"fingerprint": self._fingerprint}, content)
         with replacing(self._state) as partial:
             partial.write_bytes(hashlib.sha256(content.getbuffer()).digest() + content.getbuffer())
+        self._mark_newest()
+
+    def _mark_newest(self) -> None:
+        """Date the lock after those of all other trainings, also where the clock has gone back meanwhile."""
+        with contextlib.suppress(OSError):  # another process may remove them at the same time
+            others = [_age(folder) for folder in self.folder.parent.glob("*/") if folder != self.folder]
+            moment = max(time.time_ns(), *(other + 1 for other in others), 0)
+            os.utime(self.folder / "lock", ns=(moment, moment))
 
     def note_parts(self, asked: str, parts: int) -> None:
         """Note the number of parts that `train.accumulate: auto` became, for `parts_of` with the same `asked`."""
@@ -102,9 +113,14 @@ def parts_of(asked: str) -> int | None:
 def remove_old(ours: Path, kept: int) -> None:
     """Remove the folders beside `ours` but for the `kept` newest ones; those whose lock is held are at work."""
     others = [folder for folder in ours.parent.iterdir() if folder.is_dir() and folder != ours]
-    for folder in sorted(others, key=lambda folder: folder.stat().st_mtime)[:-kept]:
+    for folder in sorted(others, key=_age)[:-kept]:
         try:
             with FileLock(folder / "lock", timeout=0):
                 remove(folder)
         except Timeout:
             continue
+
+
+def _age(folder: Path) -> int:
+    """The moment when a training last said that it is the newest, in nanoseconds; see `Checkpoint`."""
+    return (folder / "lock").stat().st_mtime_ns

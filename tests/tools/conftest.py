@@ -6,7 +6,9 @@ import subprocess
 
 import pytest
 
+from darkroom.tools import queue_tasks
 from tests.conftest import ROOT
+from tests.tools import queues
 
 
 def git(*arguments):
@@ -29,3 +31,13 @@ def home(project, tmp_path, monkeypatch):
     git("-c", "user.name=one", "-c", "user.email=a@b.c", "commit", "-qm", "start")
     (tmp_path / "home").mkdir()
     return tmp_path / "home"
+
+
+@pytest.fixture
+def queue(home, monkeypatch):
+    """DVC's queue of that repository, without workers."""
+    monkeypatch.setattr(queue_tasks, "_shared", lambda folder: "")  # the folder of temporary files may be anywhere
+    git("config", "user.name", "one")
+    git("config", "user.email", "a@b.c")
+    with queue_tasks.opened() as dvc:
+        yield queues.Queue(dvc)

@@ -1,10 +1,12 @@
 import base64
 import sqlite3
+from types import SimpleNamespace
 
 import pytest
 
 from darkroom.base import files
 from darkroom.tools import probes
+from darkroom.tracking import at_work
 from darkroom.tracking.store import sqlite_address
 from tests import web
 
@@ -114,3 +116,32 @@ def test_a_remote_of_a_folder(home, tmp_path):
     assert probes.remote("near") == ("ok", f"{tmp_path}/near")
     state, text = probes.remote("none")
     assert (state, "cannot be listed" in text) == ("problem", True)
+
+
+def test_the_queue_names_what_has_nobody_at_work(queue):
+    assert probes.queue() == ("ok", "no tasks")
+    queue.put("one")
+    assert probes.queue() == ("ok", "1 queued")
+    queue.take("one")
+    state, text = probes.queue()
+    assert (state, "nobody is at work on one: python -m darkroom queue --retry" in text) == ("warning", True)
+
+
+@pytest.mark.parametrize(
+    ("found", "answer"),
+    [
+        ({}, ("ok", "none is running")),
+        (
+            {"a": "at work", "b": "elsewhere"},
+            ("ok", "at work: a; begun by another clone or machine, so not to be judged here: b"),
+        ),
+        (
+            {"a": "cut off"},
+            ("warning", "nobody is at work on a: python -m darkroom queue --retry closes what does not go on"),
+        ),
+    ],
+)
+def test_the_runs_that_say_running_are_judged_where_they_can_be(found, answer, monkeypatch):
+    runs = [(SimpleNamespace(info=SimpleNamespace(run_name=name)), state) for name, state in found.items()]
+    monkeypatch.setattr(at_work, "unfinished", lambda: runs)
+    assert probes.runs() == answer

@@ -46,12 +46,31 @@ def test_code_that_an_experiment_in_a_copy_would_miss(home, project, tmp_path, m
     assert (finding.state, "there is no own/nowhere.py" in finding.text) == ("problem", True)
 
 
-def test_a_lock_file_that_is_not_committed(home, tmp_path):
+def test_every_changed_file_that_belongs_to_a_commit_is_named(home, tmp_path):
     (*_, finding) = repository_findings.repository()
     assert finding == Finding("ok", "dvc.lock", "not there yet: `dvc repro` makes it")
-    (tmp_path / "dvc.lock").write_text("schema: '2.0'\n")
+    (tmp_path / "metrics").mkdir()
+    for name in ("dvc.lock", "metrics/a.json", "metrics/b b.json", "scratch.txt"):
+        (tmp_path / name).write_text("new")
+    with (tmp_path / "params.yaml").open("a") as file:
+        file.write("# changed\n")
     (*_, finding) = repository_findings.repository()
-    assert finding.state == "warning"
+    assert (finding.state, finding.name) == ("warning", "commit")
+    assert finding.text.startswith("not as committed: dvc.lock, metrics/a.json, metrics/b b.json, params.yaml; ")
+    command = finding.text.partition("; ")[2].partition(", then")[0]
+    assert command == "git add dvc.lock metrics params.yaml"
+    git(*command.split()[1:])
+    git("-c", "user.name=one", "-c", "user.email=a@b.c", "commit", "-qm", "results")
+    (*_, finding) = repository_findings.repository()
+    assert finding == Finding("ok", "commit", "parameters and results are as committed")
+
+
+def test_the_sizes_of_what_grows_are_told(project):
+    for name, count in (("data/raw/a.zip", 3_000_000), (".dvc/cache/ab/c", 2_500_000), ("mlartifacts/x", 10)):
+        (project.folder / name).parent.mkdir(parents=True)
+        (project.folder / name).write_bytes(bytes(count))
+    (finding,) = repository_findings.kept()
+    assert finding.text == "data/raw 3.0 MB, .dvc/cache 2.5 MB; what DVC links from its cache takes its room once"
 
 
 def test_what_killed_processes_leave(home, tmp_path):

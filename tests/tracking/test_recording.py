@@ -11,7 +11,7 @@ from darkroom.base import files, paths
 from darkroom.config.model_facts import ModelFacts
 from darkroom.config.params import load
 from darkroom.config.stage_tables import HISTORY
-from darkroom.tracking import provenance, recording, registry, store
+from darkroom.tracking import at_work, provenance, recording, registry, store
 from darkroom.tracking.recording import Run
 from tests import make, models
 
@@ -104,10 +104,13 @@ def test_what_a_store_missed_while_it_was_down_comes_with_the_next_stage(
     history = pd.read_csv(paths.HISTORY).to_dict("records")
     with recording.training(trained, facts, "layers") as record, monkeypatch.context() as failing:
         record.epoch(history[0])
+        mark = tmp_path / ".running" / record.run_id
+        assert at_work.is_held(mark)
         failing.setattr(mlflow.MlflowClient, "log_batch", lambda *_: 1 / 0)
         record.epoch(history[1])
         record.epoch(history[2])
         record.trained("digest")
+    assert not mark.exists()
     reach(monkeypatch, "http://127.0.0.1:9")
     recording.add_results(trained, {"test_accuracy": 0.75}, [paths.EVALUATE])
     assert "MLflow at http://127.0.0.1:9 does not record this run" in capsys.readouterr().err

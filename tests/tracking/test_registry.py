@@ -23,29 +23,52 @@ def test_the_example_beside_the_model_has_the_colours_of_the_image(project, monk
     assert np.array_equal(decode(logged["input_example"]["image"][0], Target((8, 8, 3)))[0], image)
 
 
+class Registry:
+    """A registry of models, in which versions get the next number."""
+
+    def __init__(self, known=(), versions=0):
+        self.models, self.versions, self.aliases = list(known), versions, []
+
+    def search_registered_models(self, query):
+        return [name for name in self.models if query == f"name = '{name}'"]
+
+    def create_registered_model(self, name):
+        self.models.append(name)
+
+    def create_model_version(self, name, address, run_id, tags, model_id):
+        self.versions += 1
+        self.made = (name, address, run_id, tags, model_id)
+
+    def search_model_versions(self, query, max_results, order_by):
+        assert (query, max_results, order_by) == ("name = 'digits'", 1, ["version_number DESC"])
+        return [SimpleNamespace(version=str(self.versions))]
+
+    def set_registered_model_alias(self, name, alias, version):
+        self.aliases.append((name, alias, version))
+
+
 @pytest.mark.parametrize("known", [[], ["digits"]])
 def test_a_registered_model_is_made_once_and_its_newest_version_has_the_alias(project, known):
-    class Client:
-        models, versions, aliases = list(known), [], []
-
-        def search_registered_models(self, query):
-            return [name for name in self.models if query == f"name = '{name}'"]
-
-        def create_registered_model(self, name):
-            self.models.append(name)
-
-        def create_model_version(self, name, address, run_id, tags, model_id):
-            self.versions.append((name, address, run_id, tags, model_id))
-            return SimpleNamespace(version=7)
-
-        def set_registered_model_alias(self, name, alias, version):
-            self.aliases.append((name, alias, version))
-
-    client = Client()
+    client = Registry(known, versions=6)
     registry.register(client, "run", "models:/m-1", "digits", {"data_sha256": "ab"})
     assert client.models == ["digits"]
-    assert client.versions == [("digits", "models:/m-1", "run", {"data_sha256": "ab"}, "m-1")]
+    assert client.made == ("digits", "models:/m-1", "run", {"data_sha256": "ab"}, "m-1")
     assert client.aliases == [("digits", "newest", 7)]
+
+
+def test_of_two_trainings_that_end_together_the_slower_one_does_not_take_the_alias_back(project):
+    class Together(Registry):
+        """Before the first one moves the alias, the second registers its version and moves it."""
+
+        def set_registered_model_alias(self, name, alias, version):
+            if self.versions == 1:
+                self.versions = 2
+                self.aliases.append((name, alias, 2))
+            super().set_registered_model_alias(name, alias, version)
+
+    client = Together()
+    registry.register(client, "run", "models:/m-1", "digits", {})
+    assert [version for *_, version in client.aliases] == [2, 1, 2]
 
 
 class Versions:

@@ -1,11 +1,14 @@
 from types import SimpleNamespace
 
 import pytest
+from mlflow.entities import Metric, RunData
 from PIL import Image
 
 from darkroom.tracking import data_inputs, results
 from tests.report.test_sections import ERRORS, FIGURES, INSIDE
 from tests.test_graph import STAGES, outputs
+
+WHEN = 1_700_000_000_000  # when what the store knows was recorded, in milliseconds
 
 
 def test_the_figures_of_both_splits_have_names_of_their_own():
@@ -51,9 +54,10 @@ class Client:
     """A store with one run, which has logged a model and knows some figures."""
 
     def __init__(self, run_knows, model_knows=None):
-        data, info = SimpleNamespace(metrics=run_knows, tags={}), SimpleNamespace(run_id="run", experiment_id="7")
+        data = RunData([Metric(name, value, WHEN, 0) for name, value in run_knows.items()])
+        info = SimpleNamespace(run_id="run", experiment_id="7")
         self.run, self.model_knows = SimpleNamespace(data=data, inputs=None, info=info), model_knows
-        self.told, self.images = [], []
+        self.told, self.images, self.moments = [], [], []
 
     def get_run(self, run_id):
         return self.run
@@ -66,12 +70,23 @@ class Client:
 
     def log_batch(self, run_id, metrics):
         self.told += [(metric.key, metric.value, metric.model_id, metric.dataset_name) for metric in metrics]
+        self.moments += [metric.timestamp for metric in metrics]
 
     def log_image(self, run_id, image, key, step):
         self.images.append((key, image.size))
 
     def set_tag(self, run_id, key, value):
         self.run.data.tags[key] = value
+
+
+def test_a_figure_replaces_an_earlier_one_also_where_the_clock_has_gone_back(monkeypatch):
+    monkeypatch.setattr(results.time, "time", lambda: WHEN / 1000 - 3600)
+    client = Client({"test_ece": 0.5, "suspects": 3})
+    results.log_figures(client, "run", {"test_ece": 0.25, "suspects": 3})
+    monkeypatch.setattr(results, "of_this_run", lambda: {"split": {"seconds": 0.5}})
+    results.log_costs(client, client.run)
+    assert [item[:2] for item in client.told] == [("test_ece", 0.25), ("system/split_seconds", 0.5)]
+    assert min(client.moments) > WHEN  # of two figures under one name MLflow shows the later one
 
 
 @pytest.mark.parametrize(

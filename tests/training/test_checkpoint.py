@@ -144,7 +144,7 @@ def test_two_that_train_the_same_have_a_folder_each(root):
 def test_a_second_folder_in_use_is_not_tidied_up(root):
     first, second = Checkpoint("mine"), Checkpoint("mine")
     (second.folder / "epochs").mkdir()
-    os.utime(second.folder, (1, 1))
+    os.utime(second.folder / "lock", (1, 1))
     for age in range(KEPT + 1):
         made(root, f"old{age}", age)
     Checkpoint("other")
@@ -169,7 +169,7 @@ def test_a_save_that_fails_leaves_the_last_state(root, monkeypatch):
 
 def made(root, name, age):
     Checkpoint(name).save({"epoch": age})
-    os.utime(root / name, (10**9 - age, 10**9 - age))
+    os.utime(root / name / "lock", (10**9 - age, 10**9 - age))
 
 
 def test_only_the_newest_of_those_never_taken_up_are_kept(root):
@@ -177,7 +177,7 @@ def test_only_the_newest_of_those_never_taken_up_are_kept(root):
         made(root, f"old{age}", age)
     busy = Checkpoint("busy")
     busy.save({"epoch": 1})
-    os.utime(root / "busy", (1, 1))
+    os.utime(root / "busy" / "lock", (1, 1))
     (root / "gpu-0.lock").touch()
     made(root, "oldest", 1000)
     Checkpoint("mine")
@@ -186,6 +186,13 @@ def test_only_the_newest_of_those_never_taken_up_are_kept(root):
     assert "oldest" not in kept
     assert {f"old{age}" for age in range(KEPT)} <= kept
     assert busy.load()["epoch"] == 1
+
+
+def test_where_the_clock_has_gone_back_the_newest_are_kept_too(root, monkeypatch):
+    for number in range(KEPT + 2):
+        monkeypatch.setattr(checkpoint.time, "time_ns", lambda number=number: 10**18 - number * 10**9)
+        Checkpoint(f"mine{number}").save({"epoch": number})
+    assert {folder.name for folder in root.iterdir()} == {f"mine{number}" for number in range(1, KEPT + 2)}
 
 
 def test_tidying_up_stops_no_training(monkeypatch):
