@@ -99,9 +99,9 @@ def decide(dataset: str, picture: tuple[str, str], wanted: Decision | None, seen
     path, label = picture
     with _only_one():
         now = holding(read(dataset), path, label)
-        if wanted is None and now is None or wanted is not None and wanted.comes_to(now):
+        if now is None if wanted is None else wanted.comes_to(now):
             return now
-        if now is not None and not now.says_as(seen) or now is None and seen is not None:
+        if seen is not None if now is None else not now.says_as(seen):
             raise Conflict(now)
         line = noted = None
         if wanted is not None:

@@ -74,8 +74,8 @@ def test_a_new_decision_takes_the_place_of_the_old_one_and_none_takes_it_out():
             b"\xef\xbb\xbfdataset,path,action,label,why\r\nother,train/1.png,drop,,\r\nmine,train/1.png,drop,\r\n",
         ),
         (
-            b'dataset,path,action,label\nmine,"two\nlines.png",drop,\n\nmine , train/1.png,drop,\n',
-            b'dataset,path,action,label\nmine,"two\nlines.png",drop,\n\nmine , train/1.png,drop,\nmine,train/1.png,drop,\n',
+            b'dataset,path,action,label\nmine,"two\nlines.png",drop,\n\nmine , 1.png,drop,\n',
+            b'dataset,path,action,label\nmine,"two\nlines.png",drop,\n\nmine , 1.png,drop,\nmine,train/1.png,drop,\n',
         ),
     ],
 )
