@@ -46,7 +46,7 @@ def in_words(revision: str) -> str:
     if other != dataset:
         raise UserError(f"{revision} has figures of the data set {other}, not of {dataset}: they do not compare")
     before, now = _as(Evaluation, evaluated, revision), Evaluation.read(paths.EVALUATE)
-    lines = [f"{dataset}, since {git.output('log', '-1', '--format=%h (%s)', commit)}"]
+    lines = [f"{dataset}, since {revision} ({commit[:7]})"]
     lines.append(f"corrections: {_difference(_corrections(corrections, dataset), _held(dataset))}")
     if errors is not None and paths.ERRORS.is_file():
         was, are = _as(ErrorFigures, errors, revision).suspects.images, ErrorFigures.read(paths.ERRORS).suspects.images
@@ -94,9 +94,10 @@ def _paired(commit: str, revision: str) -> list[str]:
     gap = right.mean() - before.mean()
     verdict = "better" if low > 0 else "worse" if high < 0 else "no evidence of a change"
     relabelled = int((both["label"] != both["label_then"]).sum())
+    limits = f"95 % interval {100 * low:+.2f} to {100 * high:+.2f}"
     return [
         f"on the {len(both):,} test images of both, by the labels of now ({relabelled:,} differ): {before.mean():.2%}, "
-        f"now {right.mean():.2%}, {100 * gap:+.2f} points (95 % interval {100 * low:+.2f} to {100 * high:+.2f}): {verdict}",
+        f"now {right.mean():.2%}, {100 * gap:+.2f} points ({limits}): {verdict}",
         "the interval is of the choice of test images; another seed of the training moves both: see `darkroom compare`",
     ]
 

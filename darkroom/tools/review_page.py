@@ -8,6 +8,7 @@ import hmac
 import json
 import secrets
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -183,6 +184,10 @@ class _Handler(BaseHTTPRequestHandler):
             status, kind, content = _json(400, {"error": "this is no decision"})
         except (UserError, OSError) as error:
             status, kind, content = _json(500, {"error": str(error)})
+        with suppress(ConnectionError):  # the page may have gone on to another picture
+            self._send(status, kind, content)
+
+    def _send(self, status: int, kind: str, content: bytes) -> None:
         self.send_response(status)
         keeps = "private, max-age=3600" if kind.startswith("image/") else "no-store"
         for name, value in {**HEADERS, "Cache-Control": keeps, "Content-Type": kind}.items():

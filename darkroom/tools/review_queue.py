@@ -131,7 +131,6 @@ def _mistakes() -> Iterator[_Found]:
     for path, row, predicted, confidence, near, agree in MISTAKES.read(
         "path", "row", "predicted", "confidence", "neighbour_rows", "neighbours_agree"
     ).itertuples(index=False):
-        words = (
-            f"the model says {predicted} ({confidence:.0%} sure), and so do {agree} of its {len(near)} nearest labels"
-        )
+        agreeing = f"{agree} of its {len(near)} nearest training pictures are labelled so"
+        words = f"the model says {predicted} ({confidence:.0%} sure), and {agreeing}"
         yield _Found(row, path, MISTAKE, words, predicted, near=tuple(near))

@@ -3,6 +3,7 @@
   const $ = (id) => document.getElementById(id);
   const RESERVED = "krdsul";
   const GRID = 20; // classes that have a button each; more are found by name
+  const PAUSE_MS = 250; // that a picture is in view before the model is asked about it
   const ASK_SECONDS = 5; // between two questions what others have decided
 
   let queue; // what the server knows of the data set and of the pictures to look at
@@ -15,12 +16,13 @@
   const undone = []; // [row, before, after] of each decision of this page, the latest last
 
   // 1. Talking to the server.
-  const ask = async (place, body) => {
-    const options = body && { method: "POST", body: JSON.stringify(body), headers: { "Content-Type": "application/json" } };
+  const ask = async (place, body, signal) => {
+    const options = !body ? { signal } : { method: "POST", body: JSON.stringify(body), headers: { "Content-Type": "application/json" } };
     let answer;
     try {
       answer = await fetch(place, options);
-    } catch {
+    } catch (error) {
+      if (error.name === "AbortError") throw error;
       throw new Error("the command `darkroom review` has ended: start it again and open the address that it prints");
     }
     const content = await answer.json();
@@ -120,26 +122,34 @@
     if (item.original) original.src = `original/${item.row}`;
   };
   $("picture").addEventListener("load", () => $("picture").classList.toggle("squares", $("picture").naturalWidth < 100));
+  let questions = new AbortController(); // about the picture in view: who goes on does not wait for them
   const explain = async (item) => {
+    questions.abort();
+    questions = new AbortController();
+    const { signal } = questions;
     const near = (found, text) => {
       $("near").replaceChildren(...found.map((one) => smallPicture(one, item.suggested || item.label)));
       $("near-text").textContent = text;
     };
     const heat = $("heat");
     heat.hidden = true;
+    heat.onload = heat.onerror = null;
+    heat.removeAttribute("src");
     near(item.near, item.near.length ? "" : "The model is asked.");
     $("heat-text").textContent = "The model is asked.";
+    await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+    if (signal.aborted) return;
     try {
       if (!item.near.length) {
-        const found = await ask(`nearest/${item.row}`);
+        const found = await ask(`nearest/${item.row}`, null, signal);
         item.near = found.rows;
         item.among = found.among < found.of ? `Among ${found.among.toLocaleString("en")} of ${found.of.toLocaleString("en")}.` : "";
       }
-      if (current !== item) return;
       near(item.near, item.near.length ? item.among ?? "" : "There is none.");
     } catch (error) {
-      if (current === item) near([], `None is known: ${error.message}.`);
+      if (!signal.aborted) near([], `None is known: ${error.message}.`);
     }
+    if (signal.aborted) return;
     const name = item.suggested || item.label;
     heat.onload = () => {
       heat.hidden = false;
