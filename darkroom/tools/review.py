@@ -1,7 +1,9 @@
 """`darkroom review`: a page on this machine where a person goes through doubtful labels with the keyboard."""
 
 import getpass
+import os
 import signal
+import sys
 import webbrowser
 from typing import Any
 
@@ -26,7 +28,7 @@ def run(port: int, who: str | None, *, browser: bool) -> None:
     address = f"http://{ports.HOST}:{port}/{review.token}/"
     print(f"{queue.dataset}: {counted(len(queue.items), 'picture')} to look at" + _gone(queue.gone))
     print(f"{address} shows them to {review.who}, Ctrl+C ends it", flush=True)
-    if browser:
+    if browser and _has_screen():
         webbrowser.open(address)
     signal.signal(signal.SIGTERM, _end)
     try:
@@ -65,6 +67,11 @@ def _gone(count: int) -> str:
     if not count:
         return ""
     return f" ({counted(count, 'other')} that the tables name are not in the data any more: `dvc repro`)"
+
+
+def _has_screen() -> bool:
+    """Whether a browser has a window to open in: without one, Python would start one in this terminal."""
+    return sys.platform != "linux" or any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY"))
 
 
 def _end(number: int, frame: Any) -> None:

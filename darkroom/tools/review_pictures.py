@@ -6,7 +6,7 @@ from pathlib import Path
 from threading import Lock
 
 import cv2
-import pandas as pd
+import numpy as np
 
 from darkroom.base import paths
 from darkroom.base.errors import UserError
@@ -30,7 +30,9 @@ class Pictures:
 
     def __init__(self) -> None:
         self.images = load_images()
-        self._index = load_index("path", "label", "width", "height", "channels")
+        index = load_index("path", "label", "width", "height", "channels")
+        self._paths, self._labels = index["path"].to_numpy(), index["label"].to_numpy(np.int64, na_value=-1)
+        self._found = index[["height", "width", "channels"]].to_numpy(np.int64)
         source = paths.RAW / Source.read(paths.SOURCE).archive if paths.SOURCE.is_file() else None
         self._source = source if source and source.exists() else None
         self._originals: OrderedDict[int, bytes | None] = OrderedDict()
@@ -39,12 +41,12 @@ class Pictures:
 
     def path(self, row: int) -> str:
         """The path of a picture inside the archive."""
-        return str(self._index["path"].iloc[row])
+        return str(self._paths[row])
 
     def label(self, row: int) -> int | None:
         """The number of its class; None where it has none."""
-        label = self._index["label"].iloc[row]
-        return None if label is pd.NA else int(label)
+        label = int(self._labels[row])
+        return None if label < 0 else label
 
     def packed(self, row: int) -> bytes:
         """The stored pixels, as a PNG file."""
@@ -67,7 +69,7 @@ class Pictures:
 
     def has_more(self, row: int) -> bool:
         """Whether the picture as found had more pixels or colours than what is stored, and its archive is here."""
-        width, height, channels = self._index.loc[row, ["width", "height", "channels"]]
+        height, width, channels = self._found[row].tolist()
         stored = self.images.shape[1:]
         return self._source is not None and not ((height, width) == stored[:2] and (channels == 1 or stored[2] == 3))
 

@@ -46,6 +46,18 @@ def test_a_port_that_is_taken_and_a_table_that_cannot_be_read_are_told_first(clo
     assert "data/corrections.csv" in make.refusal(lambda: review.run(free_port, None, browser=False))
 
 
+def test_a_browser_is_opened_where_there_is_a_screen_alone(monkeypatch):
+    monkeypatch.setattr(review.sys, "platform", "linux")
+    for name in ("DISPLAY", "WAYLAND_DISPLAY"):
+        monkeypatch.delenv(name, raising=False)
+    assert not review._has_screen()
+    monkeypatch.setenv("DISPLAY", ":0")
+    assert review._has_screen()
+    monkeypatch.delenv("DISPLAY")
+    monkeypatch.setattr(review.sys, "platform", "darwin")
+    assert review._has_screen()
+
+
 def test_who_decides_is_whom_git_knows(monkeypatch):
     monkeypatch.setattr(review.git, "output_if_any", lambda *_: "Ada")
     assert review.name() == "Ada"
@@ -87,8 +99,7 @@ def command(port, who):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("width", [1280, 375])
-@pytest.mark.parametrize("dark", [False, True])
+@pytest.mark.parametrize(("width", "dark"), [(1280, False), (375, True)])
 def test_by_keyboard_alone_in_a_real_browser(free_port, width, dark):
     with chromium() as browser, command(free_port, "Ada") as (address, said):
         browser.screen(width, 800, dark=dark)
