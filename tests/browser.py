@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-SECONDS = 120.0  # that an answer may take, on a busy machine
+SECONDS = 40.0  # that an answer may take, on a busy machine
 CODES = {"Enter": 13, "Tab": 9, "Escape": 27, "ArrowLeft": 37, "ArrowUp": 38, "ArrowRight": 39, "ArrowDown": 40}
 FREE = 10  # file descriptors below this one are the browser's own in the child
 
@@ -89,9 +89,13 @@ class Browser:
         """Wait until an expression is true; return its value."""
         end = time.monotonic() + SECONDS
         while not (value := self.value(expression)):
-            assert time.monotonic() < end, f"never true: {expression}"
+            assert time.monotonic() < end, f"never true: {expression}; the page says {self.text()}"
             time.sleep(0.02)
         return value
+
+    def text(self):
+        """What a person reads on the page."""
+        return self.value("document.body.innerText")
 
     def press(self, *keys):
         """Press keys one after the other, as `k`, `ArrowRight` or `Tab`."""

@@ -25,7 +25,7 @@ def run(port: int, who: str | None, *, browser: bool) -> None:
         return
     review = review_page.Review(queue, who or name(), Pictures())
     server = review_page.server(review, port)
-    address = f"http://{ports.HOST}:{port}/{review.token}/"
+    address = f"http://{ports.HOST}:{server.server_port}/{review.token}/"
     print(f"{queue.dataset}: {counted(len(queue.items), 'picture')} to look at" + _gone(queue.gone))
     print(f"{address} shows them to {review.who}, Ctrl+C ends it", flush=True)
     if browser and _has_screen():
