@@ -30,8 +30,8 @@ def in_words() -> str:
         return "\n".join(lines)
     if suspects:
         lines.append(
-            f"         {paths.ERRORS_PICTURES}/suspects.png, {suspects:,} labels that may be wrong: put the rows of "
-            f"{paths.SUSPECTS} that you agree with into {paths.CORRECTIONS}, and `dvc repro`"
+            f"         {paths.ERRORS_PICTURES}/suspects.png, {suspects:,} labels that may be wrong: `darkroom review` "
+            f"goes through them, and what you decide goes into {paths.CORRECTIONS}"
         )
     lines.append("next: dvc exp run -S train.lr=0.001, make ui to compare runs, python -m darkroom predict PICTURE")
     return "\n".join(lines)

@@ -10,7 +10,7 @@ from typing import Any
 from darkroom.base import paths
 from darkroom.base.errors import UserError, printable
 from darkroom.base.words import listed
-from darkroom.tools import comparison_commands, rebuilding_commands
+from darkroom.tools import comparison_commands, rebuilding_commands, review_commands
 
 MODEL_FOLDER = str(paths.MODEL.parent)
 
@@ -107,9 +107,7 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--model", metavar="FOLDER", help="where the model lies")
     command.set_defaults(run=demo)
 
-    command = commands.add_parser("summary", help="say what the last `dvc repro` reached, and where to look")
-    command.set_defaults(run=summary)
-
+    review_commands.add_to(commands)
     comparison_commands.add_to(commands)
     rebuilding_commands.add_to(commands)
 
@@ -228,13 +226,6 @@ def demo(options: argparse.Namespace) -> None:
     from darkroom.tools import demo
 
     demo.run(Path(options.model or MODEL_FOLDER), options.port)
-
-
-def summary(options: argparse.Namespace) -> None:
-    """Print the test accuracy, where to look and what to do next."""
-    from darkroom.report.summary import in_words
-
-    print(in_words())
 
 
 def queue(options: argparse.Namespace) -> None:

@@ -43,7 +43,7 @@ def test_suspected_labels_are_shown_with_the_way_to_correct_them(reached):
     ERRORS.write(paths.ERRORS)
     text = summary.in_words()
     assert f"{ERRORS.suspects.images} labels that may be wrong" in text
-    assert "into data/corrections.csv" in text
+    assert "`darkroom review` goes through them" in text
     nothing = ERRORS.suspects.model_copy(update={"images": 0})
     ERRORS.model_copy(update={"suspects": nothing}).write(paths.ERRORS)
     assert "may be wrong" not in summary.in_words()
