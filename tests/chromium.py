@@ -135,6 +135,7 @@ class Page:
             assert self._chromium.receive(deadline), f"{url} did not load in {PATIENCE} s"
 
     def resize(self, width, height):
+        self.width = width
         phone = width < 600
         self.send("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=phone)
         self.send("Emulation.setTouchEmulationEnabled", enabled=phone)
@@ -190,8 +191,9 @@ class Page:
 
     def too_wide(self):
         """The elements that stand out of the page at its right, unless one around them scrolls or hides the rest."""
-        return self.evaluate("""(() => {
-            const width = document.documentElement.clientWidth;
+        return self.evaluate(
+            f"(() => {{ const width = {self.width};"
+            + """
             const held = (element) => {
                 for (let up = element.parentElement; up && up !== document.body; up = up.parentElement)
                     if (getComputedStyle(up).overflowX !== "visible")
@@ -201,4 +203,5 @@ class Page:
             return [...document.body.querySelectorAll("*")]
                 .filter((element) => element.getBoundingClientRect().right > width + 1 && !held(element))
                 .map((element) => `${element.tagName}.${element.className} ${element.textContent.slice(0, 40)}`);
-        })()""")
+        })()"""
+        )
