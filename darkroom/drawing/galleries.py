@@ -104,6 +104,7 @@ def with_heat_maps(
     bar = figure.colorbar(shown, cax=figure.add_axes((1 - 0.75 / width, 0.2, 0.1 / width, 0.6)), ticks=[0, 0.5, 1])
     bar.set_label("evidence (strongest: 1)", fontsize=8)
     bar.ax.tick_params(labelsize=8)
+    assert bar.solids is not None
     bar.solids.set_gid(PHOTOGRAPH)  # as the heat maps that it explains
     return figure
 

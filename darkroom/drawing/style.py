@@ -35,8 +35,8 @@ def save(figure: Figure, path: Path) -> None:
     canvas = FigureCanvasAgg(figure)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # a letter that no font has becomes a box: `fonts` says so
-        canvas.draw()
-    pixels = np.array(canvas.buffer_rgba())
+        canvas.draw()  # type: ignore[no-untyped-call]
+    pixels = np.array(canvas.buffer_rgba())  # type: ignore[no-untyped-call]
     opacity = pixels[..., 3]
     opacity[:] = PAPER
     for artist in figure.findobj(lambda part: part.get_gid() == PHOTOGRAPH):

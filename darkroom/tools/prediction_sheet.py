@@ -1,6 +1,7 @@
 """A page with many classified pictures, the least certain first: where to look before the answers are used."""
 
 import heapq
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import cv2
@@ -12,11 +13,9 @@ from darkroom.base.files import write_text
 from darkroom.classifier.opening import Opened
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from darkroom.classifier.inference import Prediction
 
-SHEET = "darkroom-predictions.html"  # in the caller's folder
+SHEET = Path("darkroom-predictions.html")  # in the caller's folder
 MANY = 10  # pictures from which on a page is worth it
 KEPT = 500  # pictures on it
 SIDE = 192  # pixels that the longer side of a kept picture has at most
@@ -39,7 +38,7 @@ class PredictionSheet:
             entry = -sureness, -self.seen, name, _shrunk(opened.stored), prediction
             (heapq.heappush if len(self._kept) < KEPT else heapq.heapreplace)(self._kept, entry)
 
-    def write(self, file: "str | Path") -> None:
+    def write(self, file: Path) -> None:
         """Write the page to a file; all it shows is inside."""
         from darkroom.report import rendering  # Jinja, which few pictures do not need
 

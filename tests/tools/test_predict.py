@@ -89,7 +89,7 @@ def test_many_pictures_also_become_a_page(tmp_path, monkeypatch, capsys, count, 
     names = [f"{number}.png" for number in range(count)]
     assert predict.run(iter(names), "m", Wanted(3, form, "never", False)) == (count, 0)
     assert (tmp_path / predict.SHEET).exists() == written
-    assert (predict.SHEET in capsys.readouterr().err) == written
+    assert (str(predict.SHEET) in capsys.readouterr().err) == written
 
 
 def until(is_so):
