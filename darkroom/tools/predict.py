@@ -138,5 +138,5 @@ def _classify(
         count += len(part)
     if sheet is not None and sheet.seen >= MANY:
         sheet.write(SHEET)
-        print(f"wrote {SHEET}: these pictures with their classes, the least certain first", file=sys.stderr)
+        print(f"wrote {SHEET}: these pictures with their classes, the doubtful first", file=sys.stderr)
     return count, unusable

@@ -32,7 +32,8 @@ class PredictionSheet:
         """Add some pictures, by name, with what was predicted of them."""
         for (name, opened), prediction in zip(pictures.items(), found, strict=True):
             self.seen += 1
-            sureness = prediction.probabilities[0]
+            # What is unlike the training images is less certain than any probability says.
+            sureness = prediction.probabilities[0] - _is_unlike(prediction)
             if len(self._kept) == KEPT and -sureness <= self._kept[0][0]:
                 continue
             entry = -sureness, -self.seen, name, _shrunk(opened.stored), prediction
@@ -47,13 +48,17 @@ class PredictionSheet:
                 "uri": rendering.thumbnail(image),
                 "name": printable(name),
                 "classes": list(zip(prediction.classes, prediction.probabilities, strict=True)),
-                "unlike": prediction.unlike is not None and prediction.unlike > 1,
+                "unlike": _is_unlike(prediction),
                 "reasons": "; ".join(prediction.reasons),
             }
             for _, _, name, image, prediction in sorted(self._kept, key=lambda entry: (-entry[0], -entry[1]))
         ]
         content = {"items": items, "seen": self.seen, "style": rendering.part("report.css")}
         write_text(file, rendering.render("predictions.html.j2", **content))
+
+
+def _is_unlike(prediction: "Prediction") -> bool:
+    return prediction.unlike is not None and prediction.unlike > 1
 
 
 def _shrunk(image: NDArray[np.uint8]) -> NDArray[np.uint8]:

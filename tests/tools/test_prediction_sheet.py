@@ -40,3 +40,12 @@ def test_names_are_escaped_and_nothing_is_fetched(tmp_path):
     assert "<b>&.jpg" not in text
     assert "&lt;b&gt;&amp;.jpg" in text
     assert re.findall(r'(?:src|href)="(?!data:)', text) == []
+
+
+def test_a_picture_unlike_the_training_images_comes_before_all_others(tmp_path):
+    sheet = sheet_of(2, sure=[0.5, 0.6].__getitem__)
+    opened = Opened(np.zeros((8, 8, 1), np.uint8), 1.0, 1, "")
+    sheet.add({"odd.jpg": opened}, [Prediction(["cat", "dog"], [0.99, 0.01], unlike=1.5, reasons=["it is empty"])])
+    sheet.write(tmp_path / "a.html")
+    assert names(tmp_path / "a.html") == ["odd.jpg", "0.jpg", "1.jpg"]
+    assert "unlike the training images: it is empty" in (tmp_path / "a.html").read_text()
