@@ -35,15 +35,14 @@ def main() -> None:
         columns = SAMPLES_PER_CLASS * max(1, min(6, -(-len(classes) // 5)))
         samples = galleries.grid(images[rows], titles, columns=columns, title=f"Samples of {which}")
         style.save(samples, folder / "samples.png")
-        means_columns = 5 if len(classes) <= 50 else 12
+        means_columns = -(-shown // -(-shown // 6)) if shown <= 50 else 12  # rows of equal length
         grid = galleries.grid(means[:shown], classes[:shown], columns=means_columns, title=f"Mean image of {which}")
         style.save(grid, folder / "means.png")
         counts = audit.class_counts(index, len(classes))
         style.save(charts.class_balance(counts, classes, "Labelled images of each class"), folder / "balance.png")
-        style.save(
-            charts.sizes(index["width"].tolist(), index["height"].tolist(), stored, "Sizes of all images"),
-            folder / "sizes.png",
-        )
+        found_sizes = index["width"].tolist(), index["height"].tolist()
+        if len(set(zip(*found_sizes, strict=True))) > 1:  # one size is said in words
+            style.save(charts.sizes(*found_sizes, stored, "Sizes of all images"), folder / "sizes.png")
     for line in shapes.told(found_shapes):
         print(printable(line))
     found = findings.duplicates.images, findings.conflicts.images

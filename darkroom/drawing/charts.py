@@ -24,12 +24,12 @@ BESIDE = 300  # class names that are readable beside the largest confusion matri
 
 def class_balance(counts: NDArray[np.int64], classes: Sequence[str], title: str) -> Figure:
     """Bars: the number of images of each class."""
-    figure = new_figure(7, 1.2 + 0.24 * len(classes))
+    figure = new_figure(5.6, 1.2 + 0.26 * len(classes))
     axis = figure.subplots()
     places = np.arange(len(classes))
     axis.barh(places, counts, color=BLUE, height=0.7)
     for place, count in enumerate(counts.tolist()):
-        axis.text(count, place, f" {count:,}", va="center", fontsize=7, color=GREY)
+        axis.text(count, place, f" {count:,}", va="center", fontsize=8, color=GREY)
     axis.set_yticks(places, [short(name) for name in classes], fontsize=8)
     axis.set_ylim(len(classes) - 0.5, -0.5)
     axis.set_xlim(0, counts.max() * 1.12)
@@ -96,43 +96,52 @@ def confusion(matrix: NDArray[np.int64], classes: Sequence[str], *, normalised: 
 
 def per_class(table: pd.DataFrame, split: str) -> Figure:
     """Dots: precision, recall and F1 of each class, one line a class. `table` has these columns and class."""
-    figure = new_figure(6.5, 1.4 + 0.24 * len(table))
+    figure = new_figure(5.6, 1.6 + 0.26 * len(table))
     axis = figure.subplots()
     places = np.arange(len(table))
     for name, marker, colour in (("precision", "|", BLUE), ("recall", "x", RED), ("f1", "o", GREEN)):
         hollow: dict[str, Any] = {"facecolors": "none", "edgecolors": colour} if marker == "o" else {"color": colour}
-        axis.scatter(table[name], places, marker=marker, label=name, s=50, zorder=3, **hollow)
+        axis.scatter(table[name], places, marker=marker, label=name, s=50, zorder=3, clip_on=False, **hollow)
     axis.set_yticks(places, [short(name) for name in table["class"]], fontsize=8)
     axis.set_ylim(len(table) - 0.5, -0.5)
     axis.grid(axis="y", linewidth=0.4, color="#dddddd")
+    axis.set_xlim(min(0.9, axis.get_xlim()[0]), 1)  # no score is higher
     axis.set_xlabel("score")
     axis.set_ylabel("class")
     axis.set_title(f"Precision, recall and F1 by class, {split} split", fontsize=10)
-    axis.legend(fontsize=8, frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
+    figure.legend(fontsize=9, frameon=False, loc="outside lower center", ncols=3)
     open_frame(axis)
     return figure
 
 
 def coverage(table: pd.DataFrame, split: str) -> Figure:
     """Accuracy against coverage, with some confidence thresholds; `table` is the one of `metrics.coverage`."""
-    figure = new_figure(6.5, 4.2)
+    figure = new_figure(5.6, 4.2)
     axis = figure.subplots()
     shares, accuracies = 100 * table["coverage"], 100 * table["accuracy"]
-    axis.plot(shares, accuracies, color=BLUE, marker="o", markersize=3)
+    axis.plot(shares, accuracies, color=BLUE, marker="o", markersize=3, clip_on=False, zorder=3)
     room = max(100 - float(accuracies.min()), 1)
-    axis.set_ylim(100 - 1.1 * room, 100 + 0.1 * room)
-    axis.set_xlim(0, 103)
+    axis.set_ylim(100 - 1.1 * room, 100)
+    axis.set_xlim(0, 100)
     axis.ticklabel_format(axis="y", useOffset=False)
     last = float("inf")
     for share, accuracy, threshold in zip(shares, accuracies, table["threshold"], strict=True):
-        if last - share >= 12:  # far enough from the last label to be readable
+        if last - share >= 14 and share >= 14:  # far enough from the last label to be readable
             axis.annotate(
-                percent(threshold), (share, accuracy), (3, 4), textcoords="offset points", fontsize=7, color=GREY
+                percent(threshold),
+                (share, accuracy),
+                (-3, -10),
+                textcoords="offset points",
+                fontsize=8,
+                color=GREY,
+                ha="right",
             )
             last = share
     axis.set_xlabel("coverage: share of the images at least so sure, %")
     axis.set_ylabel("accuracy on them, %")
-    axis.set_title(f"Accuracy against coverage, {split} split (at a point: lowest confidence)", fontsize=10)
+    axis.set_title(
+        f"Accuracy against coverage, {split} split\n(at a point: the lowest confidence of these images)", fontsize=10
+    )
     open_frame(axis)
     return figure
 
@@ -161,8 +170,10 @@ def reliability(table: pd.DataFrame, split: str) -> Figure:
         open_frame(upper)
         open_frame(lower)
     axes[0, 0].set_xlim(0, 100)
-    axes[0, 0].set_ylim(0, 103)
-    axes[0, 1].legend(fontsize=7, frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
+    axes[0, 0].set_ylim(0, 100)
+    figure.legend(
+        *axes[0, 1].get_legend_handles_labels(), fontsize=9, frameon=False, loc="outside lower center", ncols=3
+    )
     axes[1, 0].set_ylim(0, None)
     return figure
 
@@ -173,7 +184,7 @@ def slices(table: pd.DataFrame, split: str) -> Figure:
     `table` is the one of `analysis.slices`.
     """
     names = list(table["property"].unique())
-    figure = new_figure(3.1 * len(names) + 0.6, 3.4)
+    figure = new_figure(max(8, 3.1 * len(names) + 0.6), 3.4)
     figure.suptitle(f"Accuracy by looks of the image, {split} split (95 % intervals)", fontsize=10)
     axes = figure.subplots(1, len(names), sharey=True, squeeze=False)[0]
     for axis, name in zip(axes, names, strict=True):
@@ -181,7 +192,9 @@ def slices(table: pd.DataFrame, split: str) -> Figure:
         places = np.arange(len(part))
         middle = 100 * part["accuracy"]
         distances = [middle - 100 * part["accuracy_low"], 100 * part["accuracy_high"] - middle]
-        axis.errorbar(places, middle, np.maximum(distances, 0), color=BLUE, fmt="o", markersize=4, capsize=3)
+        axis.errorbar(
+            places, middle, np.maximum(distances, 0), color=BLUE, fmt="o", markersize=4, capsize=3, clip_on=False
+        )
         total = 100 * (part["accuracy"] * part["images"]).sum() / part["images"].sum()
         axis.axhline(total, color=GREY, linewidth=0.8, linestyle="--")
         unit = {"size": "width x height, root, in pixels"}.get(name, f"{name}, 0 to 1")
@@ -190,10 +203,11 @@ def slices(table: pd.DataFrame, split: str) -> Figure:
             f"{low:,.{digits}f} to\n{high:,.{digits}f}" for low, high in zip(part["low"], part["high"], strict=True)
         ]
         labels = [f"{span}\n({images:,})" for span, images in zip(spans, part["images"], strict=True)]
-        axis.set_xticks(places, labels, fontsize=7)
+        axis.set_xticks(places, labels, fontsize=8)
         axis.set_xlim(-0.5, len(part) - 0.5)
-        axis.set_xlabel(f"{unit} (images)", fontsize=8)
+        axis.set_xlabel(f"{unit} (images)", fontsize=9)
         axis.set_title(name, fontsize=10)
         open_frame(axis)
+    axes[0].set_ylim(top=100)  # no accuracy is higher
     axes[0].set_ylabel("accuracy, %")
     return figure

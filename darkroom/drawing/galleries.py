@@ -13,10 +13,8 @@ from numpy.typing import NDArray
 
 from darkroom.dataset.packed import Images, Rows
 from darkroom.drawing.sheet import Layout, Sheet
-from darkroom.drawing.style import BLUE, GREY, RED, short, wrapped
+from darkroom.drawing.style import BLUE, GREY, PHOTOGRAPH, RED, wrapped
 
-LONGEST = 16  # characters of a class name over an image
-LONGEST_LINE = 20  # characters of a line over an image of a grid
 PER_LINE = 2  # mistakes on one line, each beside its neighbours or heat maps
 
 
@@ -35,8 +33,7 @@ def grid(images: Images, titles: Sequence[str], *, columns: int, title: str) -> 
     if not len(images):
         sheet.placeholder("none")
     for at, (image, text) in enumerate(zip(images, titles, strict=True)):
-        words = "\n".join(short(line, LONGEST_LINE) for line in text.split("\n"))
-        sheet.image(*divmod(at, columns), image, words)
+        sheet.image(*divmod(at, columns), image, text)
     return sheet.finish()
 
 
@@ -75,12 +72,13 @@ def neighbours(
 
     `rows` (N x k) holds the rows of the training images, -1 for none; `names` holds their labels.
     """
-    sheet, blocks = _blocks(len(mistakes), 1 + rows.shape[1], title)
+    sheet, blocks = _blocks(len(mistakes), 1 + rows.shape[1], f"{title}\n")
+    sheet.legend([("the predicted class", RED), ("the true class", BLUE), ("another class", GREY)])
     for (row, column), mistake, near, labels in zip(blocks, _lines(mistakes), rows, names, strict=True):
         sheet.image(row, column, images[mistake["row"]], _caption(mistake))
         for at, (place, label) in enumerate(zip(near, labels, strict=False), start=1):
             colour = {mistake["predicted"]: RED, mistake["true"]: BLUE}.get(label, GREY)
-            sheet.image(row, column + at, images[place], short(label, LONGEST), colour)
+            sheet.image(row, column + at, images[place], label, colour)
     return sheet.finish()
 
 
@@ -98,14 +96,16 @@ def with_heat_maps(
         for beside, (share, name) in enumerate(((predicted[at], "predicted"), (true[at], "true")), start=1):
             note = "" if share.any() else ": none"
             note = ": not finite" if np.isnan(share).any() else note
-            words = f"for {short(mistake[name], LONGEST - 2)}\n({name}{note})"
+            words = f"for {mistake[name]}\n({name}{note})"
             sheet.image(row, column + beside, image, words)
             shown = sheet.heat(row, column + beside, share)
     figure = sheet.finish()
     width = figure.get_figwidth()
     bar = figure.colorbar(shown, cax=figure.add_axes((1 - 0.75 / width, 0.2, 0.1 / width, 0.6)), ticks=[0, 0.5, 1])
-    bar.set_label("evidence (strongest: 1)", fontsize=7)
-    bar.ax.tick_params(labelsize=7)
+    bar.set_label("evidence (strongest: 1)", fontsize=8)
+    bar.ax.tick_params(labelsize=8)
+    assert bar.solids is not None
+    bar.solids.set_gid(PHOTOGRAPH)  # as the heat maps that it explains
     return figure
 
 
@@ -121,8 +121,7 @@ def _blocks(count: int, cells: int, title: str, right: float = 0.0) -> tuple[She
 
 
 def _caption(mistake: dict[str, Any]) -> str:
-    lines = mistake["true"], f"→ {mistake['predicted']}", f"{mistake['confidence']:.0%}"
-    return "\n".join(short(line, LONGEST + 2) for line in lines)
+    return f"{mistake['true']}\n→ {mistake['predicted']}\n{mistake['confidence']:.0%}"
 
 
 def _lines(mistakes: pd.DataFrame) -> list[dict[str, Any]]:

@@ -10,7 +10,19 @@ from matplotlib.text import Annotation
 from numpy.typing import NDArray
 
 from darkroom.dataset.packed import Images
-from darkroom.drawing.style import BLUE, GREEN, GREY, ORANGE, RED, new_figure, open_frame, short, show_image
+from darkroom.drawing import fonts
+from darkroom.drawing.style import (
+    BLUE,
+    GREEN,
+    GREY,
+    ORANGE,
+    PHOTOGRAPH,
+    RED,
+    new_figure,
+    open_frame,
+    short,
+    show_image,
+)
 
 SHOWN = 64  # filters, at most
 KERNELS = 16  # rows and columns of kernels, at most
@@ -34,8 +46,9 @@ def filters(weights: NDArray[np.float32], name: str) -> Figure:
     axis = figure.subplots()
     axis.axis("off")
     picture = axis.imshow(
-        _mosaic(tiles if colour else tiles[..., 0], columns), cmap=None if colour else DIVERGING, vmin=-1, vmax=1
-    )
+        _mosaic(tiles if colour else tiles[..., 0], columns), cmap=None if colour else DIVERGING, vmin=-1, vmax=1,
+        gid=PHOTOGRAPH if colour else None,
+    )  # fmt: skip
     if not colour:
         figure.colorbar(picture, ax=axis, fraction=0.03, pad=0.02).set_label("weight / largest of its filter")
     many = f"{len(shown)} of {len(weights)}" if len(shown) < len(weights) else f"{len(shown)}"
@@ -52,7 +65,7 @@ def kernels(weights: NDArray[np.float32], name: str) -> Figure:
         shown, columns = weights[: KERNELS**2], KERNELS
         rows = -(-len(shown) // columns)
     largest = max(float(np.abs(shown).max()), 1e-12)
-    figure = new_figure(max(6.5, 0.4 * columns + 1.6), max(2.5, 0.4 * rows * height / width + 1))
+    figure = new_figure(max(6.5, 0.35 * columns + 1.4), max(2.5, 0.35 * rows * height / width + 1))
     axis = figure.subplots()
     mosaic = _mosaic(shown.reshape(-1, height, width), columns)
     picture = axis.imshow(mosaic, cmap=DIVERGING, vmin=-largest, vmax=largest)
@@ -88,7 +101,10 @@ def activations(images: Images, names: Sequence[str], maps: dict[str, NDArray[np
     for axis, (layer, found) in zip(axes[1:], maps.items(), strict=True):
         largest = np.maximum(np.abs(found).max(axis=(2, 3), keepdims=True), 1e-12)
         tiles = (found / largest).clip(0, 1).reshape(-1, *found.shape[2:])
-        axis.imshow(_mosaic(tiles, found.shape[1]), cmap="gray", vmin=0, vmax=1, interpolation="nearest", aspect="auto")
+        axis.imshow(
+            _mosaic(tiles, found.shape[1]), cmap="gray", vmin=0, vmax=1, interpolation="nearest", aspect="auto",
+            gid=PHOTOGRAPH,
+        )  # fmt: skip
         axis.set_yticks([])
         axis.set_title(f"{_ending(layer, 5 * max(4, found.shape[1]))}, {found.shape[2]}x{found.shape[3]}", fontsize=8)
     for axis in axes:
@@ -115,10 +131,12 @@ def dead(dead: Mapping[str, tuple[int, int]], idle: Mapping[str, tuple[int, int]
         of_kind = shares[parts[kind].start : parts[kind].stop]
         axis.barh(parts[kind], of_kind, color=colour, height=0.7, label=words[kind])
     for place, (total, count) in enumerate(channels.values()):
-        axis.text(shares[place], place, f" {count} of {total}", va="center", fontsize=7, color=GREY)
+        axis.text(shares[place], place, f" {count} of {total}", va="center", fontsize=8, color=GREY)
     axis.set_yticks(range(len(channels)), [_ending(name, 36) for name in channels], fontsize=8)
     axis.set_ylim(max(1, len(channels)) - 0.5, -0.5)
-    axis.set_xlim(0, max(10.0, 1.2 * max(shares, default=0)))
+    widest = max(10.0, 1.2 * max(shares, default=0))  # the bars' numbers stand beside them
+    axis.set_xlim(0, widest)
+    axis.set_xticks([tick for tick in axis.get_xticks() if tick <= min(100, widest)])
     axis.set_xlabel("share of the layer's channels, %" if len(kinds) == 2 else f"{words[kinds[0]]}, %")
     axis.set_ylabel("layer")
     axis.set_title(f"{' and '.join(kinds).capitalize()} channels, val split", fontsize=10)
@@ -135,7 +153,7 @@ def feature_map(
 
     With more than ten classes, only the seven with most mistakes have colour and name. `total` counts all test images.
     """
-    figure = new_figure(8, 7)
+    figure = new_figure(7, 6.4)
     axis = figure.subplots()
     # 1. Which classes get a colour and a name.
     label, wrong = table["label"].to_numpy(), (table["label"] != table["predicted"]).to_numpy()
@@ -159,9 +177,11 @@ def feature_map(
             linewidths=0,
             alpha=0.8,
         )
-    x, y = images[wrong].T
-    label_of_wrong = f"mistake ({int(wrong.sum()):,})"
-    axis.scatter(x, y, s=60, facecolors="none", edgecolors=RED, linewidths=1.2, label=label_of_wrong)
+    if wrong.any():
+        x, y = images[wrong].T
+        label_of_wrong = f"mistake ({int(wrong.sum()):,})"
+        axis.scatter(x, y, s=60, facecolors="none", edgecolors=RED, linewidths=1.2, label=label_of_wrong)
+        axis.legend(fontsize=9, frameon=False, loc="upper left", bbox_to_anchor=(0, -0.08))
     # 3. The names: each just outside the images of its class, on the side away from the map's centre.
     names = []
     for place, number in enumerate(named.tolist()):
@@ -184,8 +204,8 @@ def feature_map(
     many = f"{len(images):,} of {total:,}" if len(images) < total else f"{total:,}"
     rest = f"\nnamed: the {len(named)} classes with most mistakes" if len(named) < len(classes) else ""
     axis.set_title(f"Map of the features before the last layer, {many} images of the test split{rest}", fontsize=10)
-    axis.legend(fontsize=8, frameon=False, loc="upper left", bbox_to_anchor=(0, -0.08))
     open_frame(axis)
+    fonts.fit(figure)
     _keep_inside(names, axis)
     return figure
 

@@ -13,13 +13,14 @@ from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from numpy.typing import NDArray
 
-from darkroom.drawing.style import GREY
+from darkroom.drawing import fonts
+from darkroom.drawing.style import GREY, PHOTOGRAPH
 
-LINE = 0.125  # inches that a line of small text takes
+LINE = 0.14  # inches that a line of small text takes
 GAP = 0.08  # inches between pictures
 MARGIN = 0.1  # inches around everything
 NARROWEST = 6.5  # inches that a sheet has at least, for its title
-SMALL = 7  # points of small text
+SMALL, TITLE = 8, 10  # points of small text, and of a title
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ class Sheet:
         shift = MARGIN + (width - needed) / 2
         self._starts = [shift + start for start in accumulate(layout.widths, initial=0.0)]
         self.figure = Figure(figsize=(width, height))
-        self.figure.text(0.5, 1 - MARGIN / height, title, ha="center", va="top", fontsize=10)
+        self.figure.text(0.5, 1 - MARGIN / height, title, ha="center", va="top", fontsize=TITLE)
         self.axis = self.figure.add_axes((0, 0, 1, 1))
         self.axis.axis("off")
         self._size = width, height
@@ -62,6 +63,8 @@ class Sheet:
         self._picture(row, column, shown, cmap="gray" if grey else None, vmin=0, vmax=255)
         if words:
             left, right, top, _ = self._box(row, column, image.shape[0] / image.shape[1])
+            room = self._layout.widths[column] - GAP
+            words = "\n".join(fonts.cut(line, room, SMALL) for line in words.split("\n"))
             self.axis.text(
                 (left + right) / 2, top - 0.03, words, fontsize=SMALL, color=colour, ha="center", va="bottom",
                 linespacing=1.1,
@@ -75,7 +78,19 @@ class Sheet:
         """Write text into a cell: right-aligned, at half its height."""
         top = self._top + row * self._layout.row_height + self._layout.lines * LINE
         right = self._starts[column + 1] - GAP
+        text = "\n".join(fonts.cut(line, self._layout.widths[column] - GAP, size) for line in text.split("\n"))
         self.axis.text(right, top + self._layout.height / 2, text, fontsize=size, ha="right", va="center")
+
+    def legend(self, words: Sequence[tuple[str, str]]) -> None:
+        """Words in their colours, below the title: what these colours of the words over the pictures mean."""
+        width, height = self._size
+        widths = [fonts.width(word, SMALL + 1) + 0.2 for word, _ in words]
+        starts = accumulate(widths, initial=(width - sum(widths)) / 2)
+        for (word, colour), start in zip(words, starts, strict=False):
+            self.figure.text(
+                (start + 0.1) / width, 1 - (self._top - 0.05) / height, word, color=colour, fontsize=SMALL + 1,
+                va="bottom",
+            )  # fmt: skip
 
     def placeholder(self, words: str) -> None:
         """Say that there is nothing to show."""
@@ -91,7 +106,7 @@ class Sheet:
     def _picture(self, row: int, column: int, values: NDArray, **options: object) -> AxesImage:
         left, right, top, bottom = self._box(row, column, values.shape[0] / values.shape[1])
         extent = left, right, bottom, top
-        return self.axis.imshow(values, extent=extent, interpolation="nearest", **options)  # type: ignore[arg-type]
+        return self.axis.imshow(values, extent=extent, interpolation="nearest", gid=PHOTOGRAPH, **options)  # type: ignore[arg-type]
 
     def _box(self, row: int, column: int, aspect: float) -> tuple[float, float, float, float]:
         """Left, right, top, bottom (inches) of the largest picture of this aspect (height over width) in a cell."""

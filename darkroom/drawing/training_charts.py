@@ -1,6 +1,7 @@
 """Charts of a training. Every public function returns a Matplotlib figure."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -31,12 +32,15 @@ def curves(history: pd.DataFrame, best: int, boundary: int = 0, augmented: bool 
         (loss, "loss", 1, "cross-entropy, nats"),
         (accuracy, "accuracy", 100, "accuracy, %"),
     ):
-        axis.plot(history["epoch"], scale * history[f"train_{name}"], color=BLUE, label=train)
-        axis.plot(history["epoch"], scale * history[f"val_{name}"], color=ORANGE, label="val", linestyle="--")
+        ours: dict[str, Any] = {"color": BLUE, "label": train, "clip_on": False}
+        axis.plot(history["epoch"], scale * history[f"train_{name}"], **ours)
+        theirs: dict[str, Any] = {"color": ORANGE, "label": "val", "linestyle": "--", "clip_on": False}
+        axis.plot(history["epoch"], scale * history[f"val_{name}"], **theirs)
         axis.axvline(best, color=GREY, linewidth=0.8, linestyle=":", label=f"kept: epoch {best}")
         axis.set_ylabel(unit)
         axis.set_title(name, fontsize=10)
-        axis.legend(fontsize=7, edgecolor="none")
+        axis.legend(fontsize=8, edgecolor="none")
+    accuracy.set_ylim(top=100)  # no accuracy is higher
     rate.plot(history["epoch"], history["lr"], color=GREEN)
     rate.set_ylabel("learning rate at the end of the epoch")
     rate.set_title("learning rate", fontsize=10)
@@ -47,7 +51,7 @@ def curves(history: pd.DataFrame, best: int, boundary: int = 0, augmented: bool 
         if boundary:
             axis.axvspan(0.5, boundary + 0.5, color="#eeeeee", zorder=0)
             axis.text(
-                boundary + 0.5, 1.0, "head alone ◂ ▸ all layers", fontsize=6, color=GREY, ha="center", va="bottom",
+                boundary + 0.5, 1.0, "head alone ◂ ▸ all layers", fontsize=7, color=GREY, ha="center", va="bottom",
                 transform=axis.get_xaxis_transform(),
             )  # fmt: skip
             axis.set_title(axis.get_title(), fontsize=10, pad=16)

@@ -14,10 +14,10 @@ from darkroom.config.catalogue import Entry
 from darkroom.config.model_facts import ModelFacts
 from darkroom.config.params import Params
 from darkroom.config.stage_files import Curves, ErrorFigures, Evaluation, InsideFigures, Source, TrainingFigures
-from darkroom.config.stage_tables import HISTORY, MISTAKES, PER_CLASS, PREDICTIONS, SPLIT_TABLE
+from darkroom.config.stage_tables import HISTORY, MISTAKES, PASSED_OVER, PER_CLASS, PREDICTIONS, REJECTED, SPLIT_TABLE
 from darkroom.config.yaml_files import dump
 from darkroom.dataset.packed import labels_of, load_classes, load_images, load_index
-from darkroom.report import rendering, sections
+from darkroom.report import advice, left_out, rendering, sections
 from darkroom.report.summary import headline
 
 PICTURES = {
@@ -42,6 +42,7 @@ PICTURES = {
     "dead": (paths.INSIDE_PICTURES, "Bars: share of dead or idle channels by layer"),
     "contact_sheet": (paths.PREDICT_PICTURES, "Unlabelled images with predicted class and confidence"),
 }
+WIDE = 800  # pixels; a wider picture goes across the page, and scrolls on a phone
 
 
 def content(params: Params, entry: Entry) -> dict[str, Any]:
@@ -57,6 +58,8 @@ def content(params: Params, entry: Entry) -> dict[str, Any]:
     found: dict[str, Any] = {
         "title": params.dataset,
         "headline": headline(figures),
+        "next": advice.steps(figures, errors, curves, audit, facts.train),
+        "left_out": sections.table(left_out.rows(REJECTED.read(), PASSED_OVER.read())),
         "data": sections.data(params.dataset, entry, Source.read(paths.SOURCE), audit, SPLIT_TABLE.read(), classes),
         "training": sections.training(trained, curves, HISTORY.read(), facts, layers),
         "evaluation": sections.evaluation(
@@ -74,7 +77,7 @@ def page(content: dict[str, Any]) -> str:
     """The report: one HTML page that contains its pictures, style and script."""
     pictures = {name: rendering.picture(folder / f"{name}.png", alt) for name, (folder, alt) in PICTURES.items()}
     style, script = rendering.part("report.css"), rendering.part("report.js")
-    return rendering.render("report.html.j2", **content, pictures=pictures, style=style, script=script)
+    return rendering.render("report.html.j2", **content, pictures=pictures, wide=WIDE, style=style, script=script)
 
 
 def card(content: dict[str, Any]) -> str:

@@ -58,11 +58,14 @@ def part(name: str) -> Markup:
 
 
 def picture(file: Path, alt: str) -> Picture | None:
-    """A PNG file for a page, None where there is no such file. A large one becomes lossy WebP, if its sides allow."""
+    """A PNG file for a page, None where there is no such file. A large one becomes WebP, if its sides allow.
+
+    Its colours are lossy then, its opacity is not: the page tells photographs from paper by it.
+    """
     if not file.is_file():
         return None
     data = file.read_bytes()
-    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     assert pixels is not None  # the pipeline wrote it
     height, width = pixels.shape[:2]
     if len(data) > LARGE and max(height, width) <= LONGEST:

@@ -45,6 +45,7 @@ TAKE_PEN = """() => {
         brush.dataset.taken = "yes";
     }, 50);
 }"""
+SMALL, NEARLY = 64, 0.1  # pixels of a side; difference of values between 0 and 1: what drawings are told by
 MNIST_SHARE = 20 / 28  # share of the image's side that a digit of MNIST takes
 
 
@@ -74,7 +75,8 @@ def run(folder: Path, port: int) -> None:
     known = known_images(classifier)
     with TemporaryDirectory() as uploads:
         os.environ |= {"GRADIO_ANALYTICS_ENABLED": "False", "GRADIO_TEMP_DIR": uploads}
-        page = build(classifier, known, paper_for(facts, known), heading(facts, folder))
+        paper = paper_for(facts, known) if are_drawings(facts) else None
+        page = build(classifier, known, paper, heading(facts, folder))
         launch(page, port)
         print(f"http://{HOST}:{port} classifies pictures, Ctrl+C ends it", flush=True)
         try:
@@ -122,6 +124,17 @@ def paper_for(facts: ModelFacts, known: Known | None) -> Paper:
         sides = [_extent(stands_out.any(axis=axis)) / stands_out.shape[3 - axis] for axis in (1, 2)]
         share = float(np.median(np.maximum(*sides))) or MNIST_SHARE
     return Paper(ground, 255.0 if ground.mean() < 128 else 0.0, share)
+
+
+def are_drawings(facts: ModelFacts) -> bool:
+    """Whether a person can draw what this model knows: small pictures of one colour on plain paper.
+
+    It follows from model.json alone: sides of at most 64 pixels; one channel, or channels that hardly differ in mean
+    and deviation; and borders that are nearly black or nearly white, as paper is.
+    """
+    one_colour = max(np.ptp(facts.mean), np.ptp(facts.std)) < NEARLY
+    plain = bool(facts.border) and (max(facts.border) < NEARLY or min(facts.border) > 1 - NEARLY)
+    return max(facts.height, facts.width) <= SMALL and bool(one_colour) and plain
 
 
 def _extent(lines: NDArray[np.bool_]) -> NDArray[np.int64]:
@@ -206,8 +219,8 @@ def overlay(picture: Pixels, heat: NDArray[np.float32]) -> Pixels:
     return mixed
 
 
-def build(classifier: Classifier, known: Known | None, paper: Paper, head: tuple[str, str]) -> Any:
-    """The page (gradio.Blocks). `head` is its title, and a line under it, in plain text."""
+def build(classifier: Classifier, known: Known | None, paper: Paper | None, head: tuple[str, str]) -> Any:
+    """The page (gradio.Blocks), for drawings too where there is `paper`. `head`: its title, and a line under it."""
     import gradio
 
     def shown_for(picture: Pixels | None) -> tuple[Any, ...]:
@@ -223,10 +236,11 @@ def build(classifier: Classifier, known: Known | None, paper: Paper, head: tuple
 
     def classify_drawing(sketch: dict[str, Any] | None) -> tuple[Any, ...]:
         layers = [layer[..., 3] for layer in (sketch or {}).get("layers", [])]
-        return shown_for(drawing_as_image(np.max(layers, axis=0), paper, classifier.shape) if layers else None)
+        if paper is None or not layers:
+            return shown_for(None)
+        return shown_for(drawing_as_image(np.max(layers, axis=0), paper, classifier.shape))
 
-    blank = np.zeros(classifier.shape, np.uint8)
-    has_maps = explain(classifier, None, blank)[2] is not None
+    has_maps = explain(classifier, None, np.zeros(classifier.shape, np.uint8))[2] is not None
     still: dict[str, Any] = {"interactive": False, "show_label": False, "buttons": []}
     with gradio.Blocks(title=head[0], analytics_enabled=False) as page:
         gradio.HTML(f"<h1>{html.escape(head[0])}</h1><p>{html.escape(head[1])}</p>")
@@ -236,7 +250,7 @@ def build(classifier: Classifier, known: Known | None, paper: Paper, head: tuple
                     picture = gradio.Image(show_label=False, height=CANVAS + 100)
                     # Pass the file on undecoded, so that Darkroom's reader can say what is wrong with it.
                     picture.preprocess = lambda file: file.path if file else None
-                with gradio.Tab("Drawing") as drawing:
+                with gradio.Tab("Drawing", visible=paper is not None) as drawing:
                     sketch = gradio.Sketchpad(
                         elem_id="sketch",
                         show_label=False,
@@ -248,7 +262,7 @@ def build(classifier: Classifier, known: Known | None, paper: Paper, head: tuple
                         brush=gradio.Brush(default_size=PEN, colors=[PEN_COLOUR], color_mode="fixed"),
                     )
             with gradio.Column(min_width=CANVAS):
-                label = gradio.Label(show_label=False, num_top_classes=TOP)
+                label = gradio.Label(show_label=False, num_top_classes=min(TOP, len(classifier.classes)))
                 with gradio.Row():
                     with gradio.Column(min_width=120):
                         gradio.HTML("What the network sees")

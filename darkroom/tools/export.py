@@ -32,6 +32,12 @@ TOLERANCE = 1e-4  # largest difference of a probability from PyTorch's
 MAX_BYTES = 2**31 - 2**20  # of the weights: an ONNX file is a protobuf message, which holds at most 2 GiB
 BATCH_SIZES = (1, 64)
 RANDOM_PICTURES = 256
+LEFT_OUT = {
+    "reading of pictures": "it takes pixels: the caller decodes, turns by EXIF, and scales as above",
+    "warning of unlike pictures": "familiarity.safetensors is no part of it: every picture gets a class",
+    "--invert and --fit": "no negatives are tried, no sign is cut out of its background",
+    "voting over views": "one view of each picture, whatever evaluate.vote says",
+}
 ROUNDS, ROUND_SECONDS = 5, 0.2  # of the timing, for each engine and batch size
 
 
@@ -219,4 +225,9 @@ def table(found: dict[str, list[float]]) -> str:
     lines = [f"images per second, {threads} CPU thread{'s' * (threads > 1)}"]
     lines[0] = f"{lines[0]:32}" + "".join(f"{f'batch of {size}':>13}" for size in BATCH_SIZES)
     lines += [f"  {name:30}" + "".join(f"{value:13,.0f}" for value in values) for name, values in found.items()]
+    ours, theirs = found.values()
+    gains = [f"{new / old:.2g} times" for old, new in zip(ours, theirs, strict=True)]
+    lines.append(f"  {'onnxruntime beside PyTorch':30}" + "".join(f"{gain:>13}" for gain in gains))
+    lines.append("what the file leaves out, beside `darkroom predict`:")
+    lines += [f"  {what:30}  {why}" for what, why in LEFT_OUT.items()]
     return "\n".join(lines)

@@ -2,6 +2,7 @@
 
 import glob
 import os
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from itertools import islice
@@ -13,6 +14,7 @@ from darkroom.pictures.decoding import looks_like_image
 
 T = TypeVar("T")
 STDIN = "-"
+ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
 
 
 def find(named: Sequence[str], skipped: list[str]) -> Iterator[str]:
@@ -22,12 +24,18 @@ def find(named: Sequence[str], skipped: list[str]) -> Iterator[str]:
     names end like those of pictures. A pattern (`*`, `?`, `[a-z]`, `**` for folders of any depth) is resolved here, so
     that a user may quote it. A name that does not exist is returned too: the error comes when it is opened. Standard
     input is one picture, however often it is named. Raises UserError for an empty name, and for a pattern that
-    matches nothing.
+    matches nothing, or an address
+    of the web.
     """
     read = False
     for name in named:
         if not name:
             raise UserError("an empty name is no picture: name a file, a folder (. is this one) or a pattern")
+        if ADDRESS.match(name):
+            raise UserError(
+                f"{name} is an address, and pictures are read from files alone: `curl -LO '{name}'` brings it here, "
+                "then name the file"
+            )
         if name == STDIN and read:
             continue
         read = read or name == STDIN

@@ -21,6 +21,7 @@ from darkroom.classifier.opening import Opened, Reading
 from darkroom.config.model_facts import ModelFacts
 from darkroom.pictures.decoding import Target
 from darkroom.tools import find_pictures, prediction_output
+from darkroom.tools.prediction_sheet import MANY, SHEET, PredictionSheet
 
 if TYPE_CHECKING:
     from darkroom.classifier.inference import Classifier, Invert
@@ -120,6 +121,7 @@ def _classify(
     """Classify and print, batch by batch; return how many pictures there were, and how many cannot be used."""
     write = prediction_output.writer(wanted.form, min(wanted.top_k, len(classifier.classes)))
     count = unusable = 0
+    sheet = PredictionSheet() if wanted.form == "text" else None
     for part in find_pictures.batches(outcomes, batch):
         for _, outcome in part:
             if isinstance(outcome, UserError):
@@ -130,6 +132,11 @@ def _classify(
         # The progress bar is hidden while lines are printed.
         with shown.external_write_mode(sys.stdout):
             write(dict(zip(usable, found, strict=True)))
+        if sheet is not None:
+            sheet.add(usable, found)
         shown.update(len(part))
         count += len(part)
+    if sheet is not None and sheet.seen >= MANY:
+        sheet.write(SHEET)
+        print(f"wrote {SHEET}: these pictures with their classes, the doubtful first", file=sys.stderr)
     return count, unusable

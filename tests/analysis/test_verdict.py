@@ -11,11 +11,12 @@ from darkroom.config.stage_files import Comparison, McNemar
 from tests.ddp import settings
 
 
-def words(val_loss, train_loss=None, train=0.99, val=0.98):
-    """The verdict; the training loss falls by default, accuracies are those of the end."""
+def words(val_loss, train_loss=None, train=0.99, val=0.98, rates=None):
+    """The verdict; the training loss falls by default, accuracies are those of the end, the learning rate stays."""
     count = len(val_loss)
     train_loss = train_loss or [1 / (epoch + 1) for epoch in range(count)]
     table = {"train_loss": train_loss, "val_loss": val_loss, "train_accuracy": [train] * count}
+    table["lr"] = rates or [0.1] * count
     return fit_in_words(pd.DataFrame(table | {"val_accuracy": [val] * count}))
 
 
@@ -59,12 +60,27 @@ def test_under_fitting_is_low_accuracy_without_a_gap():
     assert "under-fitting" not in words(LEVEL, train=0.91, val=0.9)
 
 
-def test_still_improving_compares_the_last_tenth_with_the_one_before():
-    falling = [1 / (epoch + 1) for epoch in range(20)]
-    assert words(falling) == "still improving: validation loss fell by 10% in the last tenth of the epochs"
-    assert "improving" not in words([*falling, *[0.05] * 10])
+def test_still_improving_compares_the_last_epochs_with_as_many_before():
+    falling = [1 / (epoch + 1) for epoch in range(40)]
+    assert (
+        words(falling) == "still improving: validation loss fell by 10% from the 4 epochs before to the last 4"
+    )  # a tenth
+    assert "improving" not in words([*falling, *[0.025] * 10])
     assert words(falling, train=0.5, val=0.5).count(";") == 1
-    assert words(falling[:19]).endswith("validation loss fell by 5% in the last epoch")  # the tenth is one
+    assert words(falling[:9]).endswith("from the 3 epochs before to the last 3")  # three, where a tenth is less
+
+
+def test_a_fall_within_the_noise_is_no_improvement():
+    assert words([1.0, 0.5, 0.30, 0.34, 0.30, 0.33, 0.29, 0.31]).startswith("a sound fit")  # by 4 %, to and fro
+    assert words([1.0, 0.5, 0.32, 0.32, 0.31, 0.31, 0.30, 0.30]).startswith("still improving")
+
+
+def test_a_fall_at_the_end_of_the_learning_rate_is_not_called_still_improving():
+    falling = [1 / (epoch + 1) for epoch in range(20)]
+    said = words(falling, rates=[0.1 * (1 - epoch / 19) for epoch in range(20)])
+    assert said.startswith("a sound fit: validation loss fell by 16%")
+    assert said.endswith("as the learning rate came to its end")
+    assert words(falling, rates=[0.1 - epoch / 400 for epoch in range(20)]).startswith("still improving")
 
 
 def test_what_rose_is_not_called_still_improving():
@@ -74,18 +90,22 @@ def test_what_rose_is_not_called_still_improving():
         assert "improving" not in words(jumping, train_loss=train_loss)
 
 
-@pytest.mark.parametrize(("losses", "improving"), [([0.5], False), ([0.9, 0.1], False), ([0.9, 0.5, 0.1], True)])
+@pytest.mark.parametrize(
+    ("losses", "improving"),
+    [([0.5], False), ([0.9, 0.1], False), ([0.9, 0.5, 0.1], True), ([0.9, 0.5, 0.6, 0.5], False)],
+)
 def test_short_histories(losses, improving):
     assert ("still improving" in words(losses)) == improving
+    assert words(losses).startswith("too few epochs") == (len(losses) < 3)
 
 
 number = st.floats(0, 10) | st.sampled_from([0.0, math.nan, math.inf, 1e-9])
-row = st.tuples(number, number, st.floats(0, 1), st.floats(0, 1))
+row = st.tuples(number, number, st.floats(0, 1), st.floats(0, 1), st.floats(0, 1))
 
 
 @given(st.lists(row, min_size=1, max_size=40))
 def test_every_history_has_a_verdict(rows):
-    said = fit_in_words(pd.DataFrame(rows, columns=["train_loss", "val_loss", "train_accuracy", "val_accuracy"]))
+    said = fit_in_words(pd.DataFrame(rows, columns=["train_loss", "val_loss", "train_accuracy", "val_accuracy", "lr"]))
     assert said
     assert "\n" not in said
     assert "nan" not in said

@@ -79,7 +79,9 @@ def test_names_stand_beside_their_images_and_inside_the_frame():
 
 
 def test_mistakes_are_counted_and_marked():
-    legend = feature_map(3).axes[0].get_legend()
-    labels = np.arange(120) % 3
-    wrong = int((np.where(np.arange(120) % 9, labels, 0) != labels).sum())
+    labels = np.arange(160) % 4
+    wrong = int((np.where(np.arange(160) % 9, labels, 0) != labels).sum())
+    legend = feature_map(4).axes[0].get_legend()
+    assert wrong
     assert [text.get_text() for text in legend.get_texts()] == [f"mistake ({wrong})"]
+    assert feature_map(3).axes[0].get_legend() is None  # of which none is predicted wrong

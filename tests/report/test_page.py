@@ -4,20 +4,23 @@ import hashlib
 import re
 from importlib.metadata import version
 
+import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.figure import Figure
+from PIL import Image
 
 from darkroom.base import paths
 from darkroom.base.files import sha256, write_text
 from darkroom.config.model_facts import ModelFacts
 from darkroom.config.params import load
 from darkroom.config.stage_files import Curves, TrainingFigures
-from darkroom.config.stage_tables import HISTORY, MISTAKES, PER_CLASS, PREDICTIONS, SPLIT_TABLE
+from darkroom.config.stage_tables import HISTORY, MISTAKES, PASSED_OVER, PER_CLASS, PREDICTIONS, REJECTED, SPLIT_TABLE
 from darkroom.config.yaml_files import read_yaml
 from darkroom.drawing import style
 from darkroom.report import page, sections, summary
 from tests import make, models
+from tests.chromium import browser, needs_chromium
 from tests.conftest import ROOT
 from tests.report import test_sections as given
 
@@ -45,6 +48,8 @@ def finished(project):
     write_text(paths.LAYERS, "the layers")
     write_text(paths.WEIGHTS, "the weights")
     HISTORY.write(pd.DataFrame(0.5, index=[0], columns=list(HISTORY.columns)))
+    REJECTED.write(pd.DataFrame([["a/<b>.jpg", "it is no image"]], columns=list(REJECTED.columns)))
+    PASSED_OVER.write(pd.DataFrame(columns=list(PASSED_OVER.columns)))
     SPLIT_TABLE.write(given.SPLIT)
     PER_CLASS.write(given.PER_CLASS)
     wrong = given.WRONG.assign(neighbour_distances="", neighbours_agree=False)
@@ -97,12 +102,65 @@ def test_a_set_without_unlabelled_images_has_no_section_of_them(finished):
     assert "Unlabelled images" not in text()
 
 
+def test_advice_comes_first_and_what_was_left_out_is_told(finished):
+    shown = text()
+    assert shown.index("What to do next") < shown.index(">Data</h2>")
+    assert "python -m darkroom predict PICTURE" in shown
+    assert "it is no image" in shown
+    assert "a/&lt;b&gt;.jpg" in shown
+    REJECTED.write(pd.DataFrame(columns=list(REJECTED.columns)))
+    assert "Left out" not in text()
+
+
+def drawn(width):
+    """A picture of a figure, whose left half is a photograph."""
+    figure = Figure(figsize=(width / style.DPI, 2))
+    axis = figure.add_axes((0, 0, 0.5, 1))
+    axis.imshow(np.full((2, 2, 3), 255, np.uint8), gid=style.PHOTOGRAPH, aspect="auto")
+    axis.axis("off")
+    return figure
+
+
+@pytest.mark.slow
+@needs_chromium
+def test_in_a_browser_it_fits_every_screen_and_asks_for_nothing(finished, tmp_path):
+    for name, (folder, _) in page.PICTURES.items():
+        folder.mkdir(parents=True, exist_ok=True)
+        style.save(drawn(1300 if name == "curves" else 500), folder / f"{name}.png")
+    file = tmp_path / "report.html"
+    file.write_text(page.page(content()), encoding="utf-8")
+    with browser(tmp_path / "profile") as chromium:
+        for width in (1280, 768, 375):
+            shown = chromium.open(file.as_uri(), width=width)
+            assert shown.too_wide() == []
+            assert shown.errors == []
+            assert [url for url in shown.requests if not url.startswith(("data:", "file:"))] == []
+        # The keyboard opens a picture, and Escape closes it.
+        shown.evaluate("document.querySelector('figure .enlarge').focus()")
+        shown.press("Enter")
+        assert shown.evaluate("document.getElementById('large').open")
+        assert shown.evaluate("document.querySelector('#large img').naturalWidth") > 375
+        shown.press("Escape")
+        shown.wait_for("!document.getElementById('large').open")
+        # On a dark page paper is dark, and the photograph stays white.
+        shown = chromium.open(file.as_uri(), width=1280, dark=True)
+        shown.evaluate("document.querySelector('figure img').scrollIntoView({block: 'center', behavior: 'instant'})")
+        left, top, width, height = shown.evaluate(
+            "(b => [b.x, b.y, b.width, b.height])(document.querySelector('figure img').getBoundingClientRect())"
+        )
+        shown.screenshot(tmp_path / "dark.png", whole=False)
+        with Image.open(tmp_path / "dark.png") as picture:
+            middle = round(top + height / 2)
+            assert min(picture.getpixel((round(left + 0.25 * width), middle))[:3]) > 250
+            assert max(picture.getpixel((round(left + 0.75 * width), middle))[:3]) < 40
+
+
 def test_a_picture_that_was_not_drawn_is_passed_over(finished):
-    assert "<figure>" not in text()
+    assert "<figure" not in text()
     paths.INSIDE_PICTURES.mkdir(parents=True)
     (paths.INSIDE_PICTURES / "map.png").write_bytes(make.picture())
     shown = page.page(content())
-    assert shown.count("<figure>") == 1
+    assert shown.count("<figure") == 1
     assert 'src="data:image/png;base64,' in shown
     assert f'alt="{page.PICTURES["map"][1]}"' in shown
 

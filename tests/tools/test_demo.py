@@ -17,7 +17,7 @@ from darkroom.classifier.inference import Classifier
 from darkroom.config.model_facts import ModelFacts
 from darkroom.tools import demo
 from darkroom.tools.demo import Paper
-from tests import make
+from tests import make, models
 from tests.report.test_sections import FIGURES, split_figures
 from tests.tools.test_export import NAMES, save_model, stored
 
@@ -86,6 +86,22 @@ def test_the_centre_of_mass_moves_a_drawing_only_as_far_as_it_stays_inside():
 
 def test_without_ink_there_is_no_drawing():
     assert demo.drawing_as_image(np.zeros((40, 40), np.uint8), DARK, SHAPE) is None
+
+
+@pytest.mark.parametrize(
+    ("shape", "changes", "drawn"),
+    [
+        ((28, 28, 1), {}, True),
+        ((28, 28, 1), {"border": [0.98]}, True),  # ink on white paper
+        ((28, 28, 3), {"mean": [0.13, 0.14, 0.13]}, True),  # grey pictures kept in three channels
+        ((32, 32, 3), {"mean": [0.49, 0.48, 0.35]}, False),  # colours
+        ((28, 28, 1), {"border": [0.4]}, False),  # no paper: an X-ray
+        ((28, 28, 1), {"border": []}, False),  # a model of an earlier version does not know its border
+        ((224, 224, 1), {}, False),
+    ],
+)
+def test_drawings_are_small_of_one_colour_and_on_paper(shape, changes, drawn):
+    assert demo.are_drawings(ModelFacts.model_validate(models.facts(shape, **changes))) == drawn
 
 
 def test_the_size_of_a_drawing_is_that_of_the_training_images(site):

@@ -180,3 +180,12 @@ def test_the_graph_takes_stored_images_and_sees_the_middle(tmp_path, name):
     edges[:, 1:7, 1:8] = 0
     first, second = (engine.run(["logits"], {"images": batch})[0] for batch in (images, images - edges))
     assert np.array_equal(first, second)
+
+
+def test_the_table_shows_where_onnxruntime_loses_and_what_the_file_leaves_out():
+    shown = export.table({"PyTorch": [100.0, 400.0], "onnxruntime": [250.0, 300.0]})
+    assert "onnxruntime beside PyTorch" in shown
+    assert "2.5 times" in shown
+    assert "0.75 times" in shown
+    for what in export.LEFT_OUT:
+        assert what in shown

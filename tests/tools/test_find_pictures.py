@@ -58,6 +58,12 @@ def test_an_empty_name_is_not_the_folder_one_is_in(tree):
         found("a.png", "")
 
 
+@pytest.mark.parametrize("address", ["https://example.org/cat.jpg", "HTTP://a/b", "s3://bucket/x.png", "file:///a.png"])
+def test_an_address_is_answered_by_what_to_do(tree, address):
+    with pytest.raises(UserError, match="is an address, and pictures are read from files alone: `curl -LO"):
+        found("a.png", address)
+
+
 def test_batches_keep_the_order_and_take_no_more_than_they_need():
     taken = []
     numbers = (taken.append(number) or number for number in range(7))

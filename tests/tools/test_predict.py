@@ -76,6 +76,22 @@ def test_pictures_are_opened_as_the_model_itself_opens_them(tmp_path, monkeypatc
     assert np.array_equal(found[0][1].stored, expected.stored)
 
 
+@pytest.mark.parametrize(("count", "form", "written"), [(10, "text", True), (9, "text", False), (10, "csv", False)])
+def test_many_pictures_also_become_a_page(tmp_path, monkeypatch, capfd, count, form, written):
+    monkeypatch.chdir(tmp_path)
+    for number in range(count):
+        (tmp_path / f"{number}.png").write_bytes(make.picture(number, 8, 8, 1))
+    (tmp_path / "m").mkdir()
+    (tmp_path / "m/model.json").touch()
+    (tmp_path / "m/model.safetensors").touch()
+    ModelFacts.model_validate(models.facts((8, 8, 1))).write(tmp_path / "m/model.json")
+    monkeypatch.setattr(predict, "_load", lambda folder: models.classifier((8, 8, 1)))
+    names = [f"{number}.png" for number in range(count)]
+    assert predict.run(iter(names), "m", Wanted(3, form, "never", False)) == (count, 0)
+    assert (tmp_path / predict.SHEET).exists() == written
+    assert (str(predict.SHEET) in capfd.readouterr().err) == written
+
+
 def until(is_so):
     """Wait until something is so, for a second."""
     ends = time.monotonic() + 1

@@ -25,6 +25,30 @@
     });
   }
 
+  // Pictures enlarge: Enter or a click opens one, Escape closes it.
+  const large = document.getElementById("large");
+  const shown = large.querySelector("img");
+  for (const button of document.querySelectorAll(".enlarge")) {
+    button.addEventListener("click", () => {
+      const picture = button.querySelector("img");
+      const drawn = button.parentElement.closest("figure") !== null;
+      const words = drawn ? button.closest("figure").querySelector("figcaption").textContent : picture.alt;
+      [shown.src, shown.alt, shown.className] = [picture.src, picture.alt, drawn ? "drawn" : "photograph"];
+      document.getElementById("large-words").textContent = words;
+      large.showModal();
+    });
+  }
+  large.addEventListener("click", (event) => event.target === large && large.close());
+
+  // A table that is larger than its frame says so.
+  const sizes = new ResizeObserver((frames) => {
+    for (const { target } of frames) {
+      const hint = target.previousElementSibling;
+      hint.hidden = target.scrollWidth <= target.clientWidth + 1 && target.scrollHeight <= target.clientHeight + 1;
+    }
+  });
+  document.querySelectorAll(".scroll").forEach((frame) => sizes.observe(frame));
+
   // Long names of columns stand upright.
   const matrix = document.querySelector("table.matrix");
   if (matrix) {
