@@ -224,9 +224,7 @@ def build(classifier: Classifier, known: Known | None, paper: Paper | None, head
     import gradio
 
     def shown_for(picture: Pixels | None) -> tuple[Any, ...]:
-        if picture is None:
-            return None, None, None, None
-        return explain(classifier, known, picture)
+        return (None,) * 4 if picture is None else explain(classifier, known, picture)
 
     def classify_file(file: str | None) -> tuple[Any, ...]:
         try:
@@ -273,10 +271,9 @@ def build(classifier: Classifier, known: Known | None, paper: Paper | None, head
         with gradio.Column(visible=known is not None):
             gradio.HTML("Nearest training images: class (cosine of the features)")
             near = gradio.Gallery(columns=NEAREST, height=200, object_fit="contain", **still)
+        shown = [label, seen, heat, near]
         drawing.select(None, js=TAKE_PEN)
-        picture.change(
-            classify_file, picture, (shown := [label, seen, heat, near]), api_name="picture", show_progress="hidden"
-        )
+        picture.change(classify_file, picture, shown, api_name="picture", show_progress="hidden")
         sketch.change(
             classify_drawing, sketch, shown, api_name="drawing", show_progress="hidden", trigger_mode="always_last"
         )
