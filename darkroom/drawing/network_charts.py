@@ -1,6 +1,7 @@
 """Charts of the inside of a network. Every public function returns a Matplotlib figure."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -153,8 +154,7 @@ def feature_map(
 
     With more than ten classes, only the seven with most mistakes have colour and name. `total` counts all test images.
     """
-    figure = new_figure(7, 6.4)
-    axis = figure.subplots()
+    axis = (figure := new_figure(7, 6.4)).subplots()
     # 1. Which classes get a colour and a name.
     label, wrong = table["label"].to_numpy(), (table["label"] != table["predicted"]).to_numpy()
     named = np.arange(len(classes))
@@ -178,9 +178,8 @@ def feature_map(
             alpha=0.8,
         )
     if wrong.any():
-        x, y = images[wrong].T
-        label_of_wrong = f"mistake ({int(wrong.sum()):,})"
-        axis.scatter(x, y, s=60, facecolors="none", edgecolors=RED, linewidths=1.2, label=label_of_wrong)
+        ring: dict[str, Any] = {"facecolors": "none", "edgecolors": RED, "linewidths": 1.2}
+        axis.scatter(*images[wrong].T, s=60, label=f"mistake ({int(wrong.sum()):,})", **ring)
         axis.legend(fontsize=9, frameon=False, loc="upper left", bbox_to_anchor=(0, -0.08))
     # 3. The names: each just outside the images of its class, on the side away from the map's centre.
     names = []

@@ -224,9 +224,7 @@ def build(classifier: Classifier, known: Known | None, paper: Paper | None, head
     import gradio
 
     def shown_for(picture: Pixels | None) -> tuple[Any, ...]:
-        if picture is None:
-            return None, None, None, None
-        return explain(classifier, known, picture)
+        return (None,) * 4 if picture is None else explain(classifier, known, picture)
 
     def classify_file(file: str | None) -> tuple[Any, ...]:
         try:
