@@ -23,7 +23,7 @@ OPTIONS = (
     "--disable-dev-shm-usage", "--disable-background-networking", "--disable-component-update",
     "--hide-scrollbars", "--force-device-scale-factor=1",
 )  # fmt: skip
-PATIENCE = 60  # seconds that one answer may take
+PATIENCE = 90  # seconds that one answer may take
 KEYS = {"Escape": 27, "Enter": 13, "Tab": 9, " ": 32, "ArrowLeft": 37, "ArrowUp": 38, "ArrowRight": 39, "ArrowDown": 40}
 
 
@@ -152,22 +152,21 @@ class Page:
         return found["result"].get("value")
 
     def wait_for(self, script):
-        """Wait until the expression is true."""
+        """Wait until the expression is true; return its value."""
         deadline = time.monotonic() + PATIENCE
-        while not self.evaluate(f"Boolean({script})"):
-            assert time.monotonic() < deadline, f"never true: {script}"
+        while not (value := self.evaluate(script)):
+            said = "document.body.innerText"
+            assert time.monotonic() < deadline, f"never true: {script}; the page says {self.evaluate(said)}"
             time.sleep(0.02)
+        return value
 
-    def press(self, key, *, ctrl=False, shift=False):
-        """Press a key and let it go: a letter, or one of KEYS."""
-        event = {
-            "key": key,
-            "windowsVirtualKeyCode": KEYS.get(key) or ord(key.upper()),
-            "modifiers": 2 * ctrl + 8 * shift,
-        }
-        typed = {"Enter": "\r", " ": " "}.get(key, key if len(key) == 1 else "")
-        self.send("Input.dispatchKeyEvent", type="keyDown", **event, **({"text": typed} if typed and not ctrl else {}))
-        self.send("Input.dispatchKeyEvent", type="keyUp", **event)
+    def press(self, *keys):
+        """Press keys one after the other and let them go: letters, or some of KEYS."""
+        for key in keys:
+            event = {"key": key, "windowsVirtualKeyCode": KEYS.get(key) or ord(key.upper())}
+            text = {"Enter": "\r"}.get(key, key if len(key) == 1 else "")
+            self.send("Input.dispatchKeyEvent", type="keyDown", **event, **({"text": text} if text else {}))
+            self.send("Input.dispatchKeyEvent", type="keyUp", **event)
 
     def click(self, selector):
         """Click with the mouse on the middle of the first element that the CSS selector finds."""

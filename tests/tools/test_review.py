@@ -14,7 +14,7 @@ from darkroom.base import paths
 from darkroom.tools import decisions, review, review_queue
 from darkroom.tools.decisions import decide, made
 from tests import make
-from tests.browser import chromium
+from tests.chromium import browser, needs_chromium
 from tests.conftest import ROOT
 from tests.tools import reviewing
 
@@ -99,42 +99,42 @@ def command(port, who):
 
 
 @pytest.mark.slow
+@needs_chromium
 @pytest.mark.parametrize(("width", "dark"), [(1280, False), (375, True)])
-def test_by_keyboard_alone_in_a_real_browser(free_port, width, dark):
-    with chromium() as browser, command(free_port, "Ada") as (address, said):
-        browser.screen(width, 800, dark=dark)
-        browser.open(address)
+def test_by_keyboard_alone_in_a_real_browser(free_port, tmp_path, width, dark):
+    with browser(tmp_path / "profile") as chromium, command(free_port, "Ada") as (address, said):
+        page = chromium.open(address, width=width, height=800, dark=dark)
 
         def view(path):
-            browser.wait(f"!document.getElementById('item').hidden && {VIEW} === '{path}'")
+            page.wait_for(f"!document.getElementById('item').hidden && {VIEW} === '{path}'")
 
         view("train/1.png")
-        browser.press("r")  # the suggestion
+        page.press("r")  # the suggestion
         view("train/4.png")
-        browser.press("s")
+        page.press("s")
         view("train/7.png")
-        browser.press("d")
+        page.press("d")
         view("train/2.png")
-        browser.press("1")  # the first class, ant
-        browser.wait("document.activeElement.id === 'again'")
-        browser.press("u")
+        page.press("1")  # the first class, ant
+        page.wait_for("document.activeElement.id === 'again'")
+        page.press("u")
         view("train/2.png")
-        browser.press("l", *"co", "Enter")  # cow, which it is: kept
-        browser.wait("document.activeElement.id === 'again'")
-        browser.press("Enter")
+        page.press("l", *"co", "Enter")  # cow, which it is: kept
+        page.wait_for("document.activeElement.id === 'again'")
+        page.press("Enter")
         view("train/4.png")
-        browser.wait("document.querySelectorAll('#near img').length && !document.getElementById('heat').hidden")
-        assert browser.value("document.documentElement.scrollWidth") <= width
+        page.wait_for("document.querySelectorAll('#near img').length && !document.getElementById('heat').hidden")
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
         # Somebody else decides about the picture in view.
         theirs = decide("mine", ("train/4.png", "bee"), made("drop", "", "Bob"), None)
-        browser.press("k")
-        assert "dropped by Bob" in browser.wait("document.getElementById('trouble').textContent")
+        page.press("k")
+        assert "dropped by Bob" in page.wait_for("document.getElementById('trouble').textContent")
         assert decisions.read("mine")["train/4.png"] == theirs
-        browser.press("k")
-        browser.wait("!document.getElementById('end').hidden")
-        assert "dvc repro" in browser.value("document.getElementById('end').innerText")
-        assert browser.errors == []
-        assert {request.partition("://")[2].partition("/")[0] for request in browser.requests if "://" in request} == {
+        page.press("k")
+        page.wait_for("!document.getElementById('end').hidden")
+        assert "dvc repro" in page.evaluate("document.getElementById('end').innerText")
+        assert page.errors == []
+        assert {request.partition("://")[2].partition("/")[0] for request in page.requests if "://" in request} == {
             f"127.0.0.1:{free_port}"
         }
     assert {path: (one.kind, one.label, one.who) for path, one in decisions.read("mine").items()} == {
@@ -147,14 +147,14 @@ def test_by_keyboard_alone_in_a_real_browser(free_port, width, dark):
 
 
 @pytest.mark.slow
-def test_two_commands_see_what_the_other_decides(free_port):
-    with chromium() as browser, command(free_port, "Ada") as (address, _):
-        browser.screen(1280, 800)
-        browser.open(address)
-        browser.wait(f"{VIEW} === 'train/1.png'")
+@needs_chromium
+def test_two_commands_see_what_the_other_decides(free_port, tmp_path):
+    with browser(tmp_path / "profile") as chromium, command(free_port, "Ada") as (address, _):
+        page = chromium.open(address)
+        page.wait_for(f"{VIEW} === 'train/1.png'")
         decide("mine", ("train/4.png", "bee"), made("relabel", "ant", "Bob"), None)
-        browser.wait("document.getElementById('progress').value === 1")
-        browser.press("k")
-        browser.wait(f"{VIEW} === 'train/7.png'")  # Bob's is passed over
-        assert browser.errors == []
+        page.wait_for("document.getElementById('progress').value === 1")
+        page.press("k")
+        page.wait_for(f"{VIEW} === 'train/7.png'")  # Bob's is passed over
+        assert page.errors == []
     assert len(decisions.read("mine")) == 2
