@@ -74,6 +74,11 @@ class Settings(Section):
         return f"val_{self.metric}"
 
     @property
+    def text(self) -> str:
+        """The metric and the space: two searches with other ones are not mixed."""
+        return f"{self.metric} {self.space!r}"
+
+    @property
     def lower_is_better(self) -> bool:
         return SCORES[self.metric].lower_is_better
 
@@ -117,7 +122,16 @@ class Search:
 
     settings: Settings
     space: tuple[Key, ...]
-    text: str  # of the space and the metric: two searches with other ones are not mixed
+
+
+def settings(path: Path = FILE) -> Settings:
+    """Read search.yaml, but for its space. Raises UserError, one sentence with the line, for the first mistake."""
+    lines = _lines(path)
+
+    def name(key: str) -> str:
+        return f"{path}{_at(lines.get((key.partition('.')[0],)))}: {key}"
+
+    return check(Settings, read_yaml(path), name=name)
 
 
 def read(content: Mapping[str, Any], entry: Entry, path: Path = FILE) -> Search:
@@ -126,21 +140,15 @@ def read(content: Mapping[str, Any], entry: Entry, path: Path = FILE) -> Search:
     Raises UserError, one sentence with the line, for the first mistake, and for a value that params.yaml does not
     allow beside any of the other values of the space.
     """
-    written, lines = read_yaml(path), _lines(path)
-
-    def name(key: str) -> str:
-        return f"{path}{_at(lines.get((key.partition('.')[0],)))}: {key}"
-
-    settings = check(Settings, written, name=name)
+    known, lines = settings(path), _lines(path)
     space: list[Key] = []
-    for key, tried in settings.space.items():
+    for key, tried in known.space.items():
         place = f"{path}{_at(lines.get(('space', key)))}"
         _check_name(place, key)
         space.append(_key(place, key, lines.get(("space", key), 0), tried, space))
     for one in space:
         _check_values(path, one, space, content, entry)
-    known = [_whole(one, content, entry) for one in space]
-    return Search(settings, tuple(known), f"{settings.metric} {settings.space!r}")
+    return Search(known, tuple(_whole(one, content, entry) for one in space))
 
 
 def set_value(content: dict[str, Any], key: str, value: Any) -> None:
@@ -237,6 +245,7 @@ def _at(line: int | None) -> str:
 
 def _lines(path: Path) -> dict[tuple[str, ...], int]:
     """The line, from 1, of each key at the top and of each key of the space."""
+    read_yaml(path)  # it tells of a file that is missing, or no YAML
     top: Node | None = YAML(typ="safe", pure=True).compose(path.read_text(encoding="utf-8"))
     found: dict[tuple[str, ...], int] = {}
     for key, value in top.value if isinstance(top, MappingNode) else []:

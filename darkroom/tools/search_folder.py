@@ -27,7 +27,7 @@ FOLDERS = Path(".dvc/tmp/search")
 MOST = 64  # processes of one repository that search at a time
 CODE = ("darkroom", "stages", "own", "dvc.yaml", "datasets.yaml", "data/corrections.csv")
 
-RunStage = Callable[[str], None]
+RunStage = Callable[[str], object]
 
 
 def check_committed() -> str:
@@ -151,9 +151,7 @@ class Folder:
                 set_value(content, key, value)
 
     def _trimmed(self) -> str:
-        lock: dict[str, Any] = (
-            read_yaml(self.root / LOCK) if (self.root / LOCK).is_file() else {"schema": "2.0", "stages": {}}
-        )
+        lock: dict[str, Any] = read_yaml(self.root / LOCK) if (self.root / LOCK).is_file() else {"stages": {}}
         stages = {name: stage for name, stage in lock["stages"].items() if name in self._kept}
         return dump(lock | {"stages": stages})
 

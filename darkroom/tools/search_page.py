@@ -18,7 +18,7 @@ from darkroom.report import rendering
 from darkroom.tools import search_best
 from darkroom.tools.search_best import Result
 from darkroom.tools.search_file import Settings
-from darkroom.tools.search_study import REASON, VALUES
+from darkroom.tools.search_study import COST, REASON, VALUES
 
 INCH, DPI = 6.2, 110
 PLOTS = {
@@ -52,6 +52,7 @@ def _row(trial: FrozenTrial, settings: Settings) -> dict[str, Any]:
         settings.figure: trial.value,
         "epochs": trial.last_step,
         "seconds": None if seconds is None else round(seconds, 1),
+        "cpu_seconds": trial.user_attrs.get(COST),
         "reason": trial.user_attrs.get(REASON, ""),
     }
     values = trial.user_attrs.get(VALUES, {})

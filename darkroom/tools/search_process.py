@@ -6,7 +6,7 @@ import select
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +17,12 @@ WAIT = 1.0  # seconds between two calls of `meanwhile`
 
 @dataclass(frozen=True)
 class Ended:
-    """How a stage ended: `error` is empty if all went well; `killed` where its process was, by a signal."""
+    """How a stage ended, and what it cost: `error` is empty if all went well; `killed` where its process was lost."""
 
     error: str = ""
     pruned: bool = False
     killed: bool = False
+    cpu_seconds: float = 0.0
 
 
 class Warm:
@@ -55,7 +56,7 @@ class Warm:
             elif "ended" in said:
                 ended = Ended(said["ended"], said["pruned"])
             else:
-                return ended
+                return replace(ended, cpu_seconds=said["cpu_seconds"])
 
     def close(self) -> None:
         """End the process, and with it what it runs."""

@@ -22,13 +22,13 @@ from darkroom.base import paths
 from darkroom.base.errors import UserError, without_password
 from darkroom.config.params import Params
 from darkroom.tools.search_claims import Claims
-from darkroom.tools.search_file import Between, Key, Search, Settings
+from darkroom.tools.search_file import Between, Key, Settings
 from darkroom.tracking.store import sqlite_address, sqlite_file
 
 FILE = "studies.db"  # in .search
 # What a study keeps: the commit, params.yaml and space that it began with, and a name that no other search has.
 COMMIT, PARAMS, SPACE, IDENTITY, BEGUN = "commit", "params", "space", "identity", "begun"
-VALUES, REASON = "values", "reason"  # of a trial: what it set, and why it ended early
+VALUES, REASON, COST = "values", "reason", "cpu_seconds"  # of a trial: what it set, why it ended early, its cost
 WARM_UP = 1  # first epochs that say too little of a trial to prune it
 POLL = 0.5  # seconds
 
@@ -61,7 +61,7 @@ def open_study(url: str, settings: Settings) -> tuple[optuna.Study, Claims]:
         ) from None
 
 
-def begin(study: optuna.Study, claims: Claims, search: Search, commit: str, params: str) -> bool:
+def begin(study: optuna.Study, claims: Claims, settings: Settings, commit: str, params: str) -> bool:
     """Note what the study begins with, and open slots for its trials; whether it is new.
 
     Raises UserError where the study has begun with another space or metric.
@@ -70,16 +70,16 @@ def begin(study: optuna.Study, claims: Claims, search: Search, commit: str, para
     while BEGUN not in study.user_attrs:
         if claims.take("begin"):
             new = True
-            facts = {COMMIT: commit, PARAMS: params, SPACE: search.text, IDENTITY: uuid.uuid4().hex, BEGUN: True}
+            facts = {COMMIT: commit, PARAMS: params, SPACE: settings.text, IDENTITY: uuid.uuid4().hex, BEGUN: True}
             for key, value in facts.items():
                 study.set_user_attr(key, value)
         time.sleep(0 if new else POLL)
-    if study.user_attrs[SPACE] != search.text:
+    if study.user_attrs[SPACE] != settings.text:
         raise UserError(
-            f"search.yaml: the search {search.settings.name} has begun with another space or metric, and its trials "
+            f"search.yaml: the search {settings.name} has begun with another space or metric, and its trials "
             "would not compare: give the new one another name"
         )
-    wanted = search.settings.trials
+    wanted = settings.trials
     while (missing := wanted - len(study.get_trials(deepcopy=False))) > 0:
         if claims.take(f"slots to {wanted}"):
             for _ in range(missing):

@@ -35,8 +35,8 @@ def main() -> None:
         child = os.fork()
         if child == 0:
             os._exit(_run(json.loads(line), answers))
-        _, status = os.waitpid(child, 0)
-        _say(answers, {"status": os.waitstatus_to_exitcode(status)})
+        _, status, used = os.wait4(child, 0)
+        _say(answers, {"status": os.waitstatus_to_exitcode(status), "cpu_seconds": used.ru_utime + used.ru_stime})
 
 
 def _import_all() -> None:
