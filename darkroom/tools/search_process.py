@@ -12,6 +12,7 @@ from typing import Any
 
 from darkroom.base.errors import UserError
 
+COMMAND = (sys.executable, "-m", "darkroom.tools.search_worker")
 WAIT = 1.0  # seconds between two calls of `meanwhile`
 
 
@@ -37,12 +38,15 @@ class Warm:
         self,
         stage: str,
         environment: Mapping[str, str],
-        go_on: Callable[[dict[str, float]], bool] = lambda figures: True,
+        go_on: Callable[[dict[str, float]], bool] | None = None,
         meanwhile: Callable[[], object] = lambda: None,
     ) -> Ended:
-        """Run a stage in a fork. `go_on` gets each epoch's figures; `meanwhile` is called every second."""
+        """Run a stage in a fork; `meanwhile` is called every second.
+
+        With `go_on` the stage is a trial's training: it gets each epoch's figures, and says whether the trial goes on.
+        """
         process = self._started()
-        job = {"stage": stage, "environment": dict(environment), "log": str(self._log)}
+        job = {"stage": stage, "environment": dict(environment), "watched": go_on is not None, "log": str(self._log)}
         self._write(process, json.dumps(job))
         ended = Ended("its process was killed", killed=True)
         while True:
@@ -52,7 +56,7 @@ class Warm:
                 return ended
             said: dict[str, Any] = json.loads(line)
             if "epoch" in said:
-                self._write(process, "go on" if go_on(said["epoch"]) else "stop")
+                self._write(process, "go on" if go_on is None or go_on(said["epoch"]) else "stop")
             elif "ended" in said:
                 ended = Ended(said["ended"], said["pruned"])
             else:
@@ -71,7 +75,7 @@ class Warm:
             self.close()
             with self._log.open("ab") as log:
                 self._process = subprocess.Popen(
-                    [sys.executable, "-m", "darkroom.tools.search_worker"], cwd=self._folder,
+                    COMMAND, cwd=self._folder,
                     env={**os.environ, **self._environment}, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log,
                     bufsize=0,
                 )  # fmt: skip

@@ -45,7 +45,7 @@ def open_study(url: str, settings: Settings) -> tuple[optuna.Study, Claims]:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     warnings.filterwarnings("ignore", module="optuna")
     direction = StudyDirection.MINIMIZE if settings.lower_is_better else StudyDirection.MAXIMIZE
-    pruner = optuna.pruners.MedianPruner(n_warmup_steps=WARM_UP) if settings.prune else optuna.pruners.NopPruner()
+    pruner = optuna.pruners.MedianPruner(n_warmup_steps=WARM_UP + 1) if settings.prune else optuna.pruners.NopPruner()
     # Another process may hold the file for a moment.
     options = {"connect_args": {"timeout": 60}} if sqlite_file(url) else {"pool_pre_ping": True}
     try:

@@ -138,7 +138,7 @@ def with_monitor(work: Work, values: Mapping[str, Any]) -> dict[str, Any]:
     return dict(values) if plain else {**values, "train.monitor": figure}
 
 
-def run_stage(work: Work, stage: str, environment: Mapping[str, str], go_on: Any = lambda figures: True) -> float:
+def run_stage(work: Work, stage: str, environment: Mapping[str, str], go_on: Any = None) -> float:
     """Run a stage in the warm process; one that was killed is run again. Returns its CPU seconds. Raises Failed."""
     for _ in range(KILLS):
         ended = work.warm.run(stage, {"DVC_STAGE": stage, **environment}, go_on, work.claims.beat)

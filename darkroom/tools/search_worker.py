@@ -4,8 +4,12 @@
 of the search's commit. Lines of JSON go both ways: on standard input a job, and after each epoch whether to go on; on
 standard output the figures of each epoch, and how the job ended. When standard input ends, the search has been killed,
 and the fork ends at once: its checkpoint is there for the next one.
+
+Libraries import most of what they need when it is first used, which is in a fork. So each fork tells what it had to
+import, and the next one finds that imported: on digits this saves half of what a trial costs.
 """
 
+import contextlib
 import importlib
 import json
 import os
@@ -14,14 +18,17 @@ import signal
 import sys
 import threading
 import traceback
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from darkroom.base import torch_setup
+from darkroom.base import stage_cost, torch_setup
 from darkroom.base.errors import UserError
 from darkroom.config.params import load
 from darkroom.dataset.packed import load_split
+
+if TYPE_CHECKING:
+    from darkroom.tracking.trials import GoOn
 
 
 def main() -> None:
@@ -32,10 +39,19 @@ def main() -> None:
     os.dup2(2, 1)
     _import_all()
     while line := _line(0):
+        told, tell = os.pipe()
         child = os.fork()
         if child == 0:
-            os._exit(_run(json.loads(line), answers))
+            os.close(told)
+            status = _run(json.loads(line), answers)
+            os.write(tell, json.dumps(sorted(sys.modules)).encode()) if not status else None
+            os._exit(status)
+        os.close(tell)
+        with os.fdopen(told, "rb") as pipe:
+            imported = pipe.read()
         _, status, used = os.wait4(child, 0)
+        if imported:
+            _import_again(json.loads(imported))
         _say(answers, {"status": os.waitstatus_to_exitcode(status), "cpu_seconds": used.ru_utime + used.ru_stime})
 
 
@@ -50,6 +66,14 @@ def _import_all() -> None:
     del mlflow, darkroom  # they stay imported, for the forks
 
 
+def _import_again(names: Sequence[str]) -> None:
+    """Import what a fork had imported, but for the user's own code and the stages, which a fork loads itself."""
+    for name in names:
+        if name not in sys.modules and name.partition(".")[0] not in ("own", "stages"):
+            with contextlib.suppress(Exception):  # some modules are made by others, under names that cannot be imported
+                importlib.import_module(name)
+
+
 def _run(job: Mapping[str, Any], answers: int) -> int:
     """Run one stage; return the exit status of its fork, which is 0 only if all went well."""
     log = os.open(job["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
@@ -61,11 +85,9 @@ def _run(job: Mapping[str, Any], answers: int) -> int:
     ended: dict[str, Any] = {"ended": "", "pruned": False}
     try:
         if job["stage"] == "train":
-            _train(partial(_go_on, answers, replies))
+            _train(partial(_go_on, answers, replies) if job["watched"] else None)
         else:
             importlib.import_module(f"stages.{job['stage']}").main()
-        from darkroom.base import stage_cost
-
         stage_cost.note()
     except UserError as error:
         from darkroom.tracking.trials import Pruned
@@ -81,7 +103,7 @@ def _run(job: Mapping[str, Any], answers: int) -> int:
     return 1 if ended["ended"] else 0
 
 
-def _train(go_on: Any) -> None:
+def _train(go_on: "GoOn | None") -> None:
     """Just what the stage `train` does, with a record that asks after each epoch whether to go on."""
     params, entry = load(images=len(load_split("train")))
     settings = params.train

@@ -27,10 +27,13 @@ class Pruned(UserError):
 
 
 class Watched:
-    """The record of a trial: after each epoch it asks `go_on`, with the epoch's figures."""
+    """The record of a trial: after each epoch it asks `go_on`, with the epoch's figures; the last one is not pruned.
 
-    def __init__(self, record: Run, go_on: GoOn) -> None:
-        self._record, self._go_on = record, go_on
+    Without `go_on` it is one of the best, trained again: its model is kept.
+    """
+
+    def __init__(self, record: Run, go_on: GoOn | None, epochs: int) -> None:
+        self._record, self._go_on, self._epochs = record, go_on, epochs
 
     @property
     def run_id(self) -> str | None:
@@ -39,16 +42,21 @@ class Watched:
     def epoch(self, figures: dict[str, float]) -> None:
         """Record the epoch. Raises Pruned where the trial is not to go on."""
         self._record.epoch(figures)
-        if not self._go_on(figures):
+        if self._go_on is not None and not self._go_on(figures) and figures["epoch"] < self._epochs:
             raise Pruned(f"pruned after epoch {figures['epoch']:.0f}: its val curve is below the median")
 
     def trained(self, digest: str, register_as: str | None = None) -> None:
-        """Record the model; a trial is never registered."""
-        self._record.trained(digest, None)
+        """Record the training; no model of a search is registered, and none of a trial is kept."""
+        if self._go_on is None:
+            self._record.trained(digest, None)
+        else:
+            self._record.tried(digest)
 
 
 @contextmanager
-def training(params: Params, go_on: GoOn, facts: ModelFacts, layers: str, run_id: str | None) -> Iterator[Watched]:
+def training(
+    params: Params, go_on: GoOn | None, facts: ModelFacts, layers: str, run_id: str | None
+) -> Iterator[Watched]:
     """As `recording.training`, for a trial: a run that its killed predecessor left without a checkpoint is removed."""
     if run_id is None and params.tracking.enabled:
         with suppress(Exception):  # the record warns of a store that does not answer
@@ -56,7 +64,7 @@ def training(params: Params, go_on: GoOn, facts: ModelFacts, layers: str, run_id
     record = None
     try:
         with recording.training(params, facts, layers, run_id) as record:
-            yield Watched(record, go_on)
+            yield Watched(record, go_on, facts.train.epochs)
     except Pruned as pruned:
         if record is not None and record.run_id is not None:
             with suppress(Exception):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from darkroom.config.params import load
-from darkroom.tracking import folds, store
+from darkroom.tracking import folds, run_facts, store
 from darkroom.tracking.folds import FoldRun
 from tests import make
 
