@@ -25,6 +25,7 @@ from darkroom.tools.search_file import set_value
 
 FOLDERS = Path(".dvc/tmp/search")
 MOST = 64  # processes of one repository that search at a time
+NO_LOCK: dict[str, Any] = {"schema": "2.0", "stages": {}}
 CODE = ("darkroom", "stages", "own", "dvc.yaml", "datasets.yaml", "data/corrections.csv")
 
 RunStage = Callable[[str], object]
@@ -151,7 +152,7 @@ class Folder:
                 set_value(content, key, value)
 
     def _trimmed(self) -> str:
-        lock: dict[str, Any] = read_yaml(self.root / LOCK) if (self.root / LOCK).is_file() else {"stages": {}}
+        lock: dict[str, Any] = read_yaml(self.root / LOCK) if (self.root / LOCK).is_file() else NO_LOCK
         stages = {name: stage for name, stage in lock["stages"].items() if name in self._kept}
         return dump(lock | {"stages": stages})
 
@@ -186,7 +187,8 @@ class Folder:
         os.environ.setdefault("DVC_NO_ANALYTICS", "1")
         from dvc.repo import Repo
 
-        logging.getLogger("dvc").setLevel(logging.CRITICAL)
+        for name in ("dvc", "dvc_data", "dvc_objects"):
+            logging.getLogger(name).setLevel(logging.CRITICAL)
         with contextlib.chdir(folder), contextlib.redirect_stdout(io.StringIO()):
             repo = Repo(str(folder))
             try:

@@ -61,8 +61,7 @@ def _row(trial: FrozenTrial, settings: Settings) -> dict[str, Any]:
 
 def _page(study: optuna.Study, settings: Settings, result: Result, trials: pd.DataFrame) -> str:
     metric = html.escape(settings.figure)
-    best = result.cells.drop(columns="#")
-    best.insert(0, "configuration", result.configurations)
+    named = "".join(f"<dt>{rank}</dt><dd>{html.escape(text)}</dd>" for rank, text in result.configurations.items())
     shown = trials.round({settings.figure: 4}).astype(object).where(trials.notna(), "")
     plots = "".join(f"<section><h2>{title}</h2>{picture}</section>" for title, picture in _plots(study))
     return f"""<!doctype html>
@@ -84,7 +83,8 @@ def _page(study: optuna.Study, settings: Settings, result: Result, trials: pd.Da
 <main>
 <section>
 <h2>The best again, over seeds</h2>
-{_html(best)}
+{_html(result.cells)}
+<dl>{named}</dl>
 <p>{html.escape(search_best.on_test(result))}. The others' figures on test are not shown: they would choose by it.</p>
 <pre>dvc exp apply {html.escape(result.winner)} &amp;&amp; dvc repro</pre>
 </section>

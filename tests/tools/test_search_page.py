@@ -3,6 +3,7 @@
 import re
 
 import optuna
+import optuna.visualization.matplotlib
 import pandas as pd
 import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution
@@ -75,7 +76,9 @@ def test_the_page_holds_all_and_shows_the_test_figure_of_the_winner_alone(settin
 
 
 def test_a_plot_that_cannot_be_drawn_is_replaced_by_the_reason(monkeypatch):
-    monkeypatch.setattr(search_page, "PLOTS", {"Importance": search_page.PLOTS["Importance"]})
-    (found,) = search_page._plots(study(0))
-    assert found[0] == "Importance"
-    assert found[1].startswith("<p>No plot: ")
+    def refuse(study):
+        raise ValueError("all values are equal & one")
+
+    monkeypatch.setattr(optuna.visualization.matplotlib, "plot_slice", refuse)
+    monkeypatch.setattr(search_page, "PLOTS", {"Slices": search_page.PLOTS["Slices"]})
+    assert list(search_page._plots(study(0))) == [("Slices", "<p>No plot: all values are equal &amp; one</p>")]

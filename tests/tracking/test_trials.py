@@ -40,7 +40,7 @@ def client(project, monkeypatch):
 def record(monkeypatch):
     """What the record of a training is told."""
     told = []
-    run = SimpleNamespace(run_id="r", epoch=told.append, tried=lambda *words: told.append(words))
+    run = SimpleNamespace(run_id="r", epoch=told.append, tried=told.append, trained=lambda *words: told.append(words))
 
     @contextmanager
     def training(params, facts, layers, run_id):
@@ -60,7 +60,14 @@ def test_a_trial_is_recorded_as_a_training_and_never_registered(client, record):
         watched.epoch({"epoch": 1.0})
         watched.trained("abc", "model")
         assert watched.run_id == "r"
-    assert record == [("run", "r"), {"epoch": 1.0}, ("abc",)]
+    assert record == [("run", "r"), {"epoch": 1.0}, "abc"]
+
+
+def test_one_of_the_best_keeps_its_model(client, record):
+    with trials.training(load()[0], None, facts(), "", "r") as watched:
+        watched.epoch({"epoch": 1.0})
+        watched.trained("abc", "model")
+    assert record[-1] == ("abc", None)
 
 
 def test_a_pruned_trial_has_its_last_epoch_and_says_so(client, record):
