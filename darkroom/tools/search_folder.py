@@ -18,7 +18,7 @@ from filelock import FileLock, Timeout
 
 from darkroom.base import git, paths
 from darkroom.base.errors import UserError
-from darkroom.base.files import remove, write_text
+from darkroom.base.files import remove, replacing, write_text
 from darkroom.config.yaml_files import dump, read_yaml
 from darkroom.tools.dvc_lock import LOCK
 from darkroom.tools.search_file import set_value
@@ -59,8 +59,10 @@ class Folder:
     def prepare(self) -> None:
         """Clone, bring the data into the folder, and note which stages lead to `train`. Raises UserError."""
         if not (self.top / ".git").is_dir():
-            remove(self.top)
-            git.output("clone", "--quiet", "--no-checkout", "--shared", str(Path.cwd()), str(self.top))
+            with replacing(self.top) as partial:
+                git.output("clone", "--quiet", "--no-checkout", "--shared", str(Path.cwd()), str(partial))
+        for left in (self.top / ".git").glob("*.lock"):  # of a process that was killed here
+            remove(left)
         if not git.output_if_any("cat-file", "-t", self._commit):
             raise UserError(f"the search began with commit {self._commit[:7]}, which is not here: git fetch it")
         _run_git("-C", str(self.top), "checkout", "--quiet", "--force", "--detach", self._commit)
