@@ -1,4 +1,4 @@
-"""The commands that repeat a training and compare the repetitions: folds and compare."""
+"""The commands that run many trainings and compare them: folds, search and compare."""
 
 import argparse
 from typing import Any
@@ -8,7 +8,7 @@ from darkroom.base.words import listed
 
 
 def add_to(commands: Any) -> None:
-    """Add both to the commands of the command line."""
+    """Add them to the commands of the command line."""
     command = commands.add_parser(
         "folds",
         help="cross-validation: each of K models predicts the images that it never saw",
@@ -16,6 +16,16 @@ def add_to(commands: Any) -> None:
     )
     command.add_argument("count", type=int, choices=range(2, 21), metavar="K", help="number of folds, 2 to 20")
     command.set_defaults(run=folds)
+
+    command = commands.add_parser(
+        "search",
+        help="try parameters over many short trainings (search.yaml), and train the best again",
+        epilog="example: darkroom search; the same command goes on with what was cut off, also on other machines",
+    )
+    command.add_argument(
+        "--storage", metavar="ADDRESS", help="database of the search, as postgresql+psycopg2://USER:PASSWORD@HOST/NAME"
+    )
+    command.set_defaults(run=search)
 
     command = commands.add_parser(
         "compare",
@@ -63,3 +73,10 @@ def folds(options: argparse.Namespace) -> None:
     from darkroom.tools import folds
 
     folds.run(options.count)
+
+
+def search(options: argparse.Namespace) -> None:
+    """Run the trials of search.yaml that are left, then train the best again and write the page."""
+    from darkroom.tools import search
+
+    search.run(options.storage)

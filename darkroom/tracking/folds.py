@@ -19,7 +19,6 @@ from darkroom.config.yaml_files import flatten
 from darkroom.tracking import run_facts, store
 
 TAG = "folds_result"  # set last, on the run that holds all
-PARENT = "mlflow.parentRunId"
 
 Figures = Mapping[str, float]
 
@@ -59,7 +58,9 @@ def _record(
     parent = client.create_run(experiment, run_name=title, tags=tags).info.run_id
     _log(client, parent, {"folds": len(folds), **flatten(params)}, [figures])
     for number, fold in enumerate(folds, start=1):
-        run = client.create_run(experiment, run_name=f"fold {number}", tags=tags | {PARENT: parent}).info.run_id
+        run = client.create_run(
+            experiment, run_name=f"fold {number}", tags=tags | {run_facts.PARENT: parent}
+        ).info.run_id
         _log(client, run, {"fold": number, **fold.settings}, [fold.figures])
         _log(client, run, {}, fold.epochs)
         client.set_terminated(run, "FINISHED")

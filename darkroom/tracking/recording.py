@@ -60,6 +60,11 @@ class Run:
         """
         self._do(lambda client, run_id: _log_trained(client, run_id, digest, register_as))
 
+    def tried(self, digest: str) -> None:
+        """As `trained`, for a trial of a search: its weights are DVC's alone, for most of them nobody will use."""
+        self._do(lambda client, run_id: _log_history(client, run_id))
+        self._do(lambda client, run_id: client.set_tag(run_id, MODEL_TAG, digest))
+
     def _do(self, action: Callable[[Any, str], None]) -> None:
         if self._run_id is None:
             return
@@ -265,21 +270,23 @@ def _log_metrics(client: Any, run_id: str, metrics: list[Any]) -> None:
 
 
 def _log_trained(client: Any, run_id: str, digest: str, register_as: str | None) -> None:
-    """Record the epochs that the run lacks, as a continued run may, then files and model of the training.
-
-    The tag comes last: it marks the run as complete.
-    """
-    known = {metric.step for metric in client.get_metric_history(run_id, EPOCH_METRICS[0])}
-    for figures in HISTORY.read().to_dict("records"):
-        if int(figures["epoch"]) not in known:
-            _log_epoch(client, run_id, {str(name): value for name, value in figures.items()})
-    _log_files(client, run_id, TRAINED)
+    """Record history, files and model of the training. The tag comes last: it marks the run as complete."""
+    _log_history(client, run_id)
     facts = ModelFacts.read(paths.MODEL)
     tags = run_facts.data_tags(facts.dataset) | {MODEL_TAG: digest}
     address = registry.log_model(facts.dataset, tags, TrainingFigures.read(paths.TRAIN).best_epoch)
     if register_as is not None:
         registry.register(client, run_id, address, register_as, tags)
     client.set_tag(run_id, MODEL_TAG, digest)
+
+
+def _log_history(client: Any, run_id: str) -> None:
+    """Record the epochs that the run lacks, as a continued run may, then the files of the training."""
+    known = {metric.step for metric in client.get_metric_history(run_id, EPOCH_METRICS[0])}
+    for figures in HISTORY.read().to_dict("records"):
+        if int(figures["epoch"]) not in known:
+            _log_epoch(client, run_id, {str(name): value for name, value in figures.items()})
+    _log_files(client, run_id, TRAINED)
 
 
 def _log_files(client: Any, run_id: str, files: list[Path]) -> None:

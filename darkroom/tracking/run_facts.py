@@ -13,6 +13,8 @@ from darkroom.config.yaml_files import flatten
 
 MODEL_TAG = "model_sha256"  # set when the model is recorded; later stages find the run by it
 COMMIT = "mlflow.source.git.commit"  # the tag of a run from which MLflow itself reads the commit
+PARENT = "mlflow.parentRunId"  # the tag of a run that MLflow shows below another one
+SEARCH_RUN = "DARKROOM_SEARCH_RUN"  # in the environment of a trial: the id of the run of its search
 MAX_PARAM = 6000  # characters that MLflow keeps of a parameter
 
 
@@ -29,7 +31,13 @@ def tags(params: Params) -> dict[str, str]:
     """
     found = data_tags(params.dataset)
     found |= {COMMIT: commit} if (commit := git.commit()) else {}
-    return found | experiment()
+    return found | experiment() | parent()
+
+
+def parent() -> dict[str, str]:
+    """The run of the search below which a trial's run stands. Empty outside of a search."""
+    found = os.environ.get(SEARCH_RUN)
+    return {PARENT: found} if found else {}
 
 
 def data_tags(dataset: str) -> dict[str, str]:

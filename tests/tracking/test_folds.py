@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from darkroom.config.params import load
-from darkroom.tracking import folds, store
+from darkroom.tracking import folds, run_facts, store
 from darkroom.tracking.folds import FoldRun
 from tests import make
 
@@ -66,9 +66,9 @@ def test_each_fold_is_nested_in_the_run_of_all(client):
         [("accuracy", 0.75, 0)],
     )
     assert (parent["params"]["folds"], parent["params"]["dataset"]) == ("2", "digits")
-    assert folds.PARENT not in parent["tags"]
+    assert run_facts.PARENT not in parent["tags"]
     assert [run["name"] for run in nested] == ["fold 1", "fold 2"]
-    assert [run["tags"][folds.PARENT] for run in nested] == [0, 0]
+    assert [run["tags"][run_facts.PARENT] for run in nested] == [0, 0]
     assert nested[0]["metrics"] == [("accuracy", 0.5, 0), ("val_loss", 0.5, 1), ("val_loss", 0.25, 2)]
     assert nested[1]["params"] == {"fold": "2", "epochs": "2"}
     assert {run["status"] for run in client.runs} == {"FINISHED"}
