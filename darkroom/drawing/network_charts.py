@@ -179,7 +179,7 @@ def feature_map(
         )
     if wrong.any():
         ring: dict[str, Any] = {"facecolors": "none", "edgecolors": RED, "linewidths": 1.2}
-        axis.scatter(*images[wrong].T, s=60, label=f"mistake ({int(wrong.sum()):,})", **ring)
+        axis.scatter(images[wrong, 0], images[wrong, 1], s=60, label=f"mistake ({int(wrong.sum()):,})", **ring)
         axis.legend(fontsize=9, frameon=False, loc="upper left", bbox_to_anchor=(0, -0.08))
     # 3. The names: each just outside the images of its class, on the side away from the map's centre.
     names = []

@@ -5,10 +5,8 @@ holds a run id.
 """
 
 import sys
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -22,13 +20,9 @@ from darkroom.config.model_facts import ModelFacts
 from darkroom.config.params import Params
 from darkroom.config.stage_files import TrainingFigures
 from darkroom.config.stage_tables import HISTORY
-from darkroom.dataset.scores import MONITORED
-from darkroom.tracking import at_work, data_inputs, note, provenance, registry, results, run_facts, store
+from darkroom.tracking import at_work, data_inputs, epoch_metrics, note, provenance, registry, results, run_facts, store
 from darkroom.tracking.run_facts import MODEL_TAG
 
-EPOCH_METRICS = ("train_loss", "train_accuracy", "val_loss", "val_accuracy", "lr", "seconds", "cpu_seconds", *MONITORED)
-STEP_METRICS = ("step_lr", "step_train_loss")
-MAX_METRICS = 1000  # that a server takes in one request
 TRAINED = [paths.TRAIN, paths.HISTORY, paths.MODEL]
 
 
@@ -51,7 +45,7 @@ class Run:
         """Record all figures of one epoch and of its steps, unless the run already has that epoch."""
         if figures["epoch"] <= self._known_epochs:
             return
-        self._do(lambda client, run_id: _log_epoch(client, run_id, figures, steps))
+        self._do(lambda client, run_id: epoch_metrics.log(client, run_id, figures, steps))
 
     def trained(self, digest: str, register_as: str | None = None) -> None:
         """Record the trained model with its history, and the tag by which later stages find the run.
@@ -143,8 +137,7 @@ def _start(params: Params, facts: ModelFacts, run_id: str | None) -> tuple[str, 
     mlflow.set_system_metrics_samples_before_logging(1)
     if run_id is not None and store.client().search_runs([experiment], f"attributes.run_id = '{run_id}'"):
         mlflow.start_run(run_id, log_system_metrics=True)
-        known = store.client().get_metric_history(run_id, EPOCH_METRICS[0])
-        return run_id, max((metric.step for metric in known), default=0)
+        return run_id, max(epoch_metrics.known_epochs(store.client(), run_id), default=0)
     name, tags = run_facts.name(), run_facts.tags(params)
     run = mlflow.start_run(experiment_id=experiment, run_name=name, tags=tags, log_system_metrics=True)
     _log_beginning(run.info.run_id, params, facts)
@@ -250,25 +243,6 @@ def _log_end(run_id: str, params: Params) -> None:
             client.log_artifacts(run_id, folder, provenance.FOLDER)
 
 
-def _log_epoch(client: Any, run_id: str, figures: dict[str, float], steps: Sequence[dict[str, float]] = ()) -> None:
-    named = {name: figures[name] for name in EPOCH_METRICS if name in figures}
-    _log_metrics(client, run_id, _metrics(named, int(figures["epoch"])))
-    of_steps = [_metrics({name: one[name] for name in STEP_METRICS}, int(one["step"])) for one in steps]
-    _log_metrics(client, run_id, list(chain.from_iterable(of_steps)))
-
-
-def _metrics(figures: dict[str, float], step: int = 0) -> list[Any]:
-    from mlflow.entities import Metric
-
-    now = int(time.time() * 1000)
-    return [Metric(name, float(value), now, step) for name, value in figures.items()]
-
-
-def _log_metrics(client: Any, run_id: str, metrics: list[Any]) -> None:
-    for first in range(0, len(metrics), MAX_METRICS):
-        client.log_batch(run_id, metrics[first : first + MAX_METRICS])
-
-
 def _log_trained(client: Any, run_id: str, digest: str, register_as: str | None) -> None:
     """Record history, files and model of the training. The tag comes last: it marks the run as complete."""
     _log_history(client, run_id)
@@ -282,10 +256,10 @@ def _log_trained(client: Any, run_id: str, digest: str, register_as: str | None)
 
 def _log_history(client: Any, run_id: str) -> None:
     """Record the epochs that the run lacks, as a continued run may, then the files of the training."""
-    known = {metric.step for metric in client.get_metric_history(run_id, EPOCH_METRICS[0])}
+    known = epoch_metrics.known_epochs(client, run_id)
     for figures in HISTORY.read().to_dict("records"):
         if int(figures["epoch"]) not in known:
-            _log_epoch(client, run_id, {str(name): value for name, value in figures.items()})
+            epoch_metrics.log(client, run_id, {str(name): value for name, value in figures.items()})
     _log_files(client, run_id, TRAINED)
 
 

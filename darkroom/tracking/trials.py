@@ -39,9 +39,9 @@ class Watched:
     def run_id(self) -> str | None:
         return self._record.run_id
 
-    def epoch(self, figures: dict[str, float]) -> None:
+    def epoch(self, figures: dict[str, float], steps: Sequence[dict[str, float]] = ()) -> None:
         """Record the epoch. Raises Pruned where the trial is not to go on."""
-        self._record.epoch(figures)
+        self._record.epoch(figures, steps)
         if self._go_on is not None and not self._go_on(figures) and figures["epoch"] < self._epochs:
             raise Pruned(f"pruned after epoch {figures['epoch']:.0f}: its val curve is below the median")
 
@@ -58,7 +58,7 @@ def training(
     params: Params, go_on: GoOn | None, facts: ModelFacts, layers: str, run_id: str | None
 ) -> Iterator[Watched]:
     """As `recording.training`, for a trial: a run that its killed predecessor left without a checkpoint is removed."""
-    if run_id is None and params.tracking.enabled:
+    if run_id is None and store.is_wanted(params):
         with suppress(Exception):  # the record warns of a store that does not answer
             _remove_leftover(params)
     record = None
@@ -83,7 +83,7 @@ def _remove_leftover(params: Params) -> None:
 
 def begin(params: Params, name: str, identity: str, facts: Mapping[str, Any]) -> str | None:
     """The id of the run that holds all trials, which is opened if there is none; None where nothing is recorded."""
-    if not params.tracking.enabled:
+    if not store.is_wanted(params):
         return None
     try:
         experiment, client = store.experiment(params), store.client()

@@ -48,32 +48,6 @@ def test_a_run_that_goes_on_leaves_out_what_it_knows(monkeypatch):
     assert asked == [3, 4]
 
 
-def test_the_figures_of_an_epoch_go_in_one_request(monkeypatch):
-    asked = []
-
-    class Client:
-        def log_batch(self, run_id, metrics):
-            asked.append({metric.key: (metric.value, metric.step) for metric in metrics})
-
-    monkeypatch.setattr(store, "client", Client)
-    Run("id").epoch({"epoch": 3, "train_loss": 0.5, "val_loss": 0.25, "val_kappa": 0.75, "lr": 0.1})
-    assert asked == [{"train_loss": (0.5, 3), "val_loss": (0.25, 3), "val_kappa": (0.75, 3), "lr": (0.1, 3)}]
-
-
-def test_the_figures_of_many_steps_go_in_requests_that_a_server_takes(monkeypatch):
-    asked = []
-
-    class Client:
-        def log_batch(self, run_id, metrics):
-            asked.append([(metric.key, metric.step) for metric in metrics])
-
-    monkeypatch.setattr(store, "client", Client)
-    steps = [{"step": number, "step_lr": 0.1, "step_train_loss": 2.0} for number in range(1, 702)]
-    Run("id").epoch({"epoch": 3, "val_loss": 0.25}, steps)
-    assert [len(request) for request in asked] == [1, 1000, 402]
-    assert asked[1] + asked[2] == [(name, one["step"]) for one in steps for name in ("step_lr", "step_train_loss")]
-
-
 @pytest.fixture
 def trained(project, monkeypatch):
     """A project with the files of a training of three epochs; gives its parameters."""

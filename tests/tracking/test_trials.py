@@ -40,7 +40,12 @@ def client(project, monkeypatch):
 def record(monkeypatch):
     """What the record of a training is told."""
     told = []
-    run = SimpleNamespace(run_id="r", epoch=told.append, tried=told.append, trained=lambda *words: told.append(words))
+    run = SimpleNamespace(
+        run_id="r",
+        epoch=lambda figures, steps: told.append(figures),
+        tried=told.append,
+        trained=lambda *words: told.append(words),
+    )
 
     @contextmanager
     def training(params, facts, layers, run_id):
