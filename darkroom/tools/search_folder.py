@@ -26,7 +26,7 @@ from darkroom.tools.search_file import set_value
 FOLDERS = Path(".dvc/tmp/search")
 MOST = 64  # processes of one repository that search at a time
 NO_LOCK: dict[str, Any] = {"schema": "2.0", "stages": {}}
-CODE = ("darkroom", "stages", "own", "dvc.yaml", "datasets.yaml", "data/corrections.csv")
+CODE = ("darkroom", "stages", *map(str, (paths.OWN, paths.GRAPH, paths.DATASETS, paths.CORRECTIONS)))
 
 RunStage = Callable[[str], object]
 
