@@ -52,8 +52,8 @@ class Folder:
         self.log = self.top.with_suffix(".log")
         self._refs = f"refs/exps/{commit[:2]}/{commit[2:]}"
         self._git_dir = Path(git.output("rev-parse", "--absolute-git-dir"))
-        self._kept: list[str] = []
-        self._begun: str = "{}"
+        self._before: list[str] = []  # the stages that lead to `train`
+        self._begun = ""  # dvc.lock before any trial
         self._later: list[str] = []
 
     def prepare(self) -> None:
@@ -76,22 +76,24 @@ class Folder:
             write_text(self.root / LOCK, LOCK.read_text(encoding="utf-8"))
         write_text(self.root / paths.PARAMS, self._params)
         with self._dvc(self.root) as repo:
-            self._kept = [stage.addressing for stage in repo.stage.collect("train", with_deps=True)]
-            later = [stage for stage in repo.index.stages if stage.addressing not in self._kept]
+            (train,) = repo.stage.collect("train")
+            self._before = [stage.addressing for stage in repo.stage.collect("train", with_deps=True) if stage != train]
+            upstream = {stage: repo.stage.collect(stage.addressing, with_deps=True) for stage in repo.index.stages}
+            later = [stage for stage in upstream if train in upstream[stage] and stage != train]
             self._later = [out.def_path for stage in later for out in stage.outs if not out.use_cache]
             repo.checkout(["train"], with_deps=True, force=True, allow_missing=True)
-        self._begun = self._trimmed()
 
     def make_data(self, run_stage: RunStage) -> None:
         """Let DVC run what `train` depends on and is not there yet."""
+        self._begun = self._lock_text()
         self.begin({})
-        self._reproduce([name for name in self._kept if name != "train"], run_stage)
-        self._begun = self._trimmed()
+        self._reproduce(self._before, run_stage)
+        self._begun = self._lock_text()
 
     def begin(self, values: Mapping[str, Any], of: str = "") -> None:
         """Put the parameters of a trial in place, and the files of the experiment `of`, if it is named and known.
 
-        Later stages have neither a record nor figures, for those would be of another training.
+        No figures of later stages are there, for those would be of another training.
         """
         for path in self._later:
             remove(self.root / path)
@@ -153,10 +155,9 @@ class Folder:
             for key, value in values.items():
                 set_value(content, key, value)
 
-    def _trimmed(self) -> str:
-        lock: dict[str, Any] = read_yaml(self.root / LOCK) if (self.root / LOCK).is_file() else NO_LOCK
-        stages = {name: stage for name, stage in lock["stages"].items() if name in self._kept}
-        return dump(lock | {"stages": stages})
+    def _lock_text(self) -> str:
+        lock = self.root / LOCK
+        return lock.read_text(encoding="utf-8") if lock.is_file() else dump(NO_LOCK)
 
     def _reproduce(self, targets: Sequence[str], run_stage: RunStage, **options: Any) -> None:
         import dvc.stage.run

@@ -31,6 +31,7 @@ COMMIT, PARAMS, SPACE, IDENTITY, BEGUN = "commit", "params", "space", "identity"
 VALUES, REASON, COST = "values", "reason", "cpu_seconds"  # of a trial: what it set, why it ended early, its cost
 WARM_UP = 1  # first epochs that say too little of a trial to prune it
 POLL = 0.5  # seconds
+TRIES = 5
 
 
 def address(settings: Settings, given: str | None) -> str:
@@ -48,17 +49,21 @@ def open_study(url: str, settings: Settings) -> tuple[optuna.Study, Claims]:
     pruner = optuna.pruners.MedianPruner(n_warmup_steps=WARM_UP + 1) if settings.prune else optuna.pruners.NopPruner()
     # Another process may hold the file for a moment.
     options = {"connect_args": {"timeout": 60}} if sqlite_file(url) else {"pool_pre_ping": True}
-    try:
-        storage = RDBStorage(url, engine_kwargs=options)
-        study = optuna.create_study(
-            storage=storage, study_name=settings.name, direction=direction, pruner=pruner, load_if_exists=True
-        )
-        return study, Claims(storage.engine, settings.name)
-    except (SQLAlchemyError, ImportError) as error:
-        raise UserError(
-            f"the storage {without_password(url)} cannot be opened ({str(error).splitlines()[0][:200]}): name a "
-            "database that runs, as postgresql+psycopg2://USER:PASSWORD@HOST/NAME"
-        ) from None
+    reason = ""
+    for _ in range(TRIES):  # where two processes make the tables of a new database together, one of them fails
+        try:
+            storage = RDBStorage(url, engine_kwargs=options)
+            study = optuna.create_study(
+                storage=storage, study_name=settings.name, direction=direction, pruner=pruner, load_if_exists=True
+            )
+            return study, Claims(storage.engine, settings.name)
+        except (SQLAlchemyError, RuntimeError, ImportError) as error:
+            reason = str(error).splitlines()[0][:200]
+            time.sleep(POLL)
+    raise UserError(
+        f"the storage {without_password(url)} cannot be opened ({reason}): name a database that runs, as "
+        "postgresql+psycopg2://USER:PASSWORD@HOST/NAME"
+    )
 
 
 def begin(study: optuna.Study, claims: Claims, settings: Settings, commit: str, params: str) -> bool:

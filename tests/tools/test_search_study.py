@@ -179,7 +179,8 @@ def test_the_storage_of_the_command_line_comes_first(settings, tmp_path):
     assert search_study.address(settings, None) == sqlite_address(tmp_path / ".search" / "studies.db")
 
 
-def test_a_storage_that_does_not_answer_is_told_without_its_password(opened, closed_port):
+def test_a_storage_that_does_not_answer_is_told_without_its_password(opened, closed_port, monkeypatch):
+    monkeypatch.setattr(search_study, "POLL", 0)
     url = f"postgresql+psycopg2://me:secret@127.0.0.1:{closed_port}/x"
     sentence = make.refusal(lambda: opened(url, begun=False))
     assert sentence.startswith("the storage postgresql+psycopg2://...@127.0.0.1")
