@@ -25,7 +25,7 @@ from darkroom.config.stage_files import (
 )
 from darkroom.config.stage_tables import HIDDEN
 from darkroom.dataset import shapes
-from darkroom.report import rendering, sections, summary
+from darkroom.report import advice, rendering, sections, summary
 from tests import make, models
 
 NAMES = ["<script>alert(1)</script>", "bee", "c&d"]
@@ -141,6 +141,8 @@ def content(shown=None):
         "title": "mine",
         "headline": summary.headline(FIGURES),
         "sections": sections.SECTIONS,
+        "next": [advice.Step("Try another setting", "dvc exp run")],
+        "left_out": sections.table(pd.DataFrame({"reason": ["empty"], "files": [1]})),
         "data": sections.data("mine", ENTRY, SOURCE, AUDIT, SPLIT, NAMES),
         "training": training,
         "evaluation": evaluation(),
@@ -192,7 +194,7 @@ class NoPictures(dict):
 
 def page(**changes):
     parts = {"style": rendering.part("report.css"), "script": rendering.part("report.js"), "pictures": NoPictures()}
-    return rendering.render("report.html.j2", **content(), **parts | changes)
+    return rendering.render("report.html.j2", **content(), wide=800, **parts | changes)
 
 
 def test_names_from_the_data_are_text_in_the_page():
