@@ -57,10 +57,13 @@ class Watched:
 def training(
     params: Params, go_on: GoOn | None, facts: ModelFacts, layers: str, run_id: str | None
 ) -> Iterator[Watched]:
-    """As `recording.training`, for a trial: a run that its killed predecessor left without a checkpoint is removed."""
-    if run_id is None and store.is_wanted(params):
+    """As `recording.training`, for a trial: a run that its killed predecessor left without a checkpoint is removed.
+
+    An equal training that another search, or a person, has begun leaves a checkpoint too, but with a run of its own.
+    """
+    if store.is_wanted(params):
         with suppress(Exception):  # the record warns of a store that does not answer
-            _remove_leftover(params)
+            run_id = _own_run(params, run_id)
     record = None
     try:
         with recording.training(params, facts, layers, run_id) as record:
@@ -73,12 +76,17 @@ def training(
         raise
 
 
-def _remove_leftover(params: Params) -> None:
+def _own_run(params: Params, run_id: str | None) -> str | None:
+    """`run_id` if that is a run of this trial, else None; other runs of this trial are removed."""
     parent = run_facts.parent().get(run_facts.PARENT)
-    if parent:
-        where = f"tags.`{run_facts.PARENT}` = '{parent}' AND attributes.run_name = '{run_facts.name()}'"
-        for run in store.client().search_runs([store.experiment(params)], where):
-            store.client().delete_run(run.info.run_id)
+    if not parent:
+        return run_id
+    where = f"tags.`{run_facts.PARENT}` = '{parent}' AND attributes.run_name = '{run_facts.name()}'"
+    found = [run.info.run_id for run in store.client().search_runs([store.experiment(params)], where)]
+    for other in found:
+        if other != run_id:
+            store.client().delete_run(other)
+    return run_id if run_id in found else None
 
 
 def begin(params: Params, name: str, identity: str, facts: Mapping[str, Any]) -> str | None:

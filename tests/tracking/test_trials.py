@@ -104,6 +104,15 @@ def test_what_a_killed_trial_left_without_a_checkpoint_is_removed(client, record
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize(("found", "continued", "told"), [(["r"], "r", []), (["left"], None, [("delete_run", "left")])])
+def test_a_checkpoint_of_another_search_does_not_bring_its_run(client, record, monkeypatch, found, continued, told):
+    monkeypatch.setenv(run_facts.SEARCH_RUN, "all")
+    client.runs = found
+    with trials.training(load()[0], lambda figures: True, facts(), "", "r"):
+        pass
+    assert (record, client.told[1:]) == ([("run", continued)], told)
+
+
 def test_a_search_has_one_run_which_a_second_process_finds(client):
     params, _ = load()
     assert trials.begin(params, "digits", "id", {"metric": "val.accuracy"}) == "digits's"
