@@ -13,7 +13,7 @@ from darkroom.tools import search_best, search_file, search_page, search_study, 
 from darkroom.tools.search_file import Search
 from darkroom.tools.search_folder import Folder, check_committed
 from darkroom.tools.search_process import Warm
-from darkroom.tracking import run_facts, trials
+from darkroom.tracking import at_work, run_facts, trials
 
 
 def run(storage: str | None) -> None:
@@ -34,6 +34,7 @@ def run(storage: str | None) -> None:
         search, base = _read(folder.root)
         facts = search_study.facts_of(settings, base, study.user_attrs)
         parent = trials.begin(base, settings.name, study.user_attrs[search_study.IDENTITY], facts)
+        mark = at_work.begin(parent) if parent else None
         environment = {"DVC_ROOT": str(paths.root()), "DVC_EXP_BASELINE_REV": commit}
         warm = Warm(folder.root, folder.log, environment | ({run_facts.SEARCH_RUN: parent} if parent else {}))
         work = search_trials.Work(search, base, study, claims, folder, warm)
@@ -42,6 +43,7 @@ def run(storage: str | None) -> None:
             print(_understood(work, new), flush=True)
             search_trials.run_all(work)
             _end(work, parent)
+            at_work.end(mark)  # else its run counts as cut off, until the same command goes on
         finally:
             warm.close()
     finally:
