@@ -46,8 +46,7 @@ def test_the_findings_are_written(project, files, capsys):
         "balance.png",
         "means.png",
         "samples.png",
-        "sizes.png",
-    ]
+    ]  # all pictures have one size, which needs no picture
     assert "(4 copies, 2 of them under two labels)" in capsys.readouterr().out
 
 

@@ -44,7 +44,8 @@ def site(project):
     """A working folder with a model and its packed data."""
     save_model(project.folder / "models", {"pooling": "max"}, SHAPE)
     facts = ModelFacts.read(paths.MODEL)
-    facts.model_copy(update={"border": [0.0, 0.0, 0.0]}).write(paths.MODEL)
+    drawings = {"border": [0.0] * 3, "mean": [0.3] * 3, "std": [0.2] * 3}
+    facts.model_copy(update=drawings).write(paths.MODEL)
     make.packed(stored(SHAPE, 24), [0, 1, 2, 3] * 6, ["train", "train", "test"] * 8, NAMES)
     return project.folder
 
