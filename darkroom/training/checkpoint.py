@@ -123,4 +123,5 @@ def remove_old(ours: Path, kept: int) -> None:
 
 def _age(folder: Path) -> int:
     """The moment when a training last said that it is the newest, in nanoseconds; see `Checkpoint`."""
-    return (folder / "lock").stat().st_mtime_ns
+    lock = folder / "lock"  # missing where a process was killed just after it had made the folder
+    return (lock if lock.exists() else folder).stat().st_mtime_ns

@@ -195,6 +195,15 @@ def test_where_the_clock_has_gone_back_the_newest_are_kept_too(root, monkeypatch
     assert {folder.name for folder in root.iterdir()} == {f"mine{number}" for number in range(1, KEPT + 2)}
 
 
+def test_a_folder_without_a_lock_is_as_old_as_itself(root):
+    """What a process leaves that was killed between the two."""
+    for age in range(3):
+        (root / f"left{age}").mkdir(parents=True)
+        os.utime(root / f"left{age}", (1000 + age, 1000 + age))
+    checkpoint.remove_old(root / "mine", 2)
+    assert {folder.name for folder in root.iterdir()} == {"left1", "left2"}
+
+
 def test_tidying_up_stops_no_training(monkeypatch):
     def gone(ours, kept):
         raise FileNotFoundError(ours)
