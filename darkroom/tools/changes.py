@@ -26,6 +26,7 @@ from darkroom.config.stage_tables import PREDICTIONS
 from darkroom.dataset.packed import load_classes, load_index
 from darkroom.report import summary
 from darkroom.tools import decisions
+from darkroom.tools.decisions import Decision
 
 RESAMPLES = 10_000
 Corrections = dict[str, tuple[str, str]]  # action and label by the composed form of the path
@@ -140,12 +141,14 @@ def _named(predictions: pd.DataFrame, index: pd.DataFrame, classes: list[str]) -
 def _corrections(content: bytes | None, dataset: str) -> Corrections:
     """The corrections of a data set in a table that Git has; what it may hold beside them is passed over."""
     lines = csv.reader(io.StringIO((content or b"").decode("utf-8-sig", "replace"), newline=""))
-    found = ((*fields, "", "", "", "")[:4] for fields in lines)
-    return {composed(path): (action, label) for name, path, action, label in found if name == dataset}
+    return _plain(decisions.corrected(lines, dataset))
 
 
 def _held(dataset: str) -> Corrections:
-    known = decisions.read(dataset)
+    return _plain(decisions.read(dataset))
+
+
+def _plain(known: dict[str, Decision]) -> Corrections:
     return {path: (one.kind, one.label) for path, one in known.items() if one.kind != "keep"}
 
 

@@ -8,7 +8,7 @@ made on the newest files, under a lock, and one that contradicts what its maker 
 import csv
 import io
 from codecs import BOM_UTF8
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -74,13 +74,22 @@ def read(dataset: str) -> dict[str, Decision]:
         if name == dataset and kind in ("keep", *corrections.ACTIONS):
             noted[composed(path)] = Decision(kind, *rest)  # type: ignore[arg-type]
     found = {path: decision for path, decision in noted.items() if decision.kind == "keep"}
-    for fields, _ in _records(paths.CORRECTIONS):
+    for path, by_hand in corrected((fields for fields, _ in _records(paths.CORRECTIONS)), dataset).items():
+        written = noted.get(path)
+        found[path] = written if written and by_hand.says_as(written) else by_hand
+    return found
+
+
+def corrected(lines: Iterable[list[str]], dataset: str) -> dict[str, Decision]:
+    """What the lines of a table of corrections say of a data set's pictures, by the composed form of the path.
+
+    A line that is no correction is passed over.
+    """
+    found: dict[str, Decision] = {}
+    for fields in lines:
         name, path, action, label = (*fields, "", "", "", "")[: len(corrections.COLUMNS)]
-        if name.strip() == dataset and action.strip() in corrections.ACTIONS:
-            kind, label = action.strip(), label.strip()
-            by_hand = Decision(kind, label if kind == "relabel" else "")  # type: ignore[arg-type]
-            written = noted.get(composed(path))
-            found[composed(path)] = written if written and by_hand.says_as(written) else by_hand
+        if name.strip() == dataset and (kind := action.strip()) in corrections.ACTIONS:
+            found[composed(path)] = Decision(kind, label.strip() if kind == "relabel" else "")  # type: ignore[arg-type]
     return found
 
 

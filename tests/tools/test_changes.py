@@ -87,6 +87,13 @@ def test_without_the_earlier_predictions_the_figures_stand_alone(kept):
     assert found[-1].startswith("no interval of the gap: DVC does not have data/predictions.parquet of HEAD")
 
 
+def test_spaces_around_the_fields_of_a_correction_are_no_change(kept):
+    paths.CORRECTIONS.write_text("dataset,path,action,label\nmine ,a.png, relabel, cow \nmine,b.png,drop,ant\n")
+    git("add", "-f", "data/corrections.csv")
+    git("-c", "user.name=one", "-c", "user.email=a@b.c", "commit", "-qm", "spaces")
+    assert lines()[1] == "corrections: 0 new (0 relabelled, 0 dropped), 0 changed, 0 taken back"
+
+
 def test_corrections_are_counted_and_those_that_wait_are_told(kept):
     paths.CORRECTIONS.write_text(HEAD + "mine,a.png,drop,\nmine,b.png,relabel,cow\n")
     git("add", "-f", "data/corrections.csv")
