@@ -36,7 +36,7 @@ LEFT_OUT = {
     "reading of pictures": "it takes pixels: the caller decodes, turns by EXIF, and scales as above",
     "warning of unlike pictures": "familiarity.safetensors is no part of it: every picture gets a class",
     "--invert and --fit": "no negatives are tried, no sign is cut out of its background",
-    "voting over views": "one view of each picture, whatever evaluate.vote says",
+    "voting over views": "one view of each picture, whatever evaluate.tta says",
 }
 ROUNDS, ROUND_SECONDS = 5, 0.2  # of the timing, for each engine and batch size
 
