@@ -26,8 +26,7 @@ def fit_in_words(history: pd.DataFrame) -> str:
     training loss fell further. Unstable: the same, but the training loss fell no further, or the val loss ended as no
     finite number. Under-fitting: the training accuracy ended below 90 % and less than 5 points above val's. Still
     improving: neither over-fitting nor unstable, the learning rate has not ended, and the val loss fell as `_fall`
-    says.
-    `history` also has lr, the learning rate.
+    says. `history` also has lr, the learning rate.
     """
     column = {name: history[name].tolist() for name in ("train_loss", "train_accuracy", "val_loss", "val_accuracy")}
     losses = [loss if math.isfinite(loss) else math.inf for loss in column["val_loss"]]

@@ -40,10 +40,8 @@ def grid(images: Images, titles: Sequence[str], *, columns: int, title: str) -> 
 def by_group(images: Images, groups: dict[str, pd.DataFrame], *, columns: int, title: str) -> Figure:
     """One row of images for each group of mistakes, beside its heading.
 
-    `groups` gives by heading a table with the columns row and confidence.
+    `groups`, at least one, gives by heading a table with the columns row and confidence.
     """
-    if not groups:
-        return placeholder(title, "no mistakes")
     sheet = Sheet(title, Layout((2.2, *[1.1] * columns), len(groups), 1.0, 1))
     for row, (heading, group) in enumerate(groups.items()):
         sheet.words(row, 0, wrapped(heading))

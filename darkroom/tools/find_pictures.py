@@ -24,8 +24,7 @@ def find(named: Sequence[str], skipped: list[str]) -> Iterator[str]:
     names end like those of pictures. A pattern (`*`, `?`, `[a-z]`, `**` for folders of any depth) is resolved here, so
     that a user may quote it. A name that does not exist is returned too: the error comes when it is opened. Standard
     input is one picture, however often it is named. Raises UserError for an empty name, and for a pattern that
-    matches nothing, or an address
-    of the web.
+    matches nothing, or an address of the web.
     """
     read = False
     for name in named:

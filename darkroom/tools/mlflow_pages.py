@@ -7,7 +7,6 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import requests
 
@@ -53,12 +52,9 @@ def latest_experiment() -> str:
 @contextmanager
 def _server(command: list[str]) -> Iterator["subprocess.Popen[bytes]"]:
     """The process of a server, which ends with this one; Ctrl+C ends the block as if it had come to its end."""
-
-    def end(number: int, frame: Any) -> None:
-        raise KeyboardInterrupt
-
     # SIGINT too: what a shell without job control starts in the background ignores it, Python included.
-    before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.signal(number, signal.default_int_handler) for number in numbers}
     # In a session of its own: Ctrl+C in the terminal reaches this process alone, which then ends the server in order.
     server = subprocess.Popen(
         command, env=os.environ | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}, start_new_session=True

@@ -5,7 +5,6 @@ import os
 import signal
 import sys
 import webbrowser
-from typing import Any
 
 from darkroom.base import git, paths
 from darkroom.base.words import counted
@@ -30,7 +29,7 @@ def run(port: int, who: str | None, *, browser: bool) -> None:
     print(f"{address} shows them to {review.who}, Ctrl+C ends it", flush=True)
     if browser and _has_screen():
         webbrowser.open(address)
-    signal.signal(signal.SIGTERM, _end)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         server.serve_forever()
     except KeyboardInterrupt:
@@ -72,7 +71,3 @@ def _gone(count: int) -> str:
 def _has_screen() -> bool:
     """Whether a browser has a window to open in: without one, Python would start one in this terminal."""
     return sys.platform != "linux" or any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY"))
-
-
-def _end(number: int, frame: Any) -> None:
-    raise KeyboardInterrupt

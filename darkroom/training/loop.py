@@ -95,9 +95,8 @@ def fit(
     The best epoch is the one with the best `settings.monitor` on `val`; between equals the loss decides, or the
     accuracy where the loss is the monitor. The training stops early when the loss is no longer a number. `on_step` is
     called after each step, with its learning rate, `on_epoch` after each epoch, with its figures and a function that
-    gives the state. A later
-    `fit` with this state as `resume` goes on as if it had never stopped. With several processes, each calls `fit` with
-    the same arguments and gets the same result.
+    gives the state. A later `fit` with this state as `resume` goes on as if it had never stopped. With several
+    processes, each calls `fit` with the same arguments and gets the same result.
 
     Raises UserError if the memory is too small, and if batch norm gets a single image.
     """

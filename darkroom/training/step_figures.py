@@ -28,8 +28,8 @@ class StepTrace:
         """The figures of the epoch that ends: `step` from 1, `step_lr`, and `step_train_loss` over the steps since."""
         found, loss, seen = [], 0.0, 0
         for number, rate, loss_sum, images in self._noted:
-            mean = (loss_sum.item() - loss) / (images - seen)
-            found.append({"step": number, "step_lr": rate, "step_train_loss": mean})
-            loss, seen = loss_sum.item(), images
+            total = loss_sum.item()
+            found.append({"step": number, "step_lr": rate, "step_train_loss": (total - loss) / (images - seen)})
+            loss, seen = total, images
         self._noted.clear()
         return found
