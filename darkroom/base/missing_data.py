@@ -9,14 +9,12 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
-from darkroom.base.paths import GRAPH
+from darkroom.base import graph
+from darkroom.base.graph import Stages
 from darkroom.base.words import listed
 
 LIMIT = 60  # seconds that the remote may take
-
-Stages = Mapping[str, tuple[list[str], list[str]]]  # by name: what a stage reads, and what it writes
 
 
 def warnings(stage: str, command: Sequence[str]) -> Iterator[str]:
@@ -27,7 +25,7 @@ def warnings(stage: str, command: Sequence[str]) -> Iterator[str]:
     queued = "exec-run" in command
     if not queued and "--allow-missing" not in command:
         return  # DVC makes anew, or takes from its cache, whatever is missing
-    needed = {name: paths for name, paths in wanting(_stages(), stage, command).items() if paths}
+    needed = {name: paths for name, paths in wanting(graph.stages(), stage, command).items() if paths}
     nowhere = _nowhere(sorted({path for paths in needed.values() for path in paths})) if needed else set()
     for name, paths in needed.items():
         if lost := [path for path in paths if path in nowhere]:
@@ -81,18 +79,6 @@ def _places(path: str) -> list[str]:
 
 def _is_there(path: str) -> bool:
     return Path(path).exists()
-
-
-def _stages() -> Stages:
-    from ruamel.yaml import YAML  # here: every stage and command imports this module, few need it
-
-    content = YAML(typ="safe").load(GRAPH.read_bytes())["stages"]
-    return {name: (_names(stage.get("deps")), _names(stage.get("outs"))) for name, stage in content.items()}
-
-
-def _names(paths: Any) -> list[str]:
-    """Paths of dvc.yaml, each of which may have options."""
-    return [next(iter(path)) if isinstance(path, dict) else path for path in paths or []]
 
 
 def _nowhere(paths: Sequence[str]) -> set[str]:

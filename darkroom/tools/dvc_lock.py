@@ -1,6 +1,5 @@
 """Read dvc.lock: what it records of each stage, and where a DVC cache keeps the recorded files."""
 
-import hashlib
 import json
 from collections.abc import Iterable
 from pathlib import Path
@@ -8,6 +7,7 @@ from typing import Any
 
 from darkroom.base import paths
 from darkroom.base.errors import UserError
+from darkroom.base.files import md5
 from darkroom.base.words import listed
 from darkroom.config.yaml_files import read_yaml
 from darkroom.tools import differences
@@ -40,11 +40,6 @@ def differing_outputs(was: Stage, now: Stage) -> list[str]:
 def differing_files(root: Path, stage: Stage) -> list[str]:
     """The outputs of a stage, each a file of the repository `root`, whose content differs from what is recorded."""
     return [path for path, digest in outputs(stage).items() if md5(root / path) != digest]
-
-
-def md5(file: Path) -> str:
-    """The hash by which DVC knows a file."""
-    return hashlib.md5(file.read_bytes(), usedforsecurity=False).hexdigest()
 
 
 def changed_inputs(was: Stage, now: Stage) -> list[str]:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from darkroom.base import paths, processor
+from darkroom.base.files import md5
 from darkroom.config.params import Params
 from darkroom.tools import differences, dvc_lock
 from darkroom.tools.dvc_lock import Stage
@@ -41,7 +42,7 @@ def _from_commit(root: Path, path: Path, digest: str) -> Path | None:
     answer = subprocess.run(["git", "show", f"HEAD:./{path.as_posix()}"], cwd=root, capture_output=True, check=False)
     copy = root / ".dvc" / "tmp" / f"was{path.suffix}"
     copy.write_bytes(answer.stdout)
-    return copy if dvc_lock.md5(copy) == digest else None
+    return copy if md5(copy) == digest else None
 
 
 def by_its_mode(stage: Stage, settings: Params) -> Iterator[str]:

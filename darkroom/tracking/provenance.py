@@ -10,7 +10,6 @@ The files lie in the folder `provenance` of a run's artifacts:
 - `machine.json` and `packages.txt`, of the machine that trained, or recorded a training later (`rebuilt`).
 """
 
-import hashlib
 import os
 import platform
 import shutil
@@ -20,9 +19,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from darkroom.base import git, paths, processor
+from darkroom.base import git, graph, paths, processor
 from darkroom.base.errors import without_password
-from darkroom.base.files import write_json
+from darkroom.base.files import md5, write_json
 from darkroom.config.model_facts import ModelFacts
 from darkroom.config.yaml_files import read_yaml
 from darkroom.tracking import run_facts
@@ -130,7 +129,7 @@ def lock_is_of_this_model() -> bool:
         return False
     outputs = read_yaml(LOCK).get("stages", {}).get("train", {}).get("outs", [])
     known = {item["path"]: item.get("md5") for item in outputs}
-    return known.get(paths.WEIGHTS.as_posix()) == _md5(paths.WEIGHTS)
+    return known.get(paths.WEIGHTS.as_posix()) == md5(paths.WEIGHTS)
 
 
 def _unlocked() -> dict[str, Any]:
@@ -138,14 +137,8 @@ def _unlocked() -> dict[str, Any]:
     stage = os.environ.get("DVC_STAGE")
     if not stage:
         return {}
-    outputs = read_yaml(paths.GRAPH)["stages"].get(stage, {}).get("outs", [])
-    names = [next(iter(item)) if isinstance(item, dict) else item for item in outputs]
-    return {"stage": stage, "outs": [{"path": name, "md5": _md5(Path(name))} for name in names if Path(name).is_file()]}
-
-
-def _md5(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "md5").hexdigest()
+    _, names = graph.stages().get(stage, ([], []))
+    return {"stage": stage, "outs": [{"path": name, "md5": md5(Path(name))} for name in names if Path(name).is_file()]}
 
 
 def _mask(path: Path) -> bool:

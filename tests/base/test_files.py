@@ -187,10 +187,11 @@ def test_equal_tables_give_equal_bytes(tmp_path):
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
 
 
-def test_sha256_of_a_file(tmp_path):
+def test_hashes_of_a_file(tmp_path):
     content = bytes(range(256)) * 5000
     (tmp_path / "a").write_bytes(content)
     assert files.sha256(tmp_path / "a") == hashlib.sha256(content).hexdigest()
+    assert files.md5(tmp_path / "a") == hashlib.md5(content).hexdigest()
 
 
 def test_a_carriage_return_in_a_name_makes_no_second_line(tmp_path):

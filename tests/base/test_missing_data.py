@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from darkroom.base import missing_data
+from darkroom.base import graph, missing_data
 from tests.conftest import ROOT
 
 GRAPH = """
@@ -88,7 +88,7 @@ def test_a_remote_that_does_not_answer_stops_nothing(said):
 def test_of_our_own_graph_nothing_is_needed_that_the_stages_before_make(monkeypatch):
     monkeypatch.chdir(ROOT)
     monkeypatch.setattr(missing_data, "_is_there", lambda path: False)
-    stages = missing_data._stages()
+    stages = graph.stages()
     of_all = missing_data.wanting(stages, "entry", ["dvc", "repro"])
     assert {name for name, paths in of_all.items() if paths} == set()
     needed = missing_data.wanting(stages, "train", ["dvc", "repro", "evaluate"])
