@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 SHEET = Path("darkroom-predictions.html")  # in the caller's folder
 MANY = 10  # pictures from which on a page is worth it
 KEPT = 500  # pictures on it
-SIDE = 192  # pixels that the longer side of a kept picture has at most
+SIDE = 96  # pixels that the longer side of a kept picture has at most: that of `report.rendering.THUMBNAIL`
 
 
 class PredictionSheet:

@@ -6,6 +6,7 @@ import numpy as np
 
 from darkroom.classifier.inference import Prediction
 from darkroom.classifier.opening import Opened
+from darkroom.report import rendering
 from darkroom.tools import prediction_sheet
 
 
@@ -40,6 +41,10 @@ def test_names_are_escaped_and_nothing_is_fetched(tmp_path):
     assert "<b>&.jpg" not in text
     assert "&lt;b&gt;&amp;.jpg" in text
     assert re.findall(r'(?:src|href)="(?!data:)', text) == []
+
+
+def test_pictures_are_kept_as_large_as_the_page_shows_them():
+    assert prediction_sheet.SIDE == rendering.THUMBNAIL
 
 
 def test_a_picture_unlike_the_training_images_comes_before_all_others(tmp_path):
